@@ -1,0 +1,312 @@
+"""Every setting once: flag, environment variable, default, meaning.
+
+`SETTINGS` is the one definition; the command line's options, `--help`, the environment and `docs/settings.md` are all
+read from it. A flag wins over the environment, the environment over the default. Names that LocalStack's users already
+know (`PERSISTENCE`, `DATA_DIR`, `SNAPSHOT_*`) keep LocalStack's spelling and meaning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from replay_proxy.errors import UsageError
+
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a TCP port to listen on; port 0 asks the system for a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """`HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`."""
+    host, colon, port = text.strip().rpartition(":")
+    if not colon:
+        host, port = "", text.strip()
+    host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
+    if not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{text!r} is not an address to listen on", hint="write HOST:PORT, as in 127.0.0.1:4566")
+    return Address(host, int(port))
+
+
+def parse_url(text: str) -> str:
+    """The base URL of an emulator, `http://HOST:PORT`; a missing scheme means http."""
+    url = text.strip() if "://" in text else f"http://{text.strip()}"
+    hint = "write http://HOST:PORT, as in http://127.0.0.1:5000"
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not the URL of an emulator: {error}", hint=hint) from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise UsageError(f"{text!r} is not the URL of an emulator", hint=hint)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise UsageError(f"{text!r} has a path; an emulator is addressed by host and port alone", hint=hint)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def parse_switch(text: str) -> bool:
+    """`1`, `true`, `yes`, `on` or `0`, `false`, `no`, `off`."""
+    word = text.strip().lower()
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise UsageError(f"{text!r} is neither on nor off", hint="write 1 or 0")
+
+
+def parse_seconds(text: str) -> float:
+    """A duration in seconds, more than zero."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400 * 365:
+        raise UsageError(f"{text!r} is not a number of seconds", hint="write a number greater than 0, as in 15")
+    return seconds
+
+
+def parse_bytes(text: str) -> int:
+    """A size in bytes, with an optional suffix k, m or g (powers of 1024)."""
+    word = text.strip().lower().removesuffix("ib").removesuffix("b")
+    factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(word[-1:], 1)
+    digits = word.rstrip("kmg") if factor > 1 else word
+    if not digits.isdecimal() or int(digits) == 0:
+        raise UsageError(f"{text!r} is not a size", hint="write bytes, or a number with k, m or g, as in 256k")
+    return int(digits) * factor
+
+
+def parse_path(text: str) -> Path:
+    """A path of the file system; `~` is the home directory."""
+    return Path(text).expanduser()
+
+
+def choice_of(*words: str) -> Callable[[str], str]:
+    """A parser for one of `words`; case does not matter."""
+    by_lower = {word.lower(): word for word in words}
+
+    def parse(text: str) -> str:
+        found = by_lower.get(text.strip().lower())
+        if found is None:
+            raise UsageError(f"{text!r} is not one of {', '.join(words)}", hint=f"write one of: {', '.join(words)}")
+        return found
+
+    return parse
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The definition of one setting. `default` is text, as a user would write it; empty means "not set"."""
+
+    name: str
+    env: str
+    default: str
+    parse: Callable[[str], Any]
+    meaning: str
+    metavar: str
+    verbs: frozenset[str]
+
+    @property
+    def flag(self) -> str:
+        """The option of the command line."""
+        return "--" + self.name.replace("_", "-")
+
+
+def _setting(
+    env: str, default: str, parse: Callable[[str], Any], meaning: str, metavar: str, *, verbs: str = "serve"
+) -> Any:
+    """A field of `Settings`; `verbs` are the commands that take it, separated by blanks."""
+    parts = (env, default, parse, meaning, metavar, frozenset(verbs.split()))
+    return field(default=None, metadata={"setting": parts})
+
+
+EMULATORS = ("moto", "ministack", "localstack")
+SAVE_STRATEGIES = ("ON_REQUEST", "SCHEDULED", "ON_SHUTDOWN", "MANUAL")
+LOAD_STRATEGIES = ("ON_STARTUP", "MANUAL")
+LOG_FORMATS = ("console", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The value of every setting. Made by `resolve`."""
+
+    listen: Address = _setting(
+        "REPLAY_LISTEN",
+        "127.0.0.1:4566",
+        parse_address,
+        "where clients reach the proxy; AWS_ENDPOINT_URL of the clients points here",
+        "HOST:PORT",
+    )
+    upstream: str | None = _setting(
+        "REPLAY_UPSTREAM",
+        "",
+        parse_url,
+        "the emulator behind the proxy, which somebody else runs (or COMMAND, given after --)",
+        "URL",
+        verbs="serve restore",
+    )
+    emulator: str | None = _setting(
+        "REPLAY_EMULATOR",
+        "",
+        choice_of(*EMULATORS),
+        "an emulator that the proxy starts and supervises itself on a free loopback port; moto when neither this nor "
+        "--upstream is given",
+        "|".join(EMULATORS),
+    )
+    emulator_python: Path | None = _setting(
+        "REPLAY_EMULATOR_PYTHON",
+        "",
+        parse_path,
+        "the Python interpreter that has the --emulator installed; the proxy's own when not set",
+        "PATH",
+    )
+    data_dir: Path = _setting(
+        "DATA_DIR",
+        "./recordings",
+        parse_path,
+        "the recording: recorded_api_calls.json, blobs/ and what belongs to them",
+        "DIR",
+        verbs="serve restore check import aliases",
+    )
+    persistence: bool = _setting("PERSISTENCE", "1", parse_switch, "1 records and restores; 0 only forwards", "0|1")
+    save_strategy: str = _setting(
+        "SNAPSHOT_SAVE_STRATEGY",
+        "SCHEDULED",
+        choice_of(*SAVE_STRATEGIES),
+        "what an acknowledged call survives. ON_REQUEST: a power cut. SCHEDULED: the death of proxy and emulator; of a "
+        "power cut, all but the last interval. ON_SHUTDOWN: as SCHEDULED, with one fsync at a clean stop. MANUAL: a "
+        "restore goes back to the last save that was asked for",
+        "|".join(SAVE_STRATEGIES),
+    )
+    flush_interval: float = _setting(
+        "SNAPSHOT_FLUSH_INTERVAL",
+        "15",
+        parse_seconds,
+        "seconds between two fsyncs under SCHEDULED",
+        "SECONDS",
+    )
+    load_strategy: str = _setting(
+        "SNAPSHOT_LOAD_STRATEGY",
+        "ON_STARTUP",
+        choice_of(*LOAD_STRATEGIES),
+        "ON_STARTUP restores before the first request is let through; MANUAL when asked, by POST "
+        "/_localstack/state/load",
+        "|".join(LOAD_STRATEGIES),
+    )
+    gate_timeout: float = _setting(
+        "REPLAY_GATE_TIMEOUT",
+        "300",
+        parse_seconds,
+        "how long a request may wait for the emulator or a restore before it gets a 503 that SDKs retry",
+        "SECONDS",
+    )
+    lost_timeout: float = _setting(
+        "REPLAY_LOST_TIMEOUT",
+        "10",
+        parse_seconds,
+        "how long a request waits for an --upstream that went away before it gets a 503 that SDKs retry",
+        "SECONDS",
+    )
+    ready_timeout: float = _setting(
+        "REPLAY_READY_TIMEOUT",
+        "120",
+        parse_seconds,
+        "how long to wait for the emulator to answer after a start",
+        "SECONDS",
+        verbs="serve restore",
+    )
+    call_timeout: float = _setting(
+        "REPLAY_CALL_TIMEOUT",
+        "60",
+        parse_seconds,
+        "how long one replayed call may take, its retries included, before the restore goes on without it",
+        "SECONDS",
+        verbs="serve restore",
+    )
+    body_threshold: int = _setting(
+        "REPLAY_BODY_THRESHOLD",
+        "256k",
+        parse_bytes,
+        "bodies larger than this are streamed, and recorded as files in blobs/",
+        "BYTES",
+    )
+    secret_key: str | None = _setting(
+        "REPLAY_SECRET_KEY",
+        "",
+        str,
+        "the secret access key to sign with, for an emulator that verifies signatures; without it replayed requests "
+        "carry a placeholder",
+        "KEY",
+        verbs="serve restore",
+    )
+    log_format: str = _setting(
+        "REPLAY_LOG_FORMAT",
+        "console",
+        choice_of(*LOG_FORMATS),
+        "console is for reading; json is one JSON object a line",
+        "|".join(LOG_FORMATS),
+        verbs="serve restore",
+    )
+    log_level: str = _setting(
+        "REPLAY_LOG_LEVEL",
+        "info",
+        choice_of(*LOG_LEVELS),
+        "the least important message that is logged",
+        "|".join(LOG_LEVELS),
+        verbs="serve restore",
+    )
+
+
+SETTINGS: tuple[Setting, ...] = tuple(Setting(each.name, *each.metadata["setting"]) for each in fields(Settings))
+
+
+def add_options(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Give `parser` an option for every setting of `verb`."""
+    for setting in SETTINGS:
+        if verb in setting.verbs:
+            default = f"default: {setting.default}" if setting.default else "not set by default"
+            parser.add_argument(
+                setting.flag,
+                dest=setting.name,
+                metavar=setting.metavar,
+                default=None,
+                help=f"{setting.meaning} [{setting.env}; {default}]",
+            )
+
+
+def resolve(args: argparse.Namespace, env: Mapping[str, str] | None = None) -> Settings:
+    """The value of every setting: from the command line, else from the environment, else the default.
+
+    Raises:
+        UsageError: a value that cannot be understood; the message names the flag or the variable it came from.
+    """
+    environment = os.environ if env is None else env
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        given: str | None = getattr(args, setting.name, None)
+        source = setting.flag
+        if given is None:
+            given, source = environment.get(setting.env) or setting.default, setting.env
+        try:
+            values[setting.name] = setting.parse(given) if given else None
+        except UsageError as error:
+            raise UsageError(f"{source}: {error.message}", hint=error.hint) from error
+        if values[setting.name] is None and given is not None and source == setting.flag and setting.default:
+            raise UsageError(f"{source}: an empty value", hint=f"leave it out for the default, {setting.default}")
+    return Settings(**values)
