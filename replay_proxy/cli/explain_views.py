@@ -1,0 +1,327 @@
+"""What `replay-proxy explain` has to say, as data, and as text to read.
+
+A view holds plain values; `as_json` writes them out in full, `print` lays them out for a terminal and cuts what is
+long. Nothing depends on colour.
+"""
+
+from __future__ import annotations
+
+import difflib
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from replay_proxy.errors import MalformedMessage, UsageError
+from replay_proxy.exchange import BlobRef, CallHead, Request
+from replay_proxy.journal.codec import LineError, decode_line
+from replay_proxy.journal.legacy import is_legacy_line, legacy_record
+from replay_proxy.journal.records import Record
+from replay_proxy.wire.masking import masked
+from replay_proxy.wire.models import UnknownModelError, protocol_model, service_model, service_names
+from replay_proxy.wire.mutability import Effect, Layer, Verdict, judge, judge_call, kind, reviewed_services
+from replay_proxy.wire.mutability_requests import depends_on_request
+from replay_proxy.wire.parameters import parse_parameters
+from replay_proxy.wire.pasted import parse_pasted
+from replay_proxy.wire.recognise import recognise
+from replay_proxy.wire.services import service_index
+
+_LAYERS = {
+    Layer.REQUEST: "seen in the request",
+    Layer.TABLE: "hand-checked table",
+    Layer.TRAIT: "trait of the service model",
+    Layer.VERB: "rule for the verb",
+    Layer.METHOD: "rule for the HTTP method",
+    Layer.UNKNOWN: "no rule knows it",
+}
+_TEXT_LIMIT = 400
+_LIST_LIMIT = 30
+
+
+class View(Protocol):
+    """Something to print, or to write as JSON (its fields)."""
+
+    def print(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class CallView:
+    """One call, or one operation where there is no request to look at (`parameters` is None then)."""
+
+    recognised: bool
+    method: str = ""
+    target: str = ""
+    service: str = ""
+    operation: str = ""
+    protocol: str = ""
+    account: str = ""
+    region: str = ""
+    access_key: str = ""
+    parameters: Mapping[str, Any] | None = None
+    parameters_error: str = ""
+    effect: str = ""
+    reason: str = ""
+    layer: str = ""
+    reviewed: bool = False
+    depends_on_request: bool = False
+    kind: str = ""
+    kind_reason: str = ""
+    recorded: bool = False
+
+    def print(self) -> None:
+        """Print it as labelled lines."""
+        if not self.recognised:
+            _line("request", f"{self.method} {_cut(self.target)}")
+            _line("call", "none that is known: no API call of an AWS service, or too little is said about it")
+            _line("recorded", "no: it is forwarded untouched, and counted as not recognised")
+            return
+        asked = self.parameters is not None or self.parameters_error
+        _line("service", self.service + (" (all of its operations were reviewed)" if self.reviewed else ""))
+        _line("operation", self.operation)
+        if asked:
+            _line("protocol", self.protocol)
+            _line("account", self.account or "not said (the emulator's default)")
+            _line("region", self.region or "not said (the emulator's default)")
+            if self.access_key:
+                _line("access key", self.access_key)
+        if self.parameters_error:
+            _line("parameters", f"cannot be read: {self.parameters_error}")
+        elif asked:
+            _line("parameters", "" if self.parameters else "none")
+            _print_members(self.parameters or {}, "  ")
+        _line("effect", self.effect)
+        _line("why", f"{self.reason} ({self.layer})")
+        if self.depends_on_request and not asked:
+            _line("", "the answer for one request may differ: paste the request")
+        if self.kind:
+            _line("kind", f"{self.kind}: {self.kind_reason}")
+        _line("recorded", "yes, if it succeeds" if self.recorded else "no")
+
+
+@dataclass(frozen=True)
+class ServiceView:
+    """All operations of a service."""
+
+    service: str
+    reviewed: bool
+    counts: Mapping[str, int]
+    operations: list[dict[str, str]] = field(default_factory=list)
+
+    def print(self) -> None:
+        """Print a summary and a table."""
+        counts = ", ".join(f"{count} {effect}" for effect, count in self.counts.items())
+        review = "all reviewed by hand" if self.reviewed else "not reviewed as a whole: general rules decide"
+        print(f"{self.service}: {len(self.operations)} operations ({counts}), {review}")
+        print()
+        widths = [max(len(row[name]) for row in self.operations) for name in ("operation", "effect", "kind")]
+        for row in self.operations:
+            cells = (row["operation"], row["effect"], row["kind"])
+            start = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            print(f"{start}  {row['reason']} ({row['layer']})")
+
+
+def operation_view(service: str, operation: str) -> CallView:
+    """What is known of an operation without a request. Names are found whatever their case, dashes left out.
+
+    Raises UsageError where there is none of that name.
+    """
+    service, operation = _find(service, operation)
+    return _view(CallHead(service, operation, ""), judge(service, operation))
+
+
+def service_view(name: str) -> ServiceView:
+    """All operations of a service. Raises UsageError where there is none of that name."""
+    service = _services(name)[0]
+    rows, counts = [], {effect.value: 0 for effect in Effect}
+    for operation in sorted(service_model(service).operation_names):
+        verdict = judge(service, operation)
+        counts[verdict.effect.value] += 1
+        written = kind(service, operation) if verdict.mutates else None
+        rows.append(
+            {
+                "operation": operation,
+                "effect": verdict.effect.value,
+                "kind": written.kind.value if written else "",
+                "reason": verdict.reason,
+                "layer": _LAYERS[verdict.layer],
+            }
+        )
+    return ServiceView(service, service in reviewed_services(), counts, rows)
+
+
+def request_view(text: str, read_file: Callable[[str], bytes]) -> CallView:
+    """What is made of a pasted request. Raises UsageError where the text is none."""
+    record = _record(text)
+    if record is None:
+        request = parse_pasted(text, read_file)
+        head = recognise(request)
+    else:
+        request = record.request
+        # What was recorded has no signature any more: what was recognised then stands beside it.
+        head = record.head or recognise(request)
+    if head is None:
+        return CallView(recognised=False, method=request.method, target=request.target)
+    try:
+        shape = protocol_model(head.service, head.operation, head.protocol).input_shape
+        parameters, error = _plain(masked(shape, parse_parameters(head, request))), ""
+    except (MalformedMessage, UnknownModelError) as failure:
+        parameters, error = None, str(failure)
+    return _view(head, judge_call(head, request), request, parameters, error)
+
+
+def as_json(view: Any) -> str:
+    """All fields of a view as JSON, with a newline."""
+    text = orjson.dumps(asdict(view), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
+    return text.decode() + "\n"
+
+
+def _view(
+    head: CallHead,
+    verdict: Verdict,
+    request: Request | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    error: str = "",
+) -> CallView:
+    written = kind(head.service, head.operation) if verdict.mutates else None
+    return CallView(
+        recognised=True,
+        method=request.method if request else "",
+        target=request.target if request else "",
+        service=head.service,
+        operation=head.operation,
+        protocol=head.protocol,
+        account=head.account,
+        region=head.region,
+        access_key=head.access_key,
+        parameters=parameters,
+        parameters_error=error,
+        effect=verdict.effect.value,
+        reason=verdict.reason,
+        layer=_LAYERS[verdict.layer],
+        reviewed=head.service in reviewed_services(),
+        depends_on_request=depends_on_request(head.service, head.operation),
+        kind=written.kind.value if written else "",
+        kind_reason=written.reason if written else "",
+        recorded=verdict.mutates,
+    )
+
+
+def _record(text: str) -> Record | None:
+    """The record of a pasted line of a recording, ours or LocalStack's; None where it is no such line."""
+    line = text.encode("utf-8", "surrogateescape")
+    try:
+        if is_legacy_line(line):
+            return legacy_record(line, 0)
+        content = orjson.loads(line)
+        if not isinstance(content, dict) or not {"seq", "request"} <= content.keys():
+            return None
+        # `jq` and editors lay a line out anew: its checksum says nothing about what was pasted.
+        content.pop("crc", None)
+        item = decode_line(orjson.dumps(content)).item
+    except orjson.JSONDecodeError:
+        return None
+    except LineError as error:
+        raise UsageError(
+            f"this looks like a line of a recording, but {error}", hint="paste the whole line"
+        ) from None
+    return item if isinstance(item, Record) else None
+
+
+def _find(service: str, operation: str) -> tuple[str, str]:
+    candidates = _services(service)
+    wanted = _folded(operation)
+    for candidate in candidates:
+        for name in service_model(candidate).operation_names:
+            if _folded(name) == wanted:
+                return candidate, name
+    names = service_model(candidates[0]).operation_names
+    folded = {_folded(name): name for name in names}
+    near = difflib.get_close_matches(wanted, folded, n=3)
+    hint = f"did you mean {', '.join(folded[name] for name in near)}?" if near else ""
+    raise UsageError(
+        f"{candidates[0]} has no operation {operation!r}",
+        hint=hint or f"`replay-proxy explain {candidates[0]}` lists its operations",
+    )
+
+
+def _services(name: str) -> list[str]:
+    """The service called `name` by botocore, else those that sign under that name (`states`, `monitoring`)."""
+    wanted = name.lower()
+    names = service_names()
+    if wanted in names:
+        return [wanted]
+    signing = [
+        service.name
+        for service in service_index().services.values()
+        if service.signing_name.lower() == wanted
+    ]
+    if signing:
+        return signing
+    near = difflib.get_close_matches(wanted, names, n=3)
+    raise UsageError(
+        f"no AWS service is called {name!r}",
+        hint=f"did you mean {', '.join(near)}?"
+        if near
+        else "services are named as botocore and the AWS CLI name them",
+    )
+
+
+def _folded(name: str) -> str:
+    return name.replace("-", "").replace("_", "").lower()
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON can hold it: bytes as text where they are text, blobs by name."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, BlobRef):
+        return {"blob": value.sha256, "size": value.size}
+    if isinstance(value, bytes | bytearray):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return {"base64": b64encode(value).decode("ascii")}
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _line(label: str, text: str) -> None:
+    print(f"{label:<12}{text}".rstrip())
+
+
+def _print_members(value: Mapping[str, Any], indent: str) -> None:
+    for name, member in value.items():
+        _print_member(f"{indent}{name}:", member, indent)
+
+
+def _print_member(label: str, value: Any, indent: str) -> None:
+    if isinstance(value, Mapping) and value:
+        print(label)
+        _print_members(value, indent + "  ")
+    elif isinstance(value, list) and value:
+        print(label)
+        for item in value[:_LIST_LIMIT]:
+            if isinstance(item, Mapping | list) and item:
+                _print_member(f"{indent}  -", item, indent + "  ")
+            else:
+                print(f"{indent}  - {_scalar(item)}")
+        if len(value) > _LIST_LIMIT:
+            print(f"{indent}  … and {len(value) - _LIST_LIMIT} more")
+    else:
+        print(f"{label} {_scalar(value)}")
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        return _cut(value)
+    return orjson.dumps(value).decode()
+
+
+def _cut(text: str) -> str:
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:_TEXT_LIMIT])
+    return shown if len(text) <= _TEXT_LIMIT else f"{shown}… ({len(text)} characters)"
