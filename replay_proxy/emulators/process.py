@@ -19,7 +19,7 @@ import sys
 from replay_proxy.emulators.kinds import Launch, child_environment
 from replay_proxy.errors import EmulatorError
 
-_WATCHER = 'read -r _ ; kill -KILL -- "-$1" 2>/dev/null'
+_WATCHER = 'read -r _ ; kill -s KILL -- "-$1" 2>/dev/null'
 _TAIL_LINES = 30
 _LINE_LIMIT = 1 << 16
 

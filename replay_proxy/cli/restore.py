@@ -1,0 +1,52 @@
+"""Replay a recording into a running emulator once, and exit.
+
+Exit code 0: every recorded call had an equivalent outcome. 3: some had not; each is named. Others: see docs/cli.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from replay_proxy.config import Settings, add_options, resolve
+from replay_proxy.errors import DivergedError, UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `restore`."""
+    add_options(parser, "restore")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Restore once."""
+    settings = resolve(args)
+    if settings.upstream is None:
+        raise UsageError("restore needs to know the emulator", hint="add --upstream http://127.0.0.1:PORT")
+    import asyncio
+
+    from replay_proxy import log
+
+    log.set_up(settings.log_format, settings.log_level)
+    asyncio.run(_restore(settings, args.json))
+    return 0
+
+
+async def _restore(settings: Settings, as_json: bool) -> None:
+    import orjson
+
+    from replay_proxy.cli.progress import RestoreProgress
+    from replay_proxy.proxy.restoring import restore_once
+
+    progress = RestoreProgress()
+    try:
+        report = await restore_once(settings, progress)
+    finally:
+        progress.close()
+    if as_json:
+        sys.stdout.write(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode() + "\n")
+    if not report.complete:
+        raise DivergedError(
+            f"{len(report.problems)} of {report.total} recorded calls had no equivalent outcome",
+            hint="each is named above; --json prints the whole report",
+        )

@@ -1,0 +1,80 @@
+"""From an exchange that changed state to a record in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from replay_proxy.exchange import Answer, Body, CallHead, Request
+from replay_proxy.journal.blobs import Spool
+from replay_proxy.journal.records import Kind, Record
+from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.proxy.streams import Stream
+from replay_proxy.wire.signing import scrub
+
+
+class Spooled:
+    """A request body on its way to the emulator, of which a copy is kept."""
+
+    def __init__(self, spool: Spool, prefix: bytes, rest: Stream) -> None:
+        self._spool = spool
+        self._prefix = prefix
+        self._rest = rest
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body; each chunk is kept before it is passed on."""
+        if self._prefix:
+            self._spool.write(self._prefix)
+            yield self._prefix
+        async for chunk in self._rest:
+            self._spool.write(chunk)
+            yield chunk
+
+    async def keep(self) -> Body:
+        """The body was sent whole, and belongs to a call that is recorded."""
+        return await self._spool.commit()
+
+    def drop(self) -> None:
+        """The call is not recorded."""
+        self._spool.abort()
+
+
+class Recorder:
+    """Writes calls into a recording. `threshold`: bytes from which a body becomes a blob."""
+
+    def __init__(self, writer: JournalWriter, threshold: int) -> None:
+        self._writer = writer
+        self._threshold = threshold
+
+    def check(self) -> None:
+        """Ask before a call is sent. Raises `StorageError` where it could not be recorded."""
+        self._writer.check()
+
+    def spool(self, prefix: bytes, rest: Stream) -> Spooled:
+        """Keep a copy of a streamed body. Raises `StorageError` where no file can be written."""
+        return Spooled(self._writer.blobs.begin(), prefix, rest)
+
+    async def append(
+        self, head: CallHead, request: Request, answer: Answer, *, time: str, duration_ms: float
+    ) -> None:
+        """Record one call; returns when it is as durable as the save strategy promises.
+
+        Raises:
+            StorageError: it could not be written; the caller must not acknowledge it.
+        """
+        stored, credential = scrub(request)
+        record = Record(
+            seq=0,
+            time=time,
+            duration_ms=round(duration_ms, 3),
+            kind=Kind.MUTATION,
+            head=head,
+            request=Request(stored.method, stored.target, stored.headers, await self._body(stored.body)),
+            answer=Answer(answer.status, answer.headers, await self._body(answer.body), answer.reason),
+            credential=credential,
+        )
+        await self._writer.append(record)
+
+    async def _body(self, body: Body) -> Body:
+        if isinstance(body, bytes) and len(body) > self._threshold:
+            return await self._writer.blobs.put(body)
+        return body

@@ -1,0 +1,142 @@
+"""A recording in use, and restoring it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from replay_proxy import log
+from replay_proxy.config import Settings
+from replay_proxy.emulators.ready import wait_until_ready
+from replay_proxy.errors import RecordingError
+from replay_proxy.identifiers.aliases import AliasTable
+from replay_proxy.identifiers.endpoints import Endpoints
+from replay_proxy.journal.blobs import BlobStore
+from replay_proxy.journal.reader import read
+from replay_proxy.journal.records import JOURNAL_NAME
+from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.proxy.backend import reachable
+from replay_proxy.proxy.sender import Sender
+from replay_proxy.proxy.session import Session
+from replay_proxy.proxy.upstream import Upstream
+from replay_proxy.replay.execute import Progress, Restorer
+from replay_proxy.replay.report import RestoreReport
+
+_log = log.get("restore")
+
+SHOWN_DETAILS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecording:
+    """A recording that this process writes to. `threshold`: bytes from which a body becomes a blob."""
+
+    data_dir: Path
+    writer: JournalWriter
+
+    @property
+    def path(self) -> Path:
+        """The journal."""
+        return self.data_dir / JOURNAL_NAME
+
+    @property
+    def blobs(self) -> BlobStore:
+        """The large bodies."""
+        return self.writer.blobs
+
+
+async def open_recording(settings: Settings, emulator: str) -> OpenRecording:
+    """Open the recording in `settings.data_dir` for appending; begin one where there is none.
+
+    Raises:
+        RecordingError: in use, damaged, or not a recording. StorageError: it cannot be written.
+    """
+    writer = await JournalWriter.open(
+        settings.data_dir,
+        strategy=settings.save_strategy,
+        flush_interval=settings.flush_interval,
+        emulator={"name": emulator},
+    )
+    for warning in writer.warnings:
+        _log.warning(warning)
+    return OpenRecording(settings.data_dir, writer)
+
+
+async def restore_recording(
+    data_dir: Path,
+    sender: Sender,
+    aliases: AliasTable,
+    endpoints: Endpoints,
+    settings: Settings,
+    report: RestoreReport,
+    progress: Progress,
+) -> RestoreReport:
+    """Replay the recording in `data_dir`; what happened is logged, and returned in `report`.
+
+    Raises:
+        RecordingError, StorageError: it cannot be read.
+    """
+    recording = read(data_dir)
+    report.path = str(recording.path)
+    report.total = recording.records_total
+    restorer = Restorer(
+        sender,
+        sender.load,
+        aliases,
+        endpoints=endpoints,
+        call_timeout=settings.call_timeout,
+        secret_key=settings.secret_key,
+    )
+    await restorer.run(recording.records(), report, progress)
+    report.total = report.done
+    report.notes.extend(recording.warnings)
+    for warning in recording.warnings:
+        _log.warning(warning)
+    if report.total:
+        _tell(report)
+    else:
+        _log.info("nothing is recorded yet", recording=report.path)
+    return report
+
+
+def _tell(report: RestoreReport) -> None:
+    for problem in report.problems:
+        _log.warning(
+            f"not restored: {problem.service}:{problem.operation}",
+            seq=problem.seq,
+            reason=problem.reason,
+            **({"details": "; ".join(problem.details[:SHOWN_DETAILS])} if problem.details else {}),
+        )
+    counts = {result.value: count for result, count in report.counts.items() if count}
+    counts.pop("restored", None)
+    _log.info(report.headline, **counts, seconds=round(report.seconds, 2))
+
+
+async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
+    """`replay-proxy restore`: one restore into the emulator at `settings.upstream`.
+
+    Raises:
+        EmulatorError: it does not answer, or holds a part of an earlier restore.
+        RecordingError: there is no recording, or it cannot be read.
+    """
+    assert settings.upstream is not None
+    if not (settings.data_dir / JOURNAL_NAME).exists():
+        raise RecordingError(
+            f"there is no recording in {settings.data_dir}", hint="name its directory with --data-dir (DATA_DIR)"
+        )
+    upstream = Upstream(settings.upstream)
+    try:
+        await wait_until_ready(lambda: reachable(upstream), settings.ready_timeout, address=settings.upstream)
+        blobs = BlobStore(settings.data_dir, durable=False)
+        sender = Sender(upstream, blobs, call_timeout=settings.call_timeout)
+        session = Session(settings.data_dir, sender)
+        await session.begin()
+        aliases = AliasTable()
+        report = RestoreReport(str(settings.data_dir / JOURNAL_NAME))
+        await restore_recording(
+            settings.data_dir, sender, aliases, Endpoints(settings.upstream), settings, report, progress
+        )
+        await session.settle(aliases)
+        return report
+    finally:
+        await upstream.close()

@@ -1,0 +1,123 @@
+"""One stretch of an emulator's life, from a restore to its end, and the aliases that hold for so long.
+
+`session.json` beside the journal remembers the aliases of the latest session, so that a proxy that is restarted in
+front of an emulator which lived on takes up where it left off. The mark in the emulator (`emulators.session`) tells
+whether it is still the same emulator.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from replay_proxy import log
+from replay_proxy.emulators.session import Mark, Phase, Send, leave_mark, read_mark
+from replay_proxy.errors import EmulatorError
+from replay_proxy.identifiers.aliases import AliasTable, Kind, Origin, Scope
+from replay_proxy.journal.durable import Files, replace, storage_error
+
+_log = log.get("session")
+
+FILE_NAME = "session.json"
+TEMPORARY = "session.json.new"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What `session.json` holds: the session's name and its aliases as JSON."""
+
+    session: str
+    aliases: list[dict[str, Any]]
+
+
+def load_saved(data_dir: Path) -> Saved | None:
+    """The latest session, or None where there is none that can be read: it can always be learned anew."""
+    try:
+        content = orjson.loads((data_dir / FILE_NAME).read_bytes())
+        return Saved(str(content["session"]), list(content["aliases"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def table_of(listing: list[dict[str, Any]]) -> AliasTable:
+    """The alias table that `listing` (from `AliasTable.listing`) was made of."""
+    table = AliasTable()
+    for entry in listing:
+        origin = entry["learned_from"]
+        table.add(
+            entry["client"],
+            entry["emulator"],
+            scope=Scope(entry["account"], entry["region"]),
+            kind=Kind(entry["kind"]),
+            learned_from=Origin(origin["seq"], origin["call"], origin["member"]),
+            minted=entry["minted"],
+        )
+    return table
+
+
+class Session:
+    """Whether the emulator holds our state, and under which identifiers.
+
+    marked: the emulator keeps our mark, so that its absence means something.
+    """
+
+    def __init__(self, data_dir: Path, send: Send) -> None:
+        self._data_dir = data_dir
+        self._send = send
+        self.name = ""
+        self.marked = False
+
+    async def resume(self) -> AliasTable | None:
+        """The aliases of the session that the emulator is still in; None where it has to be restored.
+
+        Raises:
+            EmulatorError: the emulator holds a part of an interrupted restore.
+        """
+        mark = await read_mark(self._send)
+        if mark is None:
+            return None
+        if mark.phase is Phase.RESTORING:
+            raise EmulatorError(
+                "the emulator holds a part of this recording: an earlier restore was interrupted",
+                hint="restart the emulator, so that the recording can be restored into an empty one",
+            )
+        saved = load_saved(self._data_dir)
+        if saved is None or saved.session != mark.session:
+            _log.warning(
+                "the emulator holds the state of another recording; this one is restored on top of it",
+                hint="restart the emulator where that is not meant",
+            )
+            return None
+        self.name, self.marked = mark.session, True
+        return table_of(saved.aliases)
+
+    async def begin(self) -> None:
+        """A restore begins."""
+        self.name = uuid.uuid4().hex
+        await leave_mark(self._send, Mark(self.name, Phase.RESTORING))
+
+    async def settle(self, aliases: AliasTable) -> None:
+        """The emulator holds the state of the recording, under these aliases."""
+        self.name = self.name or uuid.uuid4().hex
+        self.save(aliases)
+        self.marked = await leave_mark(self._send, Mark(self.name, Phase.READY))
+        if not self.marked:
+            _log.info("the emulator keeps no mark; a restart of it is only seen while the proxy runs")
+
+    async def holds(self) -> bool:
+        """Is the emulator still in this session?"""
+        mark = await read_mark(self._send)
+        return mark is not None and mark.session == self.name
+
+    def save(self, aliases: AliasTable) -> None:
+        """Write `session.json`, atomically. Raises StorageError."""
+        content = {"session": self.name, "aliases": aliases.listing()}
+        data = orjson.dumps(content, option=orjson.OPT_INDENT_2)
+        try:
+            replace(Files(self._data_dir), FILE_NAME, [data], temporary=TEMPORARY)
+        except OSError as error:
+            raise storage_error("save the aliases", self._data_dir / FILE_NAME, error) from error

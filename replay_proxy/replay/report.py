@@ -1,0 +1,102 @@
+"""The account of a restore: what came back, and what did not, each with its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Result(StrEnum):
+    """What became of one recorded call.
+
+    RESTORED: it was replayed, and its outcome was equivalent to the recorded one.
+    DIVERGED: it was replayed, and succeeded, but what it gave differs beyond identifiers, times and the like.
+    FAILED: it was replayed and refused, or no answer came.
+    """
+
+    RESTORED = "restored"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What became of the call with sequence number `seq`; `reason` is for people, empty where it was restored."""
+
+    seq: int
+    service: str
+    operation: str
+    result: Result
+    reason: str = ""
+    details: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """For `/_replay/status` and `--json`."""
+        return {
+            "seq": self.seq,
+            "call": f"{self.service}:{self.operation}",
+            "result": self.result.value,
+            "reason": self.reason,
+            "details": list(self.details),
+        }
+
+
+@dataclass(slots=True)
+class RestoreReport:
+    """The account of one restore; it grows while the restore runs.
+
+    path: of the recording's journal. total: how many calls there are. by_service: how many were dealt with.
+    seconds: wall-clock time. problems: every call that was not restored.
+    notes: what else a reader should know, such as a torn tail or an identifier that could not be matched.
+    """
+
+    path: str
+    total: int = 0
+    counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
+    by_service: Counter[str] = field(default_factory=Counter)
+    problems: list[CallResult] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    finished: bool = False
+
+    def add(self, result: CallResult) -> None:
+        """Count one call."""
+        self.counts[result.result] += 1
+        self.by_service[result.service] += 1
+        if result.result is not Result.RESTORED:
+            self.problems.append(result)
+
+    @property
+    def restored(self) -> int:
+        """The number of calls whose replay had an equivalent outcome."""
+        return self.counts[Result.RESTORED]
+
+    @property
+    def done(self) -> int:
+        """The number of calls that were dealt with so far."""
+        return sum(self.counts.values())
+
+    @property
+    def complete(self) -> bool:
+        """Every call of the recording had an equivalent outcome."""
+        return self.finished and not self.problems
+
+    @property
+    def headline(self) -> str:
+        """The one line that people look for in a log."""
+        return f"Restored {self.restored} API calls from persistent file: {self.path}"
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `/_replay/status` and `--json`."""
+        return {
+            "path": self.path,
+            "total": self.total,
+            **{result.value: count for result, count in self.counts.items()},
+            "seconds": round(self.seconds, 3),
+            "finished": self.finished,
+            "problems": [problem.as_json() for problem in self.problems],
+            "notes": self.notes,
+        }

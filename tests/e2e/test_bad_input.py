@@ -1,0 +1,126 @@
+"""What goes wrong in front of a user: one clear message, a hint, a documented exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import free_port, replay_proxy
+
+
+def run(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [*replay_proxy(), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})})
+
+
+def refused(words: Sequence[str], code: int, *fragments: str, env: dict[str, str] | None = None) -> None:
+    done = run(*words, env=env)
+    text = done.stdout + done.stderr
+    assert done.returncode == code, text
+    assert "Traceback" not in text
+    assert text.count("error: ") == 1, text
+    assert "hint: " in text
+    for fragment in fragments:
+        assert fragment in text, text
+
+
+@pytest.mark.parametrize(
+    ("words", "fragments"),
+    [
+        (["serv"], ["'serv'", "serve"]),
+        (["serve", "--no-such-option"], ["--no-such-option", "--help"]),
+        (["serve", "--listen", "nowhere"], ["--listen", "'nowhere'", "HOST:PORT"]),
+        (["serve", "--listen", "127.0.0.1:99999"], ["--listen", "99999"]),
+        (["serve", "--upstream", "http://host:1/path"], ["--upstream", "path"]),
+        (["serve", "--upstream", "ftp://host"], ["--upstream", "ftp://host"]),
+        (["serve", "--emulator", "minio"], ["--emulator", "moto, ministack, localstack"]),
+        (["serve", "--flush-interval", "-1"], ["--flush-interval", "-1"]),
+        (["serve", "--body-threshold", "much"], ["--body-threshold", "256k"]),
+        (["serve", "--save-strategy", "SOMETIMES"], ["--save-strategy", "ON_REQUEST"]),
+        (["serve", "--upstream", "http://127.0.0.1:1", "--emulator", "moto"], ["--upstream", "--emulator"]),
+        (["serve", "--", "sleep", "1"], ["COMMAND", "--upstream"]),
+        (["restore"], ["--upstream"]),
+    ],
+)
+def test_usage(words: list[str], fragments: list[str]) -> None:
+    refused(words, 2, *fragments)
+
+
+def test_a_bad_environment_variable_is_named() -> None:
+    refused(["serve"], 2, "SNAPSHOT_FLUSH_INTERVAL", "often", env={"SNAPSHOT_FLUSH_INTERVAL": "often"})
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused(["serve", "--listen", f"127.0.0.1:{port}", "--data-dir", str(tmp_path)], 7, str(port), "--listen")
+
+
+def test_an_address_that_is_not_ours(tmp_path: Path) -> None:
+    refused(["serve", "--listen", "192.0.2.1:4566", "--data-dir", str(tmp_path)], 7, "192.0.2.1")
+
+
+def serve(tmp_path: Path, *words: str) -> list[str]:
+    return ["serve", "--listen", f"127.0.0.1:{free_port()}", "--data-dir", str(tmp_path), *words]
+
+
+def test_an_upstream_that_nobody_runs(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    refused(serve(tmp_path, "--upstream", url, "--ready-timeout", "0.5"), 6, url, "0.5 s", "--ready-timeout")
+
+
+def test_an_upstream_that_accepts_and_never_answers(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        refused(serve(tmp_path, "--upstream", url, "--ready-timeout", "0.5"), 6, url)
+        refused(["restore", "--upstream", url, "--ready-timeout", "0.5", "--data-dir", str(tmp_path)], 6, url)
+
+
+def test_a_command_that_ends_at_once(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    words = serve(tmp_path, "--upstream", url, "--", "sh", "-c", "echo out of order; exit 3")
+    refused(words, 6, "ended before it answered", "out of order")
+
+
+def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    refused(serve(tmp_path, "--upstream", url, "--", "no-such-command"), 6, "no-such-command")
+
+
+def test_an_interpreter_without_the_emulator(tmp_path: Path) -> None:
+    refused(serve(tmp_path, "--emulator", "moto", "--emulator-python", "/bin/false"), 6, "ended before it answered")
+    refused(serve(tmp_path, "--emulator", "localstack", "--emulator-python", "/nonexistent"), 6, "/nonexistent")
+
+
+def test_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused(serve(tmp_path / "file" / "recordings"), 5, "file/recordings", "data directory")
+
+
+def test_a_recording_that_is_not_one(tmp_path: Path) -> None:
+    (tmp_path / "recorded_api_calls.json").write_text('{"name": "somebody else\'s"}\n')
+    refused(serve(tmp_path), 4, "recorded_api_calls.json", "not a recording")
+    assert (tmp_path / "recorded_api_calls.json").read_text() == '{"name": "somebody else\'s"}\n'
+
+
+def test_a_directory_without_a_recording_cannot_be_restored(tmp_path: Path) -> None:
+    refused(["restore", "--upstream", "http://127.0.0.1:1", "--data-dir", str(tmp_path)], 4, str(tmp_path))
+
+
+def test_help_names_every_setting() -> None:
+    from replay_proxy.config import SETTINGS
+
+    text = run("serve", "--help").stdout
+    for setting in SETTINGS:
+        if "serve" in setting.verbs:
+            assert setting.flag in text
+            assert setting.env in text

@@ -1,0 +1,175 @@
+"""Unchanged clients through the proxy, against every emulator: the AWS CLI and boto3, large bodies, many at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support.clients import aws, client
+from tests.support.processes import Emulator, Proxy
+
+pytestmark = pytest.mark.emulator
+
+LARGE = 300 << 20
+
+
+def test_the_aws_cli_works_unchanged(
+    start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator], emulator_name: str, tmp_path: Path
+) -> None:
+    emulator = start_emulator(emulator_name)
+    proxy = start_proxy("--upstream", emulator.url)
+    source = tmp_path / "source.bin"
+    source.write_bytes(random.Random(1).randbytes(20 << 20))
+    aws(proxy.url, "s3", "mb", "s3://files")
+    aws(proxy.url, "s3", "cp", str(source), "s3://files/dir/a b.bin", "--no-progress")
+    aws(proxy.url, "s3", "cp", "s3://files/dir/a b.bin", str(tmp_path / "copy.bin"), "--no-progress")
+    assert (tmp_path / "copy.bin").read_bytes() == source.read_bytes()
+    assert "dir/" in aws(proxy.url, "s3", "ls", "s3://files").stdout
+    url = json.loads(aws(proxy.url, "sqs", "create-queue", "--queue-name", "q").stdout)["QueueUrl"]
+    aws(proxy.url, "sqs", "send-message", "--queue-url", url, "--message-body", "hé<l>lo & bye")
+    received = json.loads(aws(proxy.url, "sqs", "receive-message", "--queue-url", url).stdout)
+    assert received["Messages"][0]["Body"] == "hé<l>lo & bye"
+    identity = json.loads(aws(proxy.url, "sts", "get-caller-identity").stdout)
+    assert re.fullmatch(r"\d{12}", identity["Account"])
+    failed = aws(proxy.url, "sqs", "get-queue-url", "--queue-name", "absent", check=False)
+    assert "NonExistentQueue" in failed.stderr or "QueueDoesNotExist" in failed.stderr
+
+
+def memory(pid: int) -> int:
+    """Resident bytes, the most there ever were."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) << 10
+
+
+class Noise:
+    """A file of `size` reproducible bytes that never lies in memory as a whole."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._block = random.Random(3).randbytes(1 << 20)
+        self._at = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def read(self, count: int = -1) -> bytes:
+        count = self.size - self._at if count < 0 else min(count, self.size - self._at)
+        pieces = []
+        while count:
+            start = self._at % len(self._block)
+            piece = self._block[start : start + count]
+            pieces.append(piece)
+            self._at += len(piece)
+            count -= len(piece)
+        return b"".join(pieces)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self.size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident memory is read from /proc")
+def test_a_large_object_comes_through_identical_in_flat_memory(
+    start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator]
+) -> None:
+    proxy = start_proxy("--upstream", start_emulator("moto").url)
+    s3 = client("s3", proxy.url, read_timeout=300, request_checksum_calculation="when_required")
+    s3.create_bucket(Bucket="large")
+    before = memory(proxy.process.pid)
+    s3.put_object(Bucket="large", Key="k", Body=Noise(LARGE))
+    digest = hashlib.sha256()
+    for chunk in s3.get_object(Bucket="large", Key="k")["Body"].iter_chunks(1 << 20):
+        digest.update(chunk)
+    expected, source = hashlib.sha256(), Noise(LARGE)
+    while block := source.read(1 << 20):
+        expected.update(block)
+    assert digest.digest() == expected.digest()
+    assert memory(proxy.process.pid) - before < 64 << 20
+    blob = proxy.data_dir / "blobs" / expected.hexdigest()[:2] / expected.hexdigest()
+    assert blob.stat().st_size == LARGE
+
+
+def test_two_hundred_parallel_clients_lose_nothing(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy()
+    client("s3", proxy.url).create_bucket(Bucket="bucket")
+    clients = 200
+
+    def work(number: int) -> None:
+        s3 = client("s3", proxy.url, retries={"max_attempts": 4}, read_timeout=120)
+        s3.put_object(Bucket="bucket", Key=f"k{number}", Body=str(number).encode())
+        assert s3.get_object(Bucket="bucket", Key=f"k{number}")["Body"].read() == str(number).encode()
+
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(work, range(clients)))
+    keys = {f"/bucket/k{number}" for number in range(clients)}
+    assert keys <= {record["request"]["target"] for record in proxy.records()}
+    proxy.kill_all()
+    proxy = proxy.again()
+    s3 = client("s3", proxy.url)
+    assert {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]} == {f"k{n}" for n in range(clients)}
+
+
+def scattered(seed: int, rounds: int) -> Iterator[float]:
+    random_ = random.Random(seed)
+    for _ in range(rounds):
+        yield random_.uniform(0.05, 1.2)
+
+
+@pytest.mark.slow
+def test_whatever_was_acknowledged_is_back_after_a_kill_at_any_moment(start_proxy: Callable[..., Proxy]) -> None:
+    """Writers note what was acknowledged; proxy and emulator are killed under them, again and again."""
+    import threading
+    import time
+
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    proxy = start_proxy()
+    client("s3", proxy.url).create_bucket(Bucket="bucket")
+    client("sqs", proxy.url).create_queue(QueueName="q")
+    rounds = int(os.environ.get("REPLAY_TEST_KILLS", "5"))
+    acknowledged: set[str] = set()
+    for turn, pause in enumerate(scattered(11, rounds)):
+        stop = threading.Event()
+
+        def write(worker: int, turn: int = turn, stop: threading.Event = stop, url: str = proxy.url) -> None:
+            s3 = client("s3", url, retries={"max_attempts": 0}, connect_timeout=2, read_timeout=5)
+            number = 0
+            while not stop.is_set():
+                key = f"{turn}-{worker}-{number}"
+                try:
+                    s3.put_object(Bucket="bucket", Key=key, Body=key.encode() * 50)
+                except (ClientError, BotoCoreError):
+                    return
+                acknowledged.add(key)
+                number += 1
+
+        threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(pause)
+        proxy.kill_all()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        proxy = proxy.again()
+        s3 = client("s3", proxy.url)
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="bucket")
+        found = {item["Key"] for page in pages for item in page.get("Contents", [])}
+        assert acknowledged <= found, acknowledged - found
+        assert proxy.status()["last_restore"]["problems"] == []
+    assert len(acknowledged) > rounds
+    for key in sorted(acknowledged)[:: max(1, len(acknowledged) // 20)]:
+        assert s3.get_object(Bucket="bucket", Key=key)["Body"].read() == key.encode() * 50

@@ -1,0 +1,104 @@
+"""The emulator dies, or is restarted, while the proxy goes on; and the other way round."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.clients import client
+from tests.support.processes import Emulator, Proxy, emulator_command, free_port, http_status
+
+pytestmark = pytest.mark.emulator
+
+RETRIES = {"retries": {"max_attempts": 6, "mode": "standard"}}
+
+
+def test_a_killed_child_is_started_again_and_restored(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy()
+    ec2 = client("ec2", proxy.url, **RETRIES)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    pid = proxy.status()["emulator"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["CidrBlock"] == "10.0.0.0/16"
+    status = proxy.status()
+    assert status["emulator"]["pid"] != pid
+    assert status["last_restore"]["restored"] == 1
+
+
+def test_a_restarted_upstream_is_restored(
+    start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator], emulator_name: str
+) -> None:
+    emulator = start_emulator(emulator_name)
+    proxy = start_proxy("--upstream", emulator.url)
+    ec2 = client("ec2", proxy.url, **RETRIES)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    emulator.restart()
+    assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["CidrBlock"] == "10.0.0.0/16"
+    assert proxy.status()["last_restore"]["restored"] == 1
+
+
+def test_a_restarted_proxy_takes_up_where_it_left_off(
+    start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator], emulator_name: str
+) -> None:
+    emulator = start_emulator(emulator_name)
+    proxy = start_proxy("--upstream", emulator.url)
+    ec2 = client("ec2", proxy.url)
+    before = len(ec2.describe_vpcs()["Vpcs"])
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    emulator.restart()
+    deadline = time.monotonic() + 60
+    while proxy.status()["last_restore"]["restored"] == 0 or proxy.status()["state"] != "ready":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    # Now the emulator's id is another than the client's; a proxy that starts anew has to know that.
+    proxy.kill()
+    proxy = proxy.again()
+    assert "nothing to restore" in proxy.log
+    assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["CidrBlock"] == "10.0.0.0/16"
+    assert len(ec2.describe_vpcs()["Vpcs"]) == before + 1, "nothing was made twice"
+
+
+def test_without_its_emulator_the_proxy_answers_in_the_callers_protocol(
+    start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator]
+) -> None:
+    emulator = start_emulator("moto")
+    proxy = start_proxy("--upstream", emulator.url, "--lost-timeout", "0.2")
+    emulator.kill()
+    for service, call in (("sqs", "list_queues"), ("s3", "list_buckets"), ("sns", "list_topics"), ("ec2", "describe_vpcs")):
+        api = client(service, proxy.url)
+        with pytest.raises(api.exceptions.ClientError) as caught:
+            getattr(api, call)()
+        response = caught.value.response
+        assert response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        assert response["Error"]["Code"] == "ServiceUnavailable"
+    emulator.restart()
+    proxy.wait_until("/_localstack/health", [200])
+    assert client("sqs", proxy.url).list_queues().get("QueueUrls", []) == []
+
+
+def test_a_child_dies_with_its_proxy(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy()
+    url = proxy.status()["emulator"]["url"]
+    assert http_status(url) is not None
+    proxy.kill()
+    deadline = time.monotonic() + 10
+    while http_status(url) is not None:
+        assert time.monotonic() < deadline, "the emulator outlived a proxy that was killed"
+        time.sleep(0.05)
+
+
+def test_a_command_of_ones_own_is_supervised(start_proxy: Callable[..., Proxy]) -> None:
+    port = free_port()
+    command, _environment = emulator_command("moto", port, Path())
+    proxy = start_proxy("--upstream", f"http://127.0.0.1:{port}", "--", *command)
+    client("s3", proxy.url).create_bucket(Bucket="bucket")
+    pid = proxy.status()["emulator"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    s3 = client("s3", proxy.url, retries={"max_attempts": 6, "mode": "standard"})
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["bucket"]
+    assert proxy.status()["emulator"]["pid"] != pid

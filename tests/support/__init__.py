@@ -1,0 +1,1 @@
+"""What tests share: real emulators and the proxy itself as subprocesses, and real clients."""

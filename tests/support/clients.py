@@ -1,0 +1,34 @@
+"""Real clients."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tests.support.processes import aws_cli
+
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+
+
+def client(service: str, url: str, *, region: str = REGION, key: str = "test", **config: Any) -> Any:
+    """A boto3 client as a user would make it, with path-style S3 addresses unless told otherwise."""
+    config.setdefault("s3", {"addressing_style": "path"})
+    config.setdefault("retries", {"max_attempts": 1})
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key="test", region_name=region)
+    return session.client(service, endpoint_url=url, config=Config(**config))
+
+
+def aws(url: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the AWS CLI against `url`. For SQS, version 1 of it ignores AWS_ENDPOINT_URL and needs the option."""
+    command = aws_cli()
+    assert command is not None
+    if words[0] == "sqs":
+        words = ("--endpoint-url", url, *words)
+    environment = {**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": url, "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    environment.pop("AWS_CA_BUNDLE", None)
+    return subprocess.run([command, *words], env=environment, capture_output=True, text=True, check=check, timeout=120)

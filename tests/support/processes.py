@@ -1,0 +1,205 @@
+"""Real emulators, and the proxy, as subprocesses on free loopback ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+EMULATORS = ("moto", "ministack", "localstack")
+START_LIMIT = 120.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def localstack_python() -> str | None:
+    """The interpreter that has LocalStack community, where `scripts/test` found a Python 3.13 for it."""
+    return os.environ.get("LOCALSTACK_PYTHON") or None
+
+
+def missing(emulator: str) -> str | None:
+    """Why `emulator` cannot run here, or None where it can."""
+    if emulator == "localstack" and localstack_python() is None:
+        return "LocalStack community needs a Python 3.13, and none was found (LOCALSTACK_PYTHON)"
+    return None
+
+
+def emulator_command(emulator: str, port: int, scratch: Path) -> tuple[list[str], dict[str, str]]:
+    """Command line and additional environment."""
+    match emulator:
+        case "moto":
+            return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], {}
+        case "ministack":
+            return [sys.executable, "-m", "ministack"], {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
+        case "localstack":
+            python = localstack_python()
+            assert python is not None
+            return [python, "-m", "localstack.runtime.main"], {
+                "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+                "FILESYSTEM_ROOT": str(scratch / f"localstack-{port}"),
+                "SKIP_SSL_CERT_DOWNLOAD": "1",
+                "DISABLE_EVENTS": "1",
+            }
+    raise AssertionError(emulator)
+
+
+def http_status(url: str) -> int | None:
+    """The status of a GET, None where nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+class Process:
+    """A server as a subprocess, in a process group of its own; its output lies in a file."""
+
+    def __init__(self, command: Sequence[str], environment: dict[str, str], log: Path, url: str) -> None:
+        self.url = url
+        self.log_path = log
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                command, stdout=out, stderr=out, env={**os.environ, **environment}, start_new_session=True
+            )
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def wait_until(self, path: str, accept: Sequence[int] | None, limit: float = START_LIMIT) -> None:
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"ended with {self.process.returncode}:\n{self.log}")
+            status = http_status(self.url + path)
+            if status is not None and (accept is None or status in accept):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"not ready in {limit} s:\n{self.log}")
+
+    def kill(self) -> None:
+        """SIGKILL to the process alone."""
+        self.process.kill()
+        self.process.wait(30)
+
+    def stop(self) -> int:
+        """SIGTERM, then whatever is left of its group by force; its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(30)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        return self.process.returncode
+
+
+class Emulator(Process):
+    """A real emulator."""
+
+    def __init__(self, name: str, scratch: Path, port: int | None = None) -> None:
+        self.name = name
+        self.scratch = scratch
+        self.port = port or free_port()
+        command, environment = emulator_command(name, self.port, scratch)
+        url = f"http://127.0.0.1:{self.port}"
+        super().__init__(command, environment, scratch / f"{name}-{self.port}.log", url)
+        self.wait_until("/_localstack/health", None)
+
+    def restart(self) -> None:
+        """SIGKILL, and an empty one on the same port."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+        self.__init__(self.name, self.scratch, self.port)  # type: ignore[misc] # a new process behind the same address
+
+
+class Proxy(Process):
+    """`replay-proxy serve` as a user starts it."""
+
+    def __init__(
+        self,
+        scratch: Path,
+        *options: str,
+        port: int | None = None,
+        environment: dict[str, str] | None = None,
+        data_dir: Path | None = None,
+        wait: bool = True,
+    ) -> None:
+        self.scratch = scratch
+        self.options = options
+        self.port = port or free_port()
+        self.data_dir = data_dir or scratch / "recordings"
+        self.environment = environment or {}
+        command = [*replay_proxy(), "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", str(self.data_dir)]
+        url = f"http://127.0.0.1:{self.port}"
+        super().__init__([*command, *options], self.environment, scratch / f"proxy-{self.port}.log", url)
+        if wait:
+            self.wait_until("/_localstack/health", [200])
+
+    def status(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self.url + "/_replay/status", timeout=10) as answer:
+            return dict(json.load(answer))
+
+    def kill_all(self) -> None:
+        """SIGKILL for the proxy and the emulator that it started."""
+        pid = self.status()["emulator"]["pid"]
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+        self.kill()
+
+    def again(self, *, wait: bool = True) -> Proxy:
+        """The same command line once more, on the same port and recording."""
+        options = self.options
+        return Proxy(
+            self.scratch,
+            *options,
+            port=self.port,
+            environment=self.environment,
+            data_dir=self.data_dir,
+            wait=wait,
+        )
+
+    @property
+    def journal(self) -> Path:
+        return self.data_dir / "recorded_api_calls.json"
+
+    def records(self) -> list[dict[str, Any]]:
+        """The journal's records as JSON, as a reader with `jq` sees them."""
+        lines = [json.loads(line) for line in self.journal.read_text().splitlines()]
+        return [line for line in lines if "request" in line]
+
+    def operations(self) -> list[str]:
+        return [f"{record['service']}:{record['operation']}" for record in self.records()]
+
+
+def replay_proxy() -> list[str]:
+    """The console script beside this interpreter, as a user has it."""
+    script = Path(sys.executable).parent / "replay-proxy"
+    return [str(script)] if script.exists() else [sys.executable, "-m", "replay_proxy"]
+
+
+def aws_cli() -> str | None:
+    """The AWS CLI beside this interpreter."""
+    beside = Path(sys.executable).parent / "aws"
+    return str(beside) if beside.exists() else shutil.which("aws")
