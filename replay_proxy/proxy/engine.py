@@ -30,6 +30,7 @@ from replay_proxy.proxy.gate import Gate, State
 from replay_proxy.proxy.recorder import Recorder, Spooled
 from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, close_stream, collect, rejoined
 from replay_proxy.proxy.upstream import AnswerError, ConnectError, Upstream, UpstreamAnswer
+from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.wire import models
 from replay_proxy.wire.faults import fault
 from replay_proxy.wire.mutability import Effect, judge_call
@@ -57,7 +58,7 @@ class Engine:
     """Handles requests from the doors.
 
     aliases: the table in force (a restore puts a new one in its place).
-    recorder: None where nothing is to be recorded.
+    recorder, watch: None where nothing is to be recorded.
     on_lost: told when the emulator cannot be reached.
     """
 
@@ -69,6 +70,7 @@ class Engine:
         aliases: AliasTable,
         endpoints: Endpoints,
         recorder: Recorder | None,
+        watch: Watch | None,
         policy: Policy,
         on_lost: Callable[[str], None],
     ) -> None:
@@ -77,6 +79,7 @@ class Engine:
         self.aliases = aliases
         self.endpoints = endpoints
         self._recorder = recorder
+        self._watch = watch
         self._policy = policy
         self._on_lost = on_lost
         self.counters = Counters()
@@ -109,6 +112,7 @@ class Engine:
                 return await self._change(request, rest, incoming, head, self._recorder)
         elif effect is Effect.READS:
             self.counters.reads += 1
+            return await self._forward(request, rest, incoming, head, self._watch)
         else:
             self.counters.transient += 1
         return await self._forward(request, rest, incoming, head)
@@ -116,12 +120,20 @@ class Engine:
     # The two ways to the emulator.
 
     async def _forward(
-        self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead | None
+        self,
+        request: Request,
+        rest: Stream | None,
+        incoming: Incoming,
+        head: CallHead | None,
+        watch: Watch | None = None,
     ) -> Outgoing:
-        """A call that leaves nothing to record."""
+        """A call that changes nothing; `watch` is shown what it read."""
         try:
             answer = await self._send(request, rest, incoming, head)
-            return await self._to_client(answer, request, head)
+            shown = await self._to_client(answer, request, head)
+            if watch is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
+                watch.read(head, request, Answer(shown.status, shown.headers, shown.body, shown.reason))
+            return shown
         except ConnectError as error:
             return self._lost(request, head, error)
         except AnswerError as error:
@@ -168,6 +180,8 @@ class Engine:
                     spooled = None
                 duration = (time.monotonic() - begun) * 1000
                 await recorder.append(head, stored, shown, time=taken, duration_ms=duration)
+                if self._watch is not None:
+                    self._watch.change(head, stored, shown)
                 self.counters.recorded += 1
                 self.counters.by_service[head.service] += 1
             else:
@@ -236,9 +250,7 @@ class Engine:
         bare = Request(request.method, request.target, request.headers)
         outward = request_to_emulator(bare, head, self.aliases, self.endpoints)
         stream = rejoined(_bytes(request), rest) if spooled is None else spooled.chunks()
-        return await self._upstream.send(
-            outward.method, outward.target, outward.headers, stream, incoming.length
-        )
+        return await self._upstream.send(outward.method, outward.target, outward.headers, stream, incoming.length)
 
     async def _to_client(self, answer: UpstreamAnswer, request: Request, head: CallHead | None) -> Outgoing:
         """The answer as the client is to see it; what need not be looked into streams on untouched."""

@@ -25,11 +25,12 @@ from replay_proxy.proxy.door import ReverseDoor
 from replay_proxy.proxy.engine import Engine, Policy
 from replay_proxy.proxy.gate import Gate, State
 from replay_proxy.proxy.recorder import Recorder
-from replay_proxy.proxy.restoring import OpenRecording, restore_recording
+from replay_proxy.proxy.restoring import OpenRecording, explain_recording, restore_recording
 from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.streams import Handler
 from replay_proxy.proxy.upstream import Upstream
+from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.execute import Progress
 from replay_proxy.replay.report import RestoreReport
 
@@ -59,9 +60,8 @@ class Proxy:
         self.last_restore: RestoreReport | None = None
         self._progress = progress
         self.upstream = Upstream(backend.url)
-        recorder = None
-        if recording is not None:
-            recorder = Recorder(recording.writer, settings.body_threshold)
+        recorder = None if recording is None else Recorder(recording.writer, settings.body_threshold)
+        self._watch = None if recorder is None else Watch(recorder)
         policy = Policy(settings.body_threshold, settings.gate_timeout, settings.lost_timeout)
         self.engine = Engine(
             upstream=self.upstream,
@@ -69,6 +69,7 @@ class Proxy:
             aliases=AliasTable(),
             endpoints=Endpoints(backend.url),
             recorder=recorder,
+            watch=self._watch,
             policy=policy,
             on_lost=self._unreachable,
         )
@@ -123,6 +124,7 @@ class Proxy:
                 self.settings,
                 self.last_restore,
                 self._progress,
+                None if self._watch is None else self._watch.sightings,
             )
             self.engine.aliases = aliases
             if self._is_stranger:
@@ -134,10 +136,14 @@ class Proxy:
 
     async def _begin(self) -> None:
         await self.backend.up(self.upstream)
+        if self._watch is not None:
+            self._watch.start()
         if self._session is not None and self._is_stranger:
             aliases = await self._session.resume()
             if aliases is not None:
                 self.engine.aliases = aliases
+                if self.recording is not None and self._watch is not None:
+                    await asyncio.to_thread(explain_recording, self.recording.data_dir, self._watch.sightings)
                 _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(aliases))
                 self.gate.move(State.READY)
                 return
@@ -215,6 +221,8 @@ class Proxy:
         self.gate.move(State.STOPPING, "the proxy is being stopped")
         await self.door.stop(DRAIN_SECONDS)
         await self.engine.quiet(QUIET_SECONDS)
+        if self._watch is not None:
+            await self._watch.stop()
         if self.recording is not None:
             if self._session is not None and len(self.engine.aliases):
                 self._session.save(self.engine.aliases)

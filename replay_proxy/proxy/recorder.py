@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from replay_proxy.exchange import Answer, Body, CallHead, Request
 from replay_proxy.journal.blobs import Spool
-from replay_proxy.journal.records import Kind, Record
+from replay_proxy.journal.records import Kind, Record, utc_now
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.streams import Stream
 from replay_proxy.wire.signing import scrub
@@ -53,26 +54,46 @@ class Recorder:
         """Keep a copy of a streamed body. Raises `StorageError` where no file can be written."""
         return Spooled(self._writer.blobs.begin(), prefix, rest)
 
-    async def append(
-        self, head: CallHead, request: Request, answer: Answer, *, time: str, duration_ms: float
-    ) -> None:
+    async def append(self, head: CallHead, request: Request, answer: Answer, *, time: str, duration_ms: float) -> None:
         """Record one call; returns when it is as durable as the save strategy promises.
 
         Raises:
             StorageError: it could not be written; the caller must not acknowledge it.
         """
+        await self._writer.append(await self._record(Kind.MUTATION, head, request, answer, time, duration_ms, {}))
+
+    async def witness(self, head: CallHead, request: Request, answer: Answer, *, after: int) -> None:
+        """Record a read that was made when `after` was the number of the last record. Raises `StorageError`."""
+        notes = {"after": after}
+        await self._writer.append(await self._record(Kind.WITNESS, head, request, answer, utc_now(), 0.0, notes))
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last record; 0 where there is none."""
+        return self._writer.last_seq
+
+    async def _record(
+        self,
+        kind: Kind,
+        head: CallHead,
+        request: Request,
+        answer: Answer,
+        time: str,
+        duration_ms: float,
+        notes: Mapping[str, Any],
+    ) -> Record:
         stored, credential = scrub(request)
-        record = Record(
+        return Record(
             seq=0,
             time=time,
             duration_ms=round(duration_ms, 3),
-            kind=Kind.MUTATION,
+            kind=kind,
             head=head,
             request=Request(stored.method, stored.target, stored.headers, await self._body(stored.body)),
             answer=Answer(answer.status, answer.headers, await self._body(answer.body), answer.reason),
             credential=credential,
+            notes=notes,
         )
-        await self._writer.append(record)
 
     async def _body(self, body: Body) -> Body:
         if isinstance(body, bytes) and len(body) > self._threshold:

@@ -21,6 +21,7 @@ from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.replay.execute import Progress, Restorer
 from replay_proxy.replay.report import RestoreReport
+from replay_proxy.replay.sightings import Sightings
 
 _log = log.get("restore")
 
@@ -70,8 +71,9 @@ async def restore_recording(
     settings: Settings,
     report: RestoreReport,
     progress: Progress,
+    sightings: Sightings | None = None,
 ) -> RestoreReport:
-    """Replay the recording in `data_dir`; what happened is logged, and returned in `report`.
+    """Replay the recording in `data_dir`; what happened is logged, and returned in `report`. `sightings` is told of every record.
 
     Raises:
         RecordingError, StorageError: it cannot be read.
@@ -86,6 +88,7 @@ async def restore_recording(
         endpoints=endpoints,
         call_timeout=settings.call_timeout,
         secret_key=settings.secret_key,
+        sightings=sightings,
     )
     await restorer.run(recording.records(), report, progress)
     report.total = report.done
@@ -97,6 +100,12 @@ async def restore_recording(
     else:
         _log.info("nothing is recorded yet", recording=report.path)
     return report
+
+
+def explain_recording(data_dir: Path, sightings: Sightings) -> None:
+    """Tell `sightings` of every record, where nothing has to be replayed. Raises as `restore_recording`; blocking."""
+    for record in read(data_dir).records():
+        sightings.explain(record.request, record.answer)
 
 
 def _tell(report: RestoreReport) -> None:

@@ -8,6 +8,7 @@ refer to ids that an earlier call has taught, which is the order in which the cl
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -17,14 +18,16 @@ import tenacity
 from replay_proxy.errors import MalformedMessage, RecordingError, StorageError
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Request
 from replay_proxy.identifiers.aliases import AliasTable, Origin
-from replay_proxy.identifiers.compare import equivalent
+from replay_proxy.identifiers.compare import Difference, Severity, Verdict, equivalent
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.learn import learn
 from replay_proxy.identifiers.rewrite import request_to_emulator
-from replay_proxy.journal.records import Record
+from replay_proxy.journal.records import Kind, Record
 from replay_proxy.replay.choices import has_choices, with_choices
 from replay_proxy.replay.patience import retrying, worth_another_try
 from replay_proxy.replay.report import CallResult, RestoreReport, Result
+from replay_proxy.replay.sequence import in_order
+from replay_proxy.replay.sightings import Sightings
 from replay_proxy.wire import models
 from replay_proxy.wire.answers import Outcome, parse_answer
 from replay_proxy.wire.parameters import parse_parameters
@@ -41,6 +44,13 @@ Progress = Callable[[RestoreReport], None]
 """Told after every call."""
 
 UNSIGNED = "none"
+WITNESS_SECONDS = 30.0
+WITNESS_PAUSE = 0.2
+_ON_THE_WAY = re.compile(r"progress|pending|creating|starting|provision|updating|modifying|deploying", re.IGNORECASE)
+
+
+class NotRestored(Exception):
+    """A recorded call could not be carried out again; the text says why."""
 
 
 class Restorer:
@@ -55,6 +65,7 @@ class Restorer:
         endpoints: Endpoints | None = None,
         call_timeout: float = 60.0,
         secret_key: str | None = None,
+        sightings: Sightings | None = None,
     ) -> None:
         self._send = send
         self._load = load
@@ -62,28 +73,64 @@ class Restorer:
         self._endpoints = endpoints
         self._call_timeout = call_timeout
         self._secret_key = secret_key
+        self._sightings = sightings
 
     async def run(
         self, records: Iterable[Record], report: RestoreReport, progress: Progress = lambda _report: None
     ) -> RestoreReport:
         """Replay `records`, and account for each in `report` (which is returned, finished)."""
         begun = time.monotonic()
-        for record in records:
-            report.add(await self._replay(record))
+        for record in in_order(records):
+            if record.kind is Kind.WITNESS:
+                await self._ask(record, report)
+            else:
+                report.add(await self._replay(record, report))
+            if self._sightings is not None:
+                self._sightings.explain(record.request, record.answer)
             report.seconds = time.monotonic() - begun
             progress(report)
         report.seconds = time.monotonic() - begun
         report.finished = True
         return report
 
-    async def _replay(self, record: Record) -> CallResult:
-        head = record.head or recognise(record.request)
-        if head is None:
-            return CallResult(record.seq, "?", record.request.method, Result.FAILED, "not an AWS API call")
+    async def _replay(self, record: Record, report: RestoreReport) -> CallResult:
+        """Carry out one recorded mutation again."""
 
         def result(kind: Result, reason: str = "", details: tuple[str, ...] = ()) -> CallResult:
-            return CallResult(record.seq, head.service, head.operation, kind, reason, details)
+            return CallResult(record.seq, *_named(record), kind, reason, details)
 
+        try:
+            verdict = await self._attempt(record, report)
+        except NotRestored as error:
+            return result(Result.FAILED, str(error))
+        if verdict.equivalent:
+            return result(Result.RESTORED)
+        return result(Result.DIVERGED, "the answer differs", tuple(str(each) for each in verdict.differences))
+
+    async def _ask(self, record: Record, report: RestoreReport) -> None:
+        """Read a witness again, until what it shows is no longer on its way to what it showed then."""
+        deadline = time.monotonic() + min(WITNESS_SECONDS, self._call_timeout)
+        try:
+            verdict = await self._attempt(record, report)
+            while any(_on_the_way(each) for each in verdict.differences) and time.monotonic() < deadline:
+                await asyncio.sleep(WITNESS_PAUSE)
+                verdict = await self._attempt(record, report)
+        except NotRestored as error:
+            report.find(record.seq, *_named(record), f"the read could not be repeated: {error}")
+            return
+        for difference in verdict.differences:
+            if difference.severity is Severity.DIVERGED:
+                report.find(record.seq, *_named(record), str(difference))
+
+    async def _attempt(self, record: Record, report: RestoreReport) -> Verdict:
+        """Send a recorded call, learn from its answer, and compare it with the recorded one.
+
+        Raises:
+            NotRestored: it was refused, or there was no answer.
+        """
+        head = record.head or recognise(record.request)
+        if head is None:
+            raise NotRestored("not an AWS API call")
         try:
             async with asyncio.timeout(self._call_timeout):
                 original, answer = await self._whole(record, head)
@@ -93,29 +140,21 @@ class Restorer:
                     asked = with_choices(original, head, recorded, parse_parameters(head, original))
                 request = request_to_emulator(asked, head, self._aliases, self._endpoints)
                 outcome = await self._patiently(self._signed(request, record.credential), head)
-        except TimeoutError:
-            return result(Result.FAILED, f"no answer within {self._call_timeout:g} s")
+        except TimeoutError as error:
+            raise NotRestored(f"no answer within {self._call_timeout:g} s") from error
         except ConnectionError as error:
-            return result(Result.FAILED, f"the emulator did not answer: {error}")
+            raise NotRestored(f"the emulator did not answer: {error}") from error
         except MalformedMessage as error:
-            return result(Result.FAILED, f"a message cannot be read: {error.message}")
+            raise NotRestored(f"a message cannot be read: {error.message}") from error
         except (RecordingError, StorageError) as error:
-            return result(Result.FAILED, error.message)
+            raise NotRestored(error.message) from error
         if not outcome.ok:
-            return result(Result.FAILED, f"{outcome.error_code}: {outcome.error_message}")
-        learn(
-            head,
-            original,
-            recorded,
-            outcome,
-            self._aliases,
-            learned_from=Origin(record.seq, f"{head.service}:{head.operation}"),
-        )
-        verdict = equivalent(head, recorded, outcome, self._aliases)
-        if verdict.equivalent:
-            return result(Result.RESTORED)
-        details = tuple(str(difference) for difference in verdict.differences)
-        return result(Result.DIVERGED, "the answer differs", details)
+            raise NotRestored(f"{outcome.error_code}: {outcome.error_message}")
+        origin = Origin(record.seq, f"{head.service}:{head.operation}")
+        learned = learn(head, original, recorded, outcome, self._aliases, learned_from=origin)
+        for note in learned.ambiguous:
+            report.find(record.seq, head.service, head.operation, str(note))
+        return equivalent(head, recorded, outcome, self._aliases)
 
     async def _whole(self, record: Record, head: CallHead) -> tuple[Request, Answer]:
         """The record's messages, with their bodies in memory where identifiers may have to be found in them."""
@@ -159,3 +198,13 @@ def _streams_input(head: CallHead) -> bool:
         return bool(models.operation_model(head.service, head.operation).has_streaming_input)
     except LookupError:
         return True
+
+
+def _named(record: Record) -> tuple[str, str]:
+    head = record.head
+    return (head.service, head.operation) if head is not None else ("?", record.request.method)
+
+
+def _on_the_way(difference: Difference) -> bool:
+    """Is this a state that will pass, where the recorded one was another?"""
+    return _ON_THE_WAY.search(difference.actual) is not None and _ON_THE_WAY.search(difference.expected) is None

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MOST_FINDINGS = 200
+"""How far back a finding is looked for before it is noted again."""
+
 
 class Result(StrEnum):
     """What became of one recorded call.
@@ -44,13 +47,27 @@ class CallResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a reader of the report should know of one call: ambiguous identifiers, a read that differs."""
+
+    seq: int
+    service: str
+    operation: str
+    message: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For `/_replay/status` and `--json`."""
+        return {"seq": self.seq, "call": f"{self.service}:{self.operation}", "message": self.message}
+
+
 @dataclass(slots=True)
 class RestoreReport:
     """The account of one restore; it grows while the restore runs.
 
     path: of the recording's journal. total: how many calls there are. by_service: how many were dealt with.
-    seconds: wall-clock time. problems: every call that was not restored.
-    notes: what else a reader should know, such as a torn tail or an identifier that could not be matched.
+    seconds: wall-clock time. problems: every call that was not restored. findings: what else is to be said of calls.
+    notes: what is to be said of the recording, such as a torn tail.
     """
 
     path: str
@@ -58,6 +75,7 @@ class RestoreReport:
     counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
     by_service: Counter[str] = field(default_factory=Counter)
     problems: list[CallResult] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     finished: bool = False
@@ -68,6 +86,12 @@ class RestoreReport:
         self.by_service[result.service] += 1
         if result.result is not Result.RESTORED:
             self.problems.append(result)
+
+    def find(self, seq: int, service: str, operation: str, message: str) -> None:
+        """Note something about one call, once."""
+        finding = Finding(seq, service, operation, message)
+        if finding not in self.findings[-MOST_FINDINGS:]:
+            self.findings.append(finding)
 
     @property
     def restored(self) -> int:
@@ -98,5 +122,6 @@ class RestoreReport:
             "seconds": round(self.seconds, 3),
             "finished": self.finished,
             "problems": [problem.as_json() for problem in self.problems],
+            "findings": [finding.as_json() for finding in self.findings],
             "notes": self.notes,
         }

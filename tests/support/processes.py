@@ -184,10 +184,10 @@ class Proxy(Process):
     def journal(self) -> Path:
         return self.data_dir / "recorded_api_calls.json"
 
-    def records(self) -> list[dict[str, Any]]:
-        """The journal's records as JSON, as a reader with `jq` sees them."""
+    def records(self, kind: str = "mutation") -> list[dict[str, Any]]:
+        """The journal's records of one kind as JSON, as a reader with `jq` sees them."""
         lines = [json.loads(line) for line in self.journal.read_text().splitlines()]
-        return [line for line in lines if "request" in line]
+        return [line for line in lines if line.get("kind") == kind]
 
     def operations(self) -> list[str]:
         return [f"{record['service']}:{record['operation']}" for record in self.records()]

@@ -1,0 +1,92 @@
+"""Watching reads go by, off the latency path, and recording those that are witnesses (see `replay.sightings`).
+
+What passes is put into a small waiting room and looked at by one task between requests. A read that is repeated replaces its
+predecessor there; when there is more than fits, the oldest reads are not looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from contextlib import suppress
+
+from replay_proxy import log
+from replay_proxy.errors import StorageError
+from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.proxy.recorder import Recorder
+from replay_proxy.replay.sightings import Sightings
+
+_log = log.get("witness")
+
+ROOM = 512
+"""Exchanges that wait to be looked at."""
+PAUSE = 0.004
+"""Seconds between two looks, so that they take a small part of the time only."""
+LARGEST = 256 * 1024
+"""Bytes of an answer that is looked into."""
+
+_Key = tuple[str, str, str, bytes]
+_Item = tuple[CallHead, Request, Answer, int, bool]
+
+
+class Watch:
+    """One task that looks at what passed. `change` and `read` are cheap, and never fail."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.sightings = Sightings()
+        self._room: OrderedDict[_Key | int, _Item] = OrderedDict()
+        self._arrived = asyncio.Event()
+        self._count = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._look())
+
+    async def stop(self) -> None:
+        """Look at what is still waiting, and end."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        while self._room:
+            await self._look_at(self._room.popitem(last=False)[1])
+
+    def change(self, head: CallHead, request: Request, answer: Answer) -> None:
+        """A call that was recorded: what it shows is explained."""
+        self._count += 1
+        self._put(self._count, (head, request, answer, 0, True))
+
+    def read(self, head: CallHead, request: Request, answer: Answer) -> None:
+        """A read, as its client saw it."""
+        if isinstance(request.body, bytes) and isinstance(answer.body, bytes) and len(answer.body) <= LARGEST:
+            key = (head.service, head.operation, request.target, request.body)
+            self._put(key, (head, request, answer, self._recorder.last_seq, False))
+
+    def _put(self, key: _Key | int, item: _Item) -> None:
+        self._room.pop(key, None)
+        self._room[key] = item
+        if len(self._room) > ROOM:
+            self._room.popitem(last=False)
+        self._arrived.set()
+
+    async def _look(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._room:
+                await self._look_at(self._room.popitem(last=False)[1])
+                await asyncio.sleep(PAUSE)
+
+    async def _look_at(self, item: _Item) -> None:
+        head, request, answer, after, change = item
+        if change:
+            self.sightings.explain(request, answer)
+        elif self.sightings.is_witness(head, request, answer):
+            self.sightings.explain(request, answer)
+            try:
+                await self._recorder.witness(head, request, answer, after=after)
+            except StorageError as error:
+                _log.warning("a witness could not be recorded", reason=error.message)
