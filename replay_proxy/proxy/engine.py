@@ -156,16 +156,31 @@ class Engine:
     async def _carry_out(
         self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead, recorder: Recorder
     ) -> Outgoing:
+        try:
+            recorder.check()
+            async with recorder.turn(head, request):
+                outgoing = await self._send_and_record(request, rest, incoming, head, recorder)
+            await recorder.promised()
+            return outgoing
+        except ConnectError as error:
+            return self._lost(request, head, error)
+        except AnswerError as error:
+            return self._unavailable(request, head, str(error))
+        except StorageError as error:
+            _log.error("a call cannot be recorded", reason=error.message, hint=error.hint, **_named(head))
+            return self._unavailable(request, head, f"replay_proxy cannot record this call: {error.message}")
+
+    async def _send_and_record(
+        self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead, recorder: Recorder
+    ) -> Outgoing:
         begun, taken = time.monotonic(), utc_now()
         spooled: Spooled | None = None
         try:
-            recorder.check()
+            if rest is not None and self._must_be_whole(head):
+                prefix, rest = await collect(rejoined(_bytes(request), rest), WHOLE_LIMIT)
+                request = _request(incoming, prefix)
             if rest is not None:
-                if self._must_be_whole(head):
-                    prefix, rest = await collect(rejoined(_bytes(request), rest), WHOLE_LIMIT)
-                    request = _request(incoming, prefix)
-                if rest is not None:
-                    spooled = recorder.spool(_bytes(request), rest)
+                spooled = recorder.spool(_bytes(request), rest)
             answer = await self._send(request, rest, incoming, head, spooled)
             body, more = await collect(answer.body, WHOLE_LIMIT)
             if more is not None:
@@ -179,7 +194,7 @@ class Engine:
                     stored = Request(request.method, request.target, request.headers, await spooled.keep())
                     spooled = None
                 duration = (time.monotonic() - begun) * 1000
-                await recorder.append(head, stored, shown, time=taken, duration_ms=duration)
+                await recorder.write(head, stored, shown, time=taken, duration_ms=duration)
                 if self._watch is not None:
                     self._watch.change(head, stored, shown)
                 self.counters.recorded += 1
@@ -187,13 +202,6 @@ class Engine:
             else:
                 self.counters.refused += 1
             return Outgoing(shown.status, shown.reason, shown.headers, _bytes(shown))
-        except ConnectError as error:
-            return self._lost(request, head, error)
-        except AnswerError as error:
-            return self._unavailable(request, head, str(error))
-        except StorageError as error:
-            _log.error("a call cannot be recorded", reason=error.message, hint=error.hint, **_named(head))
-            return self._unavailable(request, head, f"replay_proxy cannot record this call: {error.message}")
         finally:
             if spooled is not None:
                 spooled.drop()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from replay_proxy.exchange import Answer, Body, CallHead, Request
 from replay_proxy.journal.blobs import Spool
+from replay_proxy.journal.ordering import Ordering
 from replay_proxy.journal.records import Kind, Record, utc_now
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.streams import Stream
@@ -45,6 +47,7 @@ class Recorder:
     def __init__(self, writer: JournalWriter, threshold: int) -> None:
         self._writer = writer
         self._threshold = threshold
+        self._ordering = Ordering()
 
     def check(self) -> None:
         """Ask before a call is sent. Raises `StorageError` where it could not be recorded."""
@@ -54,13 +57,21 @@ class Recorder:
         """Keep a copy of a streamed body. Raises `StorageError` where no file can be written."""
         return Spooled(self._writer.blobs.begin(), prefix, rest)
 
-    async def append(self, head: CallHead, request: Request, answer: Answer, *, time: str, duration_ms: float) -> None:
-        """Record one call; returns when it is as durable as the save strategy promises.
+    def turn(self, head: CallHead, request: Request) -> AbstractAsyncContextManager[None]:
+        """Held from before a call is sent until it is written: calls that could touch the same thing take turns."""
+        return self._ordering.turn(head, request)
+
+    async def promised(self) -> None:
+        """Wait until what was written is as durable as the save strategy promises. Raises `StorageError`."""
+        await self._writer.promised()
+
+    async def write(self, head: CallHead, request: Request, answer: Answer, *, time: str, duration_ms: float) -> None:
+        """Record one call.
 
         Raises:
             StorageError: it could not be written; the caller must not acknowledge it.
         """
-        await self._writer.append(await self._record(Kind.MUTATION, head, request, answer, time, duration_ms, {}))
+        self._writer.write(await self._record(Kind.MUTATION, head, request, answer, time, duration_ms, {}))
 
     async def witness(self, head: CallHead, request: Request, answer: Answer, *, after: int) -> None:
         """Record a read that was made when `after` was the number of the last record. Raises `StorageError`."""
