@@ -1,0 +1,287 @@
+"""Signatures: taken off before a request is stored, put on again before it is sent.
+
+`scrub` removes what proves an identity (signatures, session tokens, bearer tokens) and returns what only names it:
+access key id, region and service of the credential scope, which emulators derive the account and the region from.
+What a stored request keeps: the date, and of a presigned URL every parameter but the signature and the token. An
+upload in `aws-chunked` framing loses the framing with its chunk signatures (`chunked.unframe`); one that lies in a
+blob keeps its bytes, whose chunk signatures cannot be used without the key that made them.
+
+`stamp` does the reverse. Emulators read the credential scope and verify nothing, so that a placeholder serves for a
+signature; for an upstream that does verify, pass the secret key, and botocore signs. Dates are renewed: a presigned
+URL of last month is expired, and some emulators check that.
+
+A credential without a key or without a service (unsigned calls, bearer tokens, SigV2 forms, which keep their key id
+in the form) cannot be stamped, and its request is sent as it was stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote
+
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotocoreCredentials
+
+from replay_proxy.errors import MalformedMessage
+from replay_proxy.exchange import BlobRef, Headers, Request
+from replay_proxy.wire.chunked import unframe
+from replay_proxy.wire.credentials import read_credentials
+from replay_proxy.wire.form_scrub import scrub_form, scrub_form_upload
+from replay_proxy.wire.parse_query import load_pairs
+
+PLACEHOLDER_SIGNATURE = "0" * 64
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+
+_TOKEN_HEADERS = (
+    "authorization",
+    "proxy-authorization",
+    "x-amzn-authorization",
+    "x-amz-security-token",
+    "x-amz-s3session-token",
+    "x-amz-bearer-token",
+)
+_TOKEN_PARAMETERS = frozenset({"x-amz-signature", "x-amz-security-token", "x-amz-s3session-token"})
+_SIGV2_PARAMETERS = frozenset({"signature", "securitytoken", "x-amz-security-token"})
+_SCOPE_PARAMETERS = frozenset(
+    {"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders"}
+)
+_DEFAULT_EXPIRY = 3600
+_LONGEST_EXPIRY = 7 * 24 * 3600
+_S3_SIGNING_NAMES = ("s3", "s3-object-lambda", "s3express", "s3-outposts")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Who signed a request: nothing in it is secret.
+
+    kind: `header` or `query` (SigV4 and SigV4a), `sigv2-header`, `sigv2-query` (also in a form), `bearer` (or any
+    other Authorization), `none`. service: the signing name, which is not always botocore's name of the service.
+    """
+
+    access_key: str = ""
+    region: str = ""
+    service: str = ""
+    kind: str = "none"
+
+
+def scrub(request: Request) -> tuple[Request, Credential]:
+    """`request` without signatures and tokens, and what is to be remembered of its credential. Never raises."""
+    credential = credential_of(request)
+    headers = request.headers.without(*_TOKEN_HEADERS)
+    dropped = _TOKEN_PARAMETERS | (_SIGV2_PARAMETERS if credential.kind.startswith("sigv2") else frozenset())
+    target = _without_parameters(request.target, dropped)
+    stripped = Request(request.method, target, headers, request.body)
+    with suppress(MalformedMessage):  # what is broken is stored as it came, to be refused again at a replay
+        stripped = unframe(stripped)
+    if isinstance(stripped.body, bytes) and stripped.body:
+        content_type = headers.get("content-type").lower()
+        body = stripped.body
+        if content_type.startswith("application/x-www-form-urlencoded") and credential.kind == "sigv2-query":
+            body = scrub_form(body)
+        elif content_type.startswith("multipart/form-data"):
+            body = scrub_form_upload(headers, body)
+        if body is not stripped.body:
+            resized = stripped.headers
+            if "content-length" in resized:
+                resized = resized.replaced("Content-Length", str(len(body)))
+            stripped = Request(stripped.method, stripped.target, resized, body)
+    return stripped, credential
+
+
+def credential_of(request: Request) -> Credential:
+    """What a request says of its signer. Never raises."""
+    headers = request.headers
+    query = _pairs(request.query.encode("latin-1", "replace"))
+    found = read_credentials(headers, query)
+    authorization = headers.get("authorization")
+    if authorization.startswith("AWS4-"):
+        return Credential(found.access_key, found.region, found.signing_name, "header")
+    if authorization.startswith("AWS ") or headers.get("x-amzn-authorization"):
+        return Credential(found.access_key, "", "s3" if found.only_s3 else "", "sigv2-header")
+    if authorization:
+        return Credential(kind="bearer")
+    if query.get("X-Amz-Credential"):
+        return Credential(found.access_key, found.region, found.signing_name, "query")
+    if query.get("AWSAccessKeyId"):
+        return Credential(query["AWSAccessKeyId"], kind="sigv2-query")
+    if isinstance(request.body, bytes) and b"AWSAccessKeyId=" in request.body:
+        form = _pairs(request.body)
+        if "Signature" in form:
+            return Credential(form["AWSAccessKeyId"], kind="sigv2-query")
+    return Credential()
+
+
+def stamp(
+    request: Request,
+    *,
+    access_key: str,
+    region: str,
+    service: str,
+    secret_key: str = "",
+    now: datetime | None = None,
+) -> Request:
+    """A stored request, signed again in the way in which it had been: by header, presigned, or presigned SigV2.
+
+    service: the signing name; without it, or without a key, the request itself is returned. region: `us-east-1`
+    where it is empty (SigV2 names none, and emulators fail on an empty one). secret_key: empty for a placeholder;
+    else a real SigV4 signature, with the current time. now: the time to write beside a placeholder, by default the
+    current one (aware). The payload's hash is set anew; for a blob it is `UNSIGNED-PAYLOAD`, and framed uploads keep
+    theirs (`STREAMING-…`).
+    """
+    moment = now or datetime.now(UTC)
+    names = {name.lower() for name in _pairs(request.query.encode("latin-1", "replace"))}
+    if "awsaccesskeyid" in names:
+        expires = int(moment.timestamp()) + _DEFAULT_EXPIRY
+        target = _without_parameters(request.target, _SIGV2_PARAMETERS | {"expires", "awsaccesskeyid"})
+        return _with_parameters(
+            request,
+            target,
+            {"AWSAccessKeyId": access_key, "Expires": str(expires), "Signature": PLACEHOLDER_SIGNATURE[:28]},
+        )
+    if not access_key or not service:
+        return request
+    region = region or "us-east-1"
+    presigned = "x-amz-credential" in names
+    if secret_key:
+        return _sign(request, BotocoreCredentials(access_key, secret_key), region, service, presigned)
+    date = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{access_key}/{date[:8]}/{region}/{service}/aws4_request"
+    if presigned:
+        return _with_parameters(
+            request,
+            _without_parameters(request.target, _TOKEN_PARAMETERS | _SCOPE_PARAMETERS),
+            {
+                "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+                "X-Amz-Credential": scope,
+                "X-Amz-Date": date,
+                "X-Amz-Expires": str(_expiry(request)),
+                "X-Amz-SignedHeaders": "host",
+                "X-Amz-Signature": PLACEHOLDER_SIGNATURE,
+            },
+        )
+    headers = _with_payload_hash(request, service).replaced("X-Amz-Date", date)
+    signed = ";".join(sorted({"host"} | {name.lower() for name, _ in headers if name.lower().startswith("x-amz-")}))
+    headers = headers.replaced(
+        "Authorization",
+        f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={signed}, Signature={PLACEHOLDER_SIGNATURE}",
+    )
+    return Request(request.method, request.target, headers, request.body)
+
+
+def payload_hash(request: Request) -> str:
+    """The value of `X-Amz-Content-SHA256` that fits the request as it is now."""
+    declared = request.headers.get("x-amz-content-sha256")
+    if declared.startswith("STREAMING-") or declared == UNSIGNED_PAYLOAD:
+        return declared
+    if isinstance(request.body, BlobRef):
+        return UNSIGNED_PAYLOAD
+    return hashlib.sha256(request.body).hexdigest()
+
+
+def _with_payload_hash(request: Request, service: str) -> Headers:
+    if service in _S3_SIGNING_NAMES or "x-amz-content-sha256" in request.headers:
+        return request.headers.replaced("X-Amz-Content-SHA256", payload_hash(request))
+    return request.headers
+
+
+def _sign(request: Request, credentials: BotocoreCredentials, region: str, service: str, presigned: bool) -> Request:
+    target = _without_parameters(request.target, _TOKEN_PARAMETERS | _SCOPE_PARAMETERS)
+    # Nothing but the host of this URL is signed; the scheme is not.
+    url = f"https://{request.headers.get('host') or 'localhost'}{target}"
+    unsigned = AWSRequest(method=request.method, url=url, headers=dict(_signable(request.headers)))
+    s3 = service in _S3_SIGNING_NAMES
+    if presigned:
+        query_signer = _S3Query if s3 else _Query
+        query_signer(credentials, service, region, _expiry(request), payload_hash(request)).add_auth(unsigned)
+        signed_target = unsigned.url.partition("://")[2]
+        path = "/" + signed_target.partition("/")[2]
+        return Request(request.method, path, request.headers, request.body)
+    header_signer = _S3Header if s3 else _Header
+    header_signer(credentials, service, region, payload_hash(request)).add_auth(unsigned)
+    headers = _with_payload_hash(request, service)
+    for name in ("X-Amz-Date", "X-Amz-Content-SHA256", "Authorization"):
+        if name in unsigned.headers:
+            headers = headers.replaced(name, str(unsigned.headers[name]))
+    return Request(request.method, target, headers, request.body)
+
+
+def _signable(headers: Headers) -> list[tuple[str, str]]:
+    """The headers that a proxy on the way leaves alone: host, content type, and AWS's own."""
+    return [
+        (name, value)
+        for name, value in headers
+        if name.lower() in ("host", "content-type", "content-md5") or name.lower().startswith("x-amz-")
+    ]
+
+
+# botocore's signers hash the payload themselves, from the body; here the hash is known and the body may be a blob.
+
+
+class _Header(SigV4Auth):  # type: ignore[misc]  # botocore has no types
+    def __init__(self, credentials: BotocoreCredentials, service: str, region: str, digest: str) -> None:
+        super().__init__(credentials, service, region)
+        self._digest = digest
+
+    def payload(self, request: AWSRequest) -> str:
+        return self._digest
+
+
+class _S3Header(S3SigV4Auth):  # type: ignore[misc]  # botocore has no types
+    def __init__(self, credentials: BotocoreCredentials, service: str, region: str, digest: str) -> None:
+        super().__init__(credentials, service, region)
+        self._digest = digest
+
+    def payload(self, request: AWSRequest) -> str:
+        return self._digest
+
+
+class _Query(SigV4QueryAuth):  # type: ignore[misc]  # botocore has no types
+    def __init__(self, credentials: BotocoreCredentials, service: str, region: str, expires: int, digest: str) -> None:
+        super().__init__(credentials, service, region, expires=expires)
+        self._digest = digest
+
+    def payload(self, request: AWSRequest) -> str:
+        return self._digest
+
+
+class _S3Query(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no types
+    """Presigned S3 URLs never sign their payload: botocore's own `payload` says so."""
+
+    def __init__(self, credentials: BotocoreCredentials, service: str, region: str, expires: int, _digest: str) -> None:
+        super().__init__(credentials, service, region, expires=expires)
+
+
+def _expiry(request: Request) -> int:
+    text = _pairs(request.query.encode("latin-1", "replace")).get("X-Amz-Expires", "")
+    seconds = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else _DEFAULT_EXPIRY
+    return min(max(seconds, _DEFAULT_EXPIRY), _LONGEST_EXPIRY)
+
+
+def _pairs(form: bytes) -> dict[str, str]:
+    """The fields of a query or form; empty where it cannot be read."""
+    try:
+        return dict(load_pairs(form))
+    except MalformedMessage:
+        return {}
+
+
+def _without_parameters(target: str, names: frozenset[str] | set[str]) -> str:
+    """A request target less the query parameters called `names` (lower case); every other byte stays."""
+    path, mark, query = target.partition("?")
+    if not mark:
+        return target
+    fields = query.split("&")
+    kept = [field for field in fields if unquote(field.partition("=")[0]).lower() not in names]
+    if len(kept) == len(fields):
+        return target
+    return path + ("?" + "&".join(kept) if kept else "")
+
+
+def _with_parameters(request: Request, target: str, added: dict[str, str]) -> Request:
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in added.items())
+    joined = f"{target}{'&' if '?' in target else '?'}{query}"
+    return Request(request.method, joined, request.headers, request.body)
