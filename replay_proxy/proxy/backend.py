@@ -152,9 +152,7 @@ def backend_of(settings: Settings, command: Sequence[str]) -> Backend:
         assert settings.upstream is not None
         scratch = Path(tempfile.mkdtemp(prefix="replay-proxy-"))
         launch = Launch(Path(command[0]).name, tuple(command), {})
-        return Child(
-            launch, settings.upstream, show_output=True, ready_timeout=settings.ready_timeout, scratch=scratch
-        )
+        return Child(launch, settings.upstream, show_output=True, ready_timeout=settings.ready_timeout, scratch=scratch)
     if settings.upstream is not None:
         return Stranger(settings.upstream, ready_timeout=settings.ready_timeout)
     port = free_port()

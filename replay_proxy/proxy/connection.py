@@ -122,9 +122,7 @@ class Pool:
     async def connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
         """A new connection. Raises `OSError` or `TimeoutError`."""
         async with asyncio.timeout(self._connect_timeout):
-            _, protocol = await loop.create_connection(
-                lambda: _Protocol(loop), self._host, self._port, ssl=self._tls
-            )
+            _, protocol = await loop.create_connection(lambda: _Protocol(loop), self._host, self._port, ssl=self._tls)
         return Connection(protocol)
 
     def release(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:

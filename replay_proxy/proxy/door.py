@@ -179,9 +179,7 @@ class ClientBody:
 
     __slots__ = ("_reader", "_timeout", "_writer", "waits")
 
-    def __init__(
-        self, reader: StreamReader, writer: AbstractStreamWriter, timeout: float, *, waits: bool
-    ) -> None:
+    def __init__(self, reader: StreamReader, writer: AbstractStreamWriter, timeout: float, *, waits: bool) -> None:
         self._reader = reader
         self._writer = writer
         self._timeout = timeout

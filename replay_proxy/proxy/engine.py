@@ -27,6 +27,7 @@ from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulat
 from replay_proxy.journal.records import utc_now
 from replay_proxy.proxy.counters import Counters
 from replay_proxy.proxy.gate import Gate, State
+from replay_proxy.proxy.receipts import Receipts
 from replay_proxy.proxy.recorder import Recorder, Spooled
 from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, close_stream, collect, rejoined
 from replay_proxy.proxy.upstream import AnswerError, ConnectError, Upstream, UpstreamAnswer
@@ -82,6 +83,7 @@ class Engine:
         self._watch = watch
         self._policy = policy
         self._on_lost = on_lost
+        self._receipts = Receipts()
         self.counters = Counters()
         self._changes: set[asyncio.Task[Outgoing]] = set()
 
@@ -112,10 +114,12 @@ class Engine:
                 return await self._change(request, rest, incoming, head, self._recorder)
         elif effect is Effect.READS:
             self.counters.reads += 1
-            return await self._forward(request, rest, incoming, head, self._watch)
+            look = self._watch.read if self._watch is not None else None
+            return await self._forward(request, rest, incoming, head, look)
         else:
             self.counters.transient += 1
-        return await self._forward(request, rest, incoming, head)
+        look = self._receipts.received if head.operation == "ReceiveMessage" else None
+        return await self._forward(request, rest, incoming, head, look)
 
     # The two ways to the emulator.
 
@@ -125,14 +129,14 @@ class Engine:
         rest: Stream | None,
         incoming: Incoming,
         head: CallHead | None,
-        watch: Watch | None = None,
+        look: Callable[[CallHead, Request, Answer], None] | None = None,
     ) -> Outgoing:
-        """A call that changes nothing; `watch` is shown what it read."""
+        """A call that changes nothing; `look` is shown what a successful one answered."""
         try:
             answer = await self._send(request, rest, incoming, head)
             shown = await self._to_client(answer, request, head)
-            if watch is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
-                watch.read(head, request, Answer(shown.status, shown.headers, shown.body, shown.reason))
+            if look is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
+                look(head, request, Answer(shown.status, shown.headers, shown.body, shown.reason))
             return shown
         except ConnectError as error:
             return self._lost(request, head, error)
@@ -194,7 +198,8 @@ class Engine:
                     stored = Request(request.method, request.target, request.headers, await spooled.keep())
                     spooled = None
                 duration = (time.monotonic() - begun) * 1000
-                await recorder.write(head, stored, shown, time=taken, duration_ms=duration)
+                notes = self._receipts.notes_for(head, stored)
+                await recorder.write(head, stored, shown, time=taken, duration_ms=duration, notes=notes)
                 if self._watch is not None:
                     self._watch.change(head, stored, shown)
                 self.counters.recorded += 1

@@ -65,13 +65,22 @@ class Recorder:
         """Wait until what was written is as durable as the save strategy promises. Raises `StorageError`."""
         await self._writer.promised()
 
-    async def write(self, head: CallHead, request: Request, answer: Answer, *, time: str, duration_ms: float) -> None:
+    async def write(
+        self,
+        head: CallHead,
+        request: Request,
+        answer: Answer,
+        *,
+        time: str,
+        duration_ms: float,
+        notes: Mapping[str, Any],
+    ) -> None:
         """Record one call.
 
         Raises:
             StorageError: it could not be written; the caller must not acknowledge it.
         """
-        self._writer.write(await self._record(Kind.MUTATION, head, request, answer, time, duration_ms, {}))
+        self._writer.write(await self._record(Kind.MUTATION, head, request, answer, time, duration_ms, notes))
 
     async def witness(self, head: CallHead, request: Request, answer: Answer, *, after: int) -> None:
         """Record a read that was made when `after` was the number of the last record. Raises `StorageError`."""

@@ -33,9 +33,7 @@ _RESET = struct.pack("ii", 1, 0)
 class Reply(web.StreamResponse):
     """Writes an `Outgoing` in place of what aiohttp would make of a response."""
 
-    def __init__(
-        self, outgoing: Outgoing, request: web.BaseRequest, incoming: Incoming, *, close: bool
-    ) -> None:
+    def __init__(self, outgoing: Outgoing, request: web.BaseRequest, incoming: Incoming, *, close: bool) -> None:
         """`close`: end the connection afterwards, whatever the client wants."""
         super().__init__(status=outgoing.status)
         self._outgoing = outgoing
@@ -127,9 +125,7 @@ class Reply(web.StreamResponse):
                 raise _LengthError("shorter than its Content-Length")
         except Exception as exc:
             if self._request.transport is not None:
-                _log.warning(
-                    "%s %s: the answer broke off: %s", self._incoming.method, self._incoming.target, exc
-                )
+                _log.warning("%s %s: the answer broke off: %s", self._incoming.method, self._incoming.target, exc)
                 self._cut(reset=until_close)
             raise ConnectionResetError("the answer broke off") from exc
         await writer.write_eof()
@@ -138,9 +134,7 @@ class Reply(web.StreamResponse):
         outgoing = self._outgoing
         self._keep_alive = False
         try:
-            await client.write(
-                answer_head(outgoing.status, outgoing.reason, outgoing.headers.pairs, None, frame=False)
-            )
+            await client.write(answer_head(outgoing.status, outgoing.reason, outgoing.headers.pairs, None, frame=False))
         except BaseException:
             emulator.close()
             raise

@@ -170,9 +170,7 @@ class Upstream:
             if not verify_tls:
                 tls.check_hostname = False
                 tls.verify_mode = ssl.CERT_NONE
-        self._pool = Pool(
-            parts.hostname, port, tls=tls, connect_timeout=connect_timeout, idle_limit=idle_limit
-        )
+        self._pool = Pool(parts.hostname, port, tls=tls, connect_timeout=connect_timeout, idle_limit=idle_limit)
 
     async def send(
         self,
@@ -204,9 +202,7 @@ class Upstream:
             length = len(body)
         whole = stream is None
         has_body = stream is not None or bool(body)
-        head = request_head(
-            method, target, headers, length, body=has_body, host=self._authority, upgrade=upgrade
-        )
+        head = request_head(method, target, headers, length, body=has_body, host=self._authority, upgrade=upgrade)
         connection = await self._acquire(loop, fresh=False)
         call = _Call(self._pool, connection, loop)
         while True:

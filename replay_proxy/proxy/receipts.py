@@ -1,0 +1,63 @@
+"""Which message a receipt handle stands for.
+
+A message is deleted by the receipt of the ReceiveMessage that delivered it, and a receipt is worth nothing after a restart.
+So a recorded deletion carries a note with the ids of the messages that it deleted, by which a restore knows that they are
+gone. ReceiveMessage itself is not recorded; its answers are kept here for a while, and parsed only when a deletion asks.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from typing import Any
+
+from replay_proxy.errors import MalformedMessage
+from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.wire.answers import parse_answer
+from replay_proxy.wire.parameters import parse_parameters
+
+REMEMBERED = 20_000
+"""Receipts. Messages that are received and not deleted in the next so many are not resolved any more."""
+UNREAD = 2_000
+"""Answers that wait for somebody to ask."""
+
+_DELETIONS = ("DeleteMessage", "DeleteMessageBatch")
+NOTE = "messages"
+
+
+class Receipts:
+    """The receipts that clients were given lately."""
+
+    def __init__(self) -> None:
+        self._messages: OrderedDict[str, str] = OrderedDict()
+        self._unread: deque[tuple[CallHead, Request, Answer]] = deque(maxlen=UNREAD)
+
+    def received(self, head: CallHead, request: Request, answer: Answer) -> None:
+        """Take in an answer to ReceiveMessage, as the client saw it. Cheap."""
+        self._unread.append((head, request, answer))
+
+    def notes_for(self, head: CallHead, request: Request) -> Mapping[str, Any]:
+        """The notes of a deletion: `messages`, receipt handle to message id; empty for other calls."""
+        if head.service != "sqs" or head.operation not in _DELETIONS:
+            return {}
+        self._read()
+        try:
+            parameters = parse_parameters(head, request)
+        except MalformedMessage:
+            return {}
+        handles = [entry.get("ReceiptHandle", "") for entry in parameters.get("Entries", [parameters])]
+        found = {handle: self._messages[handle] for handle in handles if handle in self._messages}
+        return {NOTE: found} if found else {}
+
+    def _read(self) -> None:
+        while self._unread:
+            head, request, answer = self._unread.popleft()
+            try:
+                messages = parse_answer(head, answer, request).parsed.get("Messages", [])
+            except MalformedMessage:
+                continue
+            for message in messages:
+                self._messages[message["ReceiptHandle"]] = message["MessageId"]
+                self._messages.move_to_end(message["ReceiptHandle"])
+        while len(self._messages) > REMEMBERED:
+            self._messages.popitem(last=False)
