@@ -17,6 +17,9 @@ from contextlib import suppress
 from typing import Any, cast
 
 
+READ = "GetQueueAttributes"
+
+
 class _Fixed(asyncio.Protocol):
     """Answers every request with the same bytes. Understands heads with an optional `Content-Length`."""
 
@@ -91,13 +94,13 @@ class _Client(asyncio.Protocol):
             self._done.set_exception(exc or ConnectionError("the server hung up"))
 
 
-def request_bytes(port: int, method: str, body: int) -> bytes:
+def request_bytes(port: int, method: str, body: int, operation: str) -> bytes:
     """A request with the headers of an AWS SDK: 13 fields, some long."""
     payload = json.dumps({"QueueUrl": "q", "pad": "x" * max(0, body - 30)}).encode() if body else b""
     fields = [
         f"Host: 127.0.0.1:{port}",
         "Accept-Encoding: identity",
-        "X-Amz-Target: AmazonSQS.GetQueueAttributes",
+        f"X-Amz-Target: AmazonSQS.{operation}",
         "User-Agent: Boto3/1.40.0 md/Botocore#1.40.0 ua/2.1 os/linux#6.1 md/arch#x86_64 lang/python#3.11.7",
         "X-Amz-Date: 20250101T000000Z",
         "X-Amz-Security-Token: " + "t" * 300,
@@ -122,11 +125,13 @@ def answer_bytes(size: int) -> bytes:
     )
 
 
-async def fire(port: int, connections: int, seconds: float, method: str, body: int) -> list[float]:
+async def fire(
+    port: int, connections: int, seconds: float, method: str, body: int, operation: str = READ
+) -> list[float]:
     """The latencies, in seconds, of as many requests as `connections` clients can make one after the other."""
     loop = asyncio.get_running_loop()
     until = time.perf_counter() + seconds
-    request = request_bytes(port, method, body)
+    request = request_bytes(port, method, body, operation)
     clients: list[_Client] = []
     waits = []
     for _ in range(connections):
@@ -173,6 +178,7 @@ def main() -> None:
     firing.add_argument("--seconds", type=float, default=3.0)
     firing.add_argument("--method", default="POST")
     firing.add_argument("--body", type=int, default=100)
+    firing.add_argument("--operation", default=READ, help="of SQS, in X-Amz-Target")
     options = parser.parse_args()
     factory = None
     with suppress(ImportError):
@@ -184,7 +190,7 @@ def main() -> None:
             runner.run(serve(options.port, options.size))
         else:
             times = runner.run(
-                fire(options.port, options.connections, options.seconds, options.method, options.body)
+                fire(options.port, options.connections, options.seconds, options.method, options.body, options.operation)
             )
             print(json.dumps(summary(times, options.seconds)))
 

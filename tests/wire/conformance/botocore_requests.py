@@ -16,7 +16,8 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from replay_proxy.exchange import Headers, Request
 
-ENDPOINT = "http://localhost:4566"
+SINGLE_HOST = "localhost:4566"
+ENDPOINT = f"http://{SINGLE_HOST}"
 ACCOUNT = "000000000042"
 REGION = "eu-central-1"
 
@@ -63,7 +64,8 @@ def parameters(shape: Shape | None, variant: str) -> dict[str, Any]:
 
 def _request(serializer: serialize.Serializer, operation: OperationModel, variant: str) -> Request:
     serialized = serializer.serialize_to_request(parameters(operation.input_shape, variant), operation)
-    serialized.pop("host_prefix", None)  # an emulator's single endpoint has none
+    # At an endpoint of one's own, SDKs put the host prefix before its host unless told not to: both are tried.
+    prefix = serialized.pop("host_prefix", "")
     prepare_request_dict(serialized, endpoint_url=ENDPOINT, user_agent="Boto3/1.43")
     prepared = AWSRequest(
         method=serialized["method"],
@@ -72,6 +74,8 @@ def _request(serializer: serialize.Serializer, operation: OperationModel, varian
         headers=serialized["headers"],
     ).prepare()
     host, authorization = _host_and_authorization(operation)
+    if variant == "all":
+        host = prefix + host
     pairs = [("Host", host), *((name, _text(value)) for name, value in prepared.headers.items())]
     if authorization:
         pairs.append(("Authorization", authorization))
@@ -90,12 +94,12 @@ def _host_and_authorization(operation: OperationModel) -> tuple[str, str]:
         # A token names no service: the host has to.
         return f"{metadata['endpointPrefix']}.global.api.aws", "Bearer token"
     if operation.auth_type == "none":
-        return "localhost:4566", ""
+        return SINGLE_HOST, ""
     name = metadata.get("signingName") or metadata["endpointPrefix"]
     if operation.name == "ListDirectoryBuckets":
         name = "s3express"  # by S3's endpoint rules, also at an endpoint of one's own
     scope = f"{ACCOUNT}/20260101/{REGION}/{name}/aws4_request"
-    return "localhost:4566", f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00"
+    return SINGLE_HOST, f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00"
 
 
 def _text(value: str | bytes) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from botocore_requests import ACCOUNT, REGION, loader, requests_of
+from botocore_requests import ACCOUNT, REGION, SINGLE_HOST, loader, requests_of
 
 from replay_proxy.exchange import Request
 from replay_proxy.wire.recognise import needs_body, recognise
@@ -103,13 +103,18 @@ def check_service(service: str, models: str | None) -> tuple[int, dict[Call, Cal
 def fault_at_own_host(call: Call, request: Request) -> list[str]:
     """What is wrong with the recognition of a call that is not signed, sent to the host of its service."""
     service, operation, _ = call
-    prefix = service_index().services[service].hosts
+    prefix = request.headers.get("host").removesuffix(SINGLE_HOST)
     named = set()
-    for label in prefix:
-        headers = request.headers.without("authorization").replaced("Host", f"{label}.{REGION}.amazonaws.com")
+    for label in service_index().services[service].hosts:
+        host = f"{prefix}{label}.{REGION}.amazonaws.com"
+        headers = request.headers.without("authorization").replaced("Host", host)
         head = recognise(Request(request.method, request.target, headers, request.body))
         named.add((head.service, head.operation) if head else None)
-    if named <= {(service, operation), LISTED.get((service, operation))}:
+    twins = {
+        LISTED.get((service, operation)),
+        *(call for call, other in LISTED.items() if other == (service, operation)),
+    }
+    if named <= {(service, operation), *twins}:
         return []
     return [f"{call} unsigned at the host of its service: {named}"]
 

@@ -117,7 +117,8 @@ class Recorder:
 
 
 def scrub(text: str) -> str:
-    """The text without signatures and tokens."""
+    """The text without signatures, tokens, and the version of somebody's kernel."""
+    text = re.sub(r"(os/[a-z]+#\d+)[^ ]*", r"\g<1>", text)
     text = re.sub(r"(Signature=)[A-Za-z0-9%+/=]+", r"\g<1>scrubbed", text)
     return re.sub(r"((X-Amz-)?Security-?Token=)[^&]+", r"\g<1>scrubbed", text, flags=re.IGNORECASE)
 

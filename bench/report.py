@@ -1,0 +1,85 @@
+"""What a benchmark says: rows and bars, as a table for people and as one JSON document for machines."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure and the bar it is to clear; `sense` is `at most` or `at least`."""
+
+    name: str
+    value: float
+    bar: float
+    sense: str
+
+    @property
+    def holds(self) -> bool:
+        return self.value <= self.bar if self.sense == "at most" else self.value >= self.bar
+
+
+@dataclass
+class Report:
+    """One benchmark's result."""
+
+    benchmark: str
+    about: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def row(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+
+    def bar(self, bar: Bar) -> None:
+        self.bars.append(bar)
+
+    def note(self, note: str) -> None:
+        self.notes.append(note)
+
+    @property
+    def holds(self) -> bool:
+        return all(bar.holds for bar in self.bars)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "benchmark": self.benchmark,
+            "machine": {
+                "python": platform.python_version(),
+                "system": f"{platform.system()} {platform.machine()}",
+                "cores": os.cpu_count(),
+            },
+            "rows": self.rows,
+            "bars": [
+                {"name": b.name, "value": round(b.value, 3), "bar": b.bar, "sense": b.sense, "holds": b.holds}
+                for b in self.bars
+            ],
+            "notes": self.notes,
+        }
+
+    def show(self) -> None:
+        """Print tables on standard output."""
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console(width=None if os.isatty(1) else 150, highlight=False)
+        table = Table(*self.rows[0], title=f"{self.benchmark}: {self.about}", caption="median (min to max)")
+        for row in self.rows:
+            table.add_row(*(_cell(value) for value in row.values()))
+        console.print(table)
+        bars = Table("bar", "value", "", "", title="bars")
+        for bar in self.bars:
+            bars.add_row(bar.name, f"{bar.value:.2f}", f"{bar.sense} {bar.bar:g}", "holds" if bar.holds else "MISSED")
+        console.print(bars)
+        for note in self.notes:
+            console.print(note)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['median']:g} ({value['min']:g} to {value['max']:g})"
+    return str(value)
