@@ -18,6 +18,7 @@ from enum import StrEnum
 import orjson
 
 from replay_proxy.exchange import Answer, Headers, Request
+from replay_proxy.wire.signing import stamp
 
 Send = Callable[[Request], Awaitable[Answer]]
 
@@ -41,47 +42,46 @@ class Mark:
     phase: Phase
 
 
-def _call(operation: str, parameters: dict[str, object]) -> Request:
-    body = orjson.dumps(parameters)
-    scope = f"{MARK_ACCOUNT}/20200101/{MARK_REGION}/ssm/aws4_request"
-    return Request(
-        "POST",
-        "/",
-        Headers(
+class Marks:
+    """Leaves and reads the mark through `send`; errors of that pass through.
+
+    secret_key: to sign with, for an emulator that verifies signatures; else empty.
+    """
+
+    def __init__(self, send: Send, secret_key: str = "") -> None:
+        self._send = send
+        self._secret_key = secret_key
+
+    async def read(self) -> Mark | None:
+        """The mark in the emulator, or None where there is none (or none can be kept)."""
+        answer = await self._send(self._call("GetParameter", {"Name": MARK_NAME}))
+        if answer.status != 200 or not isinstance(answer.body, bytes):
+            return None
+        try:
+            value = orjson.loads(answer.body)["Parameter"]["Value"]
+            session, phase = str(value).split(":")
+            return Mark(session, Phase(phase))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    async def leave(self, mark: Mark) -> bool:
+        """Leave `mark` in the emulator; False where it cannot be kept."""
+        value = f"{mark.session}:{mark.phase.value}"
+        parameters: dict[str, object] = {"Name": MARK_NAME, "Value": value, "Type": "String", "Overwrite": True}
+        answer = await self._send(self._call("PutParameter", parameters))
+        return answer.status == 200
+
+    def _call(self, operation: str, parameters: dict[str, object]) -> Request:
+        body = orjson.dumps(parameters)
+        headers = Headers(
             (
                 ("Host", f"ssm.{MARK_REGION}.amazonaws.com"),
                 ("Content-Type", "application/x-amz-json-1.1"),
                 ("X-Amz-Target", f"AmazonSSM.{operation}"),
-                ("X-Amz-Date", "20200101T000000Z"),
-                (
-                    "Authorization",
-                    f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}",
-                ),
                 # moto derives the account from its own IAM users, and takes this header before that.
                 ("x-moto-account-id", MARK_ACCOUNT),
                 ("Content-Length", str(len(body))),
             )
-        ),
-        body,
-    )
-
-
-async def read_mark(send: Send) -> Mark | None:
-    """The mark in the emulator, or None where there is none (or none can be kept). Errors of `send` pass through."""
-    answer = await send(_call("GetParameter", {"Name": MARK_NAME}))
-    if answer.status != 200 or not isinstance(answer.body, bytes):
-        return None
-    try:
-        value = orjson.loads(answer.body)["Parameter"]["Value"]
-        session, phase = str(value).split(":")
-        return Mark(session, Phase(phase))
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-async def leave_mark(send: Send, mark: Mark) -> bool:
-    """Leave `mark` in the emulator; False where it cannot be kept. Errors of `send` pass through."""
-    value = f"{mark.session}:{mark.phase.value}"
-    parameters: dict[str, object] = {"Name": MARK_NAME, "Value": value, "Type": "String", "Overwrite": True}
-    answer = await send(_call("PutParameter", parameters))
-    return answer.status == 200
+        )
+        request = Request("POST", "/", headers, body)
+        return stamp(request, access_key=MARK_ACCOUNT, region=MARK_REGION, service="ssm", secret_key=self._secret_key)

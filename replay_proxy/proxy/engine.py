@@ -32,10 +32,13 @@ from replay_proxy.proxy.recorder import Recorder, Spooled
 from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, close_stream, collect, rejoined
 from replay_proxy.proxy.upstream import AnswerError, ConnectError, Upstream, UpstreamAnswer
 from replay_proxy.proxy.witnessing import Watch
+from replay_proxy.replay.keyring import Keyring
 from replay_proxy.wire import models
+from replay_proxy.wire.answers import parse_answer
 from replay_proxy.wire.faults import fault
 from replay_proxy.wire.mutability import Effect, judge_call
 from replay_proxy.wire.recognise import needs_body, recognise
+from replay_proxy.wire.signing import credential_of
 
 _log = log.get("engine")
 
@@ -58,7 +61,7 @@ class Policy:
 class Engine:
     """Handles requests from the doors.
 
-    aliases: the table in force (a restore puts a new one in its place).
+    aliases, keyring: those in force (a restore puts new ones in their place).
     recorder, watch: None where nothing is to be recorded.
     on_lost: told when the emulator cannot be reached.
     """
@@ -69,6 +72,7 @@ class Engine:
         upstream: Upstream,
         gate: Gate,
         aliases: AliasTable,
+        keyring: Keyring,
         endpoints: Endpoints,
         recorder: Recorder | None,
         watch: Watch | None,
@@ -78,6 +82,7 @@ class Engine:
         self._upstream = upstream
         self._gate = gate
         self.aliases = aliases
+        self.keyring = keyring
         self.endpoints = endpoints
         self._recorder = recorder
         self._watch = watch
@@ -193,6 +198,8 @@ class Engine:
             whole = Answer(answer.status, answer.headers, body, answer.reason)
             shown = answer_to_client(whole, head, request, self.aliases, self.endpoints)
             if _succeeded(head, shown):
+                if head.operation == "CreateAccessKey":
+                    self.keyring.learn(head, parse_answer(head, whole, request))
                 stored = request
                 if spooled is not None:
                     stored = Request(request.method, request.target, request.headers, await spooled.keep())
@@ -212,7 +219,7 @@ class Engine:
                 spooled.drop()
 
     async def _tunnel(self, incoming: Incoming) -> Outgoing:
-        request = request_to_emulator(_request(incoming, b""), None, self.aliases, self.endpoints)
+        request = self._outward(_request(incoming, b""), None)
         try:
             answer = await self._upstream.send(
                 request.method, request.target, request.headers, None, None, upgrade=True
@@ -251,7 +258,7 @@ class Engine:
         spooled: Spooled | None = None,
     ) -> UpstreamAnswer:
         if rest is None:
-            outward = request_to_emulator(request, head, self.aliases, self.endpoints)
+            outward = self._outward(request, head)
             body = _bytes(outward) if incoming.body is not None else None
             return await self._upstream.send(outward.method, outward.target, outward.headers, body)
         if spooled is None and head is not None and self._must_be_whole(head):
@@ -261,9 +268,17 @@ class Engine:
             rest = more
             request = _request(incoming, prefix)
         bare = Request(request.method, request.target, request.headers)
-        outward = request_to_emulator(bare, head, self.aliases, self.endpoints)
+        outward = self._outward(bare, head)
         stream = rejoined(_bytes(request), rest) if spooled is None else spooled.chunks()
         return await self._upstream.send(outward.method, outward.target, outward.headers, stream, incoming.length)
+
+    def _outward(self, request: Request, head: CallHead | None) -> Request:
+        """The request in the emulator's identifiers; signed anew where that broke its signature and somebody checks it."""
+        outward = request_to_emulator(request, head, self.aliases, self.endpoints)
+        if outward is request:
+            return outward
+        credential = credential_of(outward)
+        return self.keyring.signed(outward, credential) if self.keyring.can_sign(credential) else outward
 
     async def _to_client(self, answer: UpstreamAnswer, request: Request, head: CallHead | None) -> Outgoing:
         """The answer as the client is to see it; what need not be looked into streams on untouched."""

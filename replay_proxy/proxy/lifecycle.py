@@ -27,11 +27,12 @@ from replay_proxy.proxy.gate import Gate, State
 from replay_proxy.proxy.recorder import Recorder
 from replay_proxy.proxy.restoring import OpenRecording, explain_recording, restore_recording
 from replay_proxy.proxy.sender import Sender
-from replay_proxy.proxy.session import Session
+from replay_proxy.proxy.session import Session, table_of
 from replay_proxy.proxy.streams import Handler
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.execute import Progress
+from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import RestoreReport
 
 _log = log.get("proxy")
@@ -67,6 +68,7 @@ class Proxy:
             upstream=self.upstream,
             gate=self.gate,
             aliases=AliasTable(),
+            keyring=Keyring(settings.secret_key or ""),
             endpoints=Endpoints(backend.url),
             recorder=recorder,
             watch=self._watch,
@@ -76,7 +78,9 @@ class Proxy:
         self.door = ReverseDoor(front(self), settings.listen.host, settings.listen.port)
         blobs = recording.blobs if recording is not None else None
         self._sender = Sender(self.upstream, blobs, call_timeout=settings.call_timeout)
-        self._session = Session(recording.data_dir, self._sender) if recording is not None else None
+        self._session = (
+            Session(recording.data_dir, self._sender, settings.secret_key or "") if recording is not None else None
+        )
         self._restoring = asyncio.Lock()
 
     async def run(self, stopped: asyncio.Event, announce: Callable[[Proxy], None]) -> None:
@@ -111,7 +115,7 @@ class Proxy:
                 return None
             self.gate.move(State.RESTORING, "the recorded state is being restored")
             await self.engine.quiet(QUIET_SECONDS)
-            aliases = AliasTable()
+            aliases, keyring = AliasTable(), Keyring(self.settings.secret_key or "")
             if self._is_stranger:
                 await self._session.begin()
             self.last_restore = RestoreReport(str(self.recording.path))
@@ -120,17 +124,18 @@ class Proxy:
                 self.recording.data_dir,
                 self._sender,
                 aliases,
+                keyring,
                 self.engine.endpoints,
                 self.settings,
                 self.last_restore,
                 self._progress,
                 None if self._watch is None else self._watch.sightings,
             )
-            self.engine.aliases = aliases
+            self.engine.aliases, self.engine.keyring = aliases, keyring
             if self._is_stranger:
-                await self._session.settle(aliases)
+                await self._session.settle(aliases, keyring)
             else:
-                self._session.save(aliases)
+                self._session.save(aliases, keyring)
             self.gate.move(State.READY)
             return report
 
@@ -139,9 +144,11 @@ class Proxy:
         if self._watch is not None:
             self._watch.start()
         if self._session is not None and self._is_stranger:
-            aliases = await self._session.resume()
-            if aliases is not None:
+            saved = await self._session.resume()
+            if saved is not None:
+                aliases = table_of(saved.aliases)
                 self.engine.aliases = aliases
+                self.engine.keyring = Keyring(self.settings.secret_key or "", saved.keys)
                 if self.recording is not None and self._watch is not None:
                     await asyncio.to_thread(explain_recording, self.recording.data_dir, self._watch.sightings)
                 _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(aliases))
@@ -225,7 +232,7 @@ class Proxy:
             await self._watch.stop()
         if self.recording is not None:
             if self._session is not None and len(self.engine.aliases):
-                self._session.save(self.engine.aliases)
+                self._session.save(self.engine.aliases, self.engine.keyring)
             await self.recording.writer.close()
         await self.upstream.close()
         await self.backend.down()

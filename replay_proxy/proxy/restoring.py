@@ -20,6 +20,7 @@ from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.replay.execute import Progress, Restorer
+from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import RestoreReport
 from replay_proxy.replay.sightings import Sightings
 
@@ -67,6 +68,7 @@ async def restore_recording(
     data_dir: Path,
     sender: Sender,
     aliases: AliasTable,
+    keyring: Keyring,
     endpoints: Endpoints,
     settings: Settings,
     report: RestoreReport,
@@ -85,9 +87,9 @@ async def restore_recording(
         sender,
         sender.load,
         aliases,
+        keyring,
         endpoints=endpoints,
         call_timeout=settings.call_timeout,
-        secret_key=settings.secret_key,
         sightings=sightings,
     )
     await restorer.run(recording.records(), report, progress)
@@ -138,14 +140,13 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
         await wait_until_ready(lambda: reachable(upstream), settings.ready_timeout, address=settings.upstream)
         blobs = BlobStore(settings.data_dir, durable=False)
         sender = Sender(upstream, blobs, call_timeout=settings.call_timeout)
-        session = Session(settings.data_dir, sender)
+        session = Session(settings.data_dir, sender, settings.secret_key or "")
         await session.begin()
-        aliases = AliasTable()
+        aliases, keyring = AliasTable(), Keyring(settings.secret_key or "")
         report = RestoreReport(str(settings.data_dir / JOURNAL_NAME))
-        await restore_recording(
-            settings.data_dir, sender, aliases, Endpoints(settings.upstream), settings, report, progress
-        )
-        await session.settle(aliases)
+        endpoints = Endpoints(settings.upstream)
+        await restore_recording(settings.data_dir, sender, aliases, keyring, endpoints, settings, report, progress)
+        await session.settle(aliases, keyring)
         return report
     finally:
         await upstream.close()

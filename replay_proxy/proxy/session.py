@@ -15,10 +15,11 @@ from typing import Any
 import orjson
 
 from replay_proxy import log
-from replay_proxy.emulators.session import Mark, Phase, Send, leave_mark, read_mark
+from replay_proxy.emulators.session import Mark, Marks, Phase, Send
 from replay_proxy.errors import EmulatorError
 from replay_proxy.identifiers.aliases import AliasTable, Kind, Origin, Scope
 from replay_proxy.journal.durable import Files, replace, storage_error
+from replay_proxy.replay.keyring import Keyring
 
 _log = log.get("session")
 
@@ -28,17 +29,18 @@ TEMPORARY = "session.json.new"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What `session.json` holds: the session's name and its aliases as JSON."""
+    """What `session.json` holds: the session's name, its aliases as JSON, and the secrets of its access keys."""
 
     session: str
     aliases: list[dict[str, Any]]
+    keys: dict[str, str]
 
 
 def load_saved(data_dir: Path) -> Saved | None:
     """The latest session, or None where there is none that can be read: it can always be learned anew."""
     try:
         content = orjson.loads((data_dir / FILE_NAME).read_bytes())
-        return Saved(str(content["session"]), list(content["aliases"]))
+        return Saved(str(content["session"]), list(content["aliases"]), dict(content["keys"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -65,19 +67,19 @@ class Session:
     marked: the emulator keeps our mark, so that its absence means something.
     """
 
-    def __init__(self, data_dir: Path, send: Send) -> None:
+    def __init__(self, data_dir: Path, send: Send, secret_key: str = "") -> None:
         self._data_dir = data_dir
-        self._send = send
+        self._marks = Marks(send, secret_key)
         self.name = ""
         self.marked = False
 
-    async def resume(self) -> AliasTable | None:
-        """The aliases of the session that the emulator is still in; None where it has to be restored.
+    async def resume(self) -> Saved | None:
+        """The session that the emulator is still in; None where it has to be restored.
 
         Raises:
             EmulatorError: the emulator holds a part of an interrupted restore.
         """
-        mark = await read_mark(self._send)
+        mark = await self._marks.read()
         if mark is None:
             return None
         if mark.phase is Phase.RESTORING:
@@ -93,29 +95,29 @@ class Session:
             )
             return None
         self.name, self.marked = mark.session, True
-        return table_of(saved.aliases)
+        return saved
 
     async def begin(self) -> None:
         """A restore begins."""
         self.name = uuid.uuid4().hex
-        await leave_mark(self._send, Mark(self.name, Phase.RESTORING))
+        await self._marks.leave(Mark(self.name, Phase.RESTORING))
 
-    async def settle(self, aliases: AliasTable) -> None:
+    async def settle(self, aliases: AliasTable, keyring: Keyring) -> None:
         """The emulator holds the state of the recording, under these aliases."""
         self.name = self.name or uuid.uuid4().hex
-        self.save(aliases)
-        self.marked = await leave_mark(self._send, Mark(self.name, Phase.READY))
+        self.save(aliases, keyring)
+        self.marked = await self._marks.leave(Mark(self.name, Phase.READY))
         if not self.marked:
             _log.info("the emulator keeps no mark; a restart of it is only seen while the proxy runs")
 
     async def holds(self) -> bool:
         """Is the emulator still in this session?"""
-        mark = await read_mark(self._send)
+        mark = await self._marks.read()
         return mark is not None and mark.session == self.name
 
-    def save(self, aliases: AliasTable) -> None:
+    def save(self, aliases: AliasTable, keyring: Keyring) -> None:
         """Write `session.json`, atomically. Raises StorageError."""
-        content = {"session": self.name, "aliases": aliases.listing()}
+        content = {"session": self.name, "aliases": aliases.listing(), "keys": keyring.secrets}
         data = orjson.dumps(content, option=orjson.OPT_INDENT_2)
         try:
             replace(Files(self._data_dir), FILE_NAME, [data], temporary=TEMPORARY)

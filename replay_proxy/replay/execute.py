@@ -24,6 +24,7 @@ from replay_proxy.identifiers.learn import learn
 from replay_proxy.identifiers.rewrite import request_to_emulator
 from replay_proxy.journal.records import Kind, Record
 from replay_proxy.replay.choices import has_choices, with_choices
+from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.patience import retrying, worth_another_try
 from replay_proxy.replay.report import CallResult, RestoreReport, Result
 from replay_proxy.replay.sequence import in_order
@@ -32,7 +33,7 @@ from replay_proxy.wire import models
 from replay_proxy.wire.answers import Outcome, parse_answer
 from replay_proxy.wire.parameters import parse_parameters
 from replay_proxy.wire.recognise import recognise
-from replay_proxy.wire.signing import Credential, stamp
+from replay_proxy.wire.signing import Credential
 
 Send = Callable[[Request], Awaitable[Answer]]
 """Sends one request to the emulator. Raises `ConnectionError` where it could not be delivered."""
@@ -43,7 +44,6 @@ Load = Callable[[BlobRef], Awaitable[bytes]]
 Progress = Callable[[RestoreReport], None]
 """Told after every call."""
 
-UNSIGNED = "none"
 WITNESS_SECONDS = 30.0
 WITNESS_PAUSE = 0.2
 _ON_THE_WAY = re.compile(r"progress|pending|creating|starting|provision|updating|modifying|deploying", re.IGNORECASE)
@@ -61,10 +61,10 @@ class Restorer:
         send: Send,
         load: Load,
         aliases: AliasTable,
+        keyring: Keyring,
         *,
         endpoints: Endpoints | None = None,
         call_timeout: float = 60.0,
-        secret_key: str | None = None,
         sightings: Sightings | None = None,
     ) -> None:
         self._send = send
@@ -72,7 +72,7 @@ class Restorer:
         self._aliases = aliases
         self._endpoints = endpoints
         self._call_timeout = call_timeout
-        self._secret_key = secret_key
+        self._keyring = keyring
         self._sightings = sightings
 
     async def run(
@@ -150,6 +150,7 @@ class Restorer:
             raise NotRestored(error.message) from error
         if not outcome.ok:
             raise NotRestored(f"{outcome.error_code}: {outcome.error_message}")
+        self._keyring.learn(head, outcome)
         origin = Origin(record.seq, f"{head.service}:{head.operation}")
         learned = learn(head, original, recorded, outcome, self._aliases, learned_from=origin)
         for note in learned.ambiguous:
@@ -167,16 +168,9 @@ class Restorer:
 
     def _signed(self, request: Request, credential: Credential) -> Request:
         """Signed as the client had signed it; an access key that the emulator had made is today's."""
-        if credential.kind == UNSIGNED:
-            return request
         key = credential.access_key
-        return stamp(
-            request,
-            access_key=key if key.isdecimal() else self._aliases.to_emulator(key),
-            region=credential.region,
-            service=credential.service,
-            secret_key=self._secret_key or "",
-        )
+        today = key if key.isdecimal() else self._aliases.to_emulator(key)
+        return self._keyring.signed(request, replace(credential, access_key=today))
 
     async def _patiently(self, request: Request, head: CallHead) -> Outcome:
         """Send until the answer is no longer "not yet", within the bounds of `patience`."""
