@@ -1,0 +1,47 @@
+"""Turn recordings of other tools into one of ours.
+
+Reads LocalStack's legacy recorded_api_calls.json (and the files per service of PERSISTENCE_SINGLE_FILE=0, or the
+directory that holds them), moto's recorder files, and HAR files. Calls that only read and calls that failed are left
+out, and counted. Everything is read once before anything is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from replay_proxy.config import add_options, resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `import`."""
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="what to import: files, or a directory of LocalStack's"
+    )
+    add_options(parser, "import")
+    parser.add_argument("--append", action="store_true", help="add to a recording that holds calls already")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import the files."""
+    import asyncio
+
+    from replay_proxy.journal.importing import import_files
+
+    settings = resolve(args)
+    report = asyncio.run(
+        import_files(args.files, settings.data_dir, append=args.append, threshold=settings.body_threshold)
+    )
+    for warning in report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if args.json:
+        import orjson
+
+        sys.stdout.write(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode() + "\n")
+        return 0
+    print(f"imported {report.imported} calls into {report.path}")
+    for reason, count in sorted(report.left_out.items()):
+        print(f"left out {count}: {reason}")
+    return 0

@@ -1,0 +1,354 @@
+"""Reading a recording: lazily, in bounded memory, and saying where anything is wrong.
+
+`inspect` looks at both ends of a journal. `read` also walks once over its lines, not parsing them: it verifies their
+checksums and their order, so that damage is refused before the first call is replayed, counts the records, and finds the
+marks that say which of them are in effect. Records are decoded one at a time when they are iterated, as often as one
+likes. A reader takes no lock, and never changes anything: a torn tail is left out and reported, and cut by
+the next writer.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from replay_proxy.errors import RecordingError
+from replay_proxy.journal.blobs import BlobStore
+from replay_proxy.journal.codec import MAX_LINE, Decoded, LineError, NewerFormat, decode_header, decode_line, scan_line
+from replay_proxy.journal.durable import Files, storage_error
+from replay_proxy.journal.effect import Effect
+from replay_proxy.journal.legacy import changes_state, is_legacy_line, legacy_record
+from replay_proxy.journal.records import JOURNAL_NAME, Mark, Record, RecordingHeader
+from replay_proxy.journal.tail import Number, Tail, TailDamage, find_tail
+
+MARK: Final = b'"mark":'
+_CRC_HINT: Final = (
+    "if somebody edited this line, remove its member \"crc\" and it is accepted: `jq -c 'del(.crc)'`. Otherwise bring "
+    "the file back from a copy, or look at `replay-proxy check`, which can leave damaged lines out"
+)
+
+
+_NO_TAIL: Final = Tail(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a journal file is, from a look at its ends. first: the length of the header line.
+
+    header is None where the file is missing, empty, or (`legacy`) LocalStack's.
+    """
+
+    exists: bool
+    header: RecordingHeader | None = None
+    header_verified: bool = True
+    legacy: bool = False
+    first: int = 0
+    tail: Tail = _NO_TAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a journal, with its place: `line` from 1, `offset` in bytes."""
+
+    line: int
+    offset: int
+    length: int
+    decoded: Decoded
+
+
+@dataclass(slots=True)
+class Recording:
+    """A recording as it was when `read` looked at it.
+
+    records_total: lines that hold records, in effect or not. warnings: what a user should be told; iterating adds
+    what only decoding can find, once (`unverified` and `gaps` are complete after the first full iteration).
+    """
+
+    data_dir: Path
+    shape: Shape
+    effect: Effect
+    records_total: int
+    warnings: list[str] = field(default_factory=list)
+    unverified: int = 0
+    files: Files = field(default_factory=lambda: Files(Path()))
+    _told: set[str] = field(default_factory=set)
+
+    @property
+    def path(self) -> Path:
+        """The journal."""
+        return self.data_dir / JOURNAL_NAME
+
+    @property
+    def header(self) -> RecordingHeader | None:
+        """None where nothing was recorded yet, and for LocalStack's legacy file."""
+        return self.shape.header
+
+    @property
+    def torn(self) -> int:
+        """Bytes of a torn tail; 0 where the journal ends properly."""
+        return self.shape.tail.torn
+
+    @property
+    def blobs(self) -> BlobStore:
+        """The large bodies, for reading."""
+        return BlobStore(self.data_dir, files=self.files)
+
+    def __iter__(self) -> Iterator[Record]:
+        return self.records()
+
+    def records(self) -> Iterator[Record]:
+        """The records that are in effect, in order.
+
+        Raises:
+            RecordingError: a damaged line; the message says where, why, and what to do.
+            StorageError: the file cannot be read.
+        """
+        pending = reads = 0
+        for entry in self.entries():
+            item = entry.decoded.item
+            if isinstance(item, Mark):
+                if item.reason:
+                    self._tell(f"line {entry.line}: calls before {item.time} were not recorded: {item.reason}")
+            elif self.shape.legacy and not changes_state(item):
+                reads += 1
+            elif self.effect.holds(item):
+                yield item
+            else:
+                pending += 1
+        if reads:
+            self._tell(f"{reads} calls of LocalStack's file only read, and are left out")
+        if pending:
+            self._tell(f"{pending} calls were recorded with MANUAL and never saved; they are not restored")
+
+    def entries(self) -> Iterator[Entry]:
+        """Every line but the header, marks and calls that are not in effect included. Raises as `records`."""
+        last, unverified = 0, 0
+        if not self.shape.exists:
+            return
+        for number, offset, line in raw_lines(self.files, self.shape.first, self.shape.tail.end):
+            if not line.strip():
+                continue
+            try:
+                decoded = _legacy(line, last + 1) if self.shape.legacy else decode_line(line)
+            except LineError as error:
+                raise damage(self.path, number, offset, str(error)) from error
+            seq = decoded.item.seq
+            if seq != last + 1:
+                self._tell(f"line {number}: the numbers {last + 1} to {seq - 1} are missing; were lines removed?")
+            last = seq
+            unverified += not decoded.verified
+            yield Entry(number, offset, len(line), decoded)
+        if unverified and not self.shape.legacy:
+            self._tell(f"{unverified} lines carry no checksum, and were not verified (they were edited)")
+        self.unverified = unverified
+
+    def _tell(self, warning: str) -> None:
+        if warning not in self._told:
+            self._told.add(warning)
+            self.warnings.append(warning)
+
+
+def read(data_dir: Path, *, files: Files | None = None) -> Recording:
+    """The recording in `data_dir`: without header and records where nothing was recorded yet.
+
+    Raises:
+        RecordingError: the journal is not a recording, of a newer format, or damaged at its beginning or end.
+        StorageError: it cannot be read.
+    """
+    data_dir = Path(data_dir)
+    files = files or Files(data_dir)
+    shape = inspect(files)
+    path = data_dir / JOURNAL_NAME
+    effect, total = _survey(files, shape) if shape.exists else (Effect(), 0)
+    recording = Recording(data_dir, shape, effect, total, files=files)
+    if shape.exists and shape.header is None and not shape.legacy:
+        recording.warnings.append(f"{path} is empty; a new recording will be begun in it")
+    if shape.tail.torn:
+        recording.warnings.append(
+            f"{path}: the last {shape.tail.torn} bytes, from byte {shape.tail.end} on, are the torn end of a write "
+            "that was never acknowledged; they are left out"
+        )
+    if not shape.header_verified:
+        recording.warnings.append(f"{path}: the header carries no checksum (it was edited)")
+    return recording
+
+
+def _survey(files: Files, shape: Shape) -> tuple[Effect, int]:
+    """Walk over all lines once: checksums and order, the marks, the number of records."""
+    path = files.root / JOURNAL_NAME
+    effect, total, last = Effect(), 0, 0
+    for number, offset, line in raw_lines(files, shape.first, shape.tail.end):
+        if not line.strip():
+            continue
+        total += 1
+        if shape.legacy:
+            continue
+        try:
+            seq = scan_line(line)
+            if MARK in line:
+                item = decode_line(line).item
+                if isinstance(item, Mark):
+                    effect.add(item)
+                    total -= 1
+        except LineError as error:
+            raise damage(path, number, offset, str(error)) from error
+        if seq <= last:
+            raise damage(path, number, offset, f"its seq is {seq}, and the line before has {last}")
+        last = seq
+    return effect, total
+
+
+def inspect(files: Files) -> Shape:
+    """Look at the beginning and the end of the journal below `files.root`. Raises as `read`."""
+    path = files.root / JOURNAL_NAME
+    try:
+        fd = files.open_read(JOURNAL_NAME)
+    except FileNotFoundError:
+        return Shape(exists=False)
+    except OSError as error:
+        raise storage_error("read the recording", path, error) from error
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise RecordingError(f"{path} is not a file", hint="move it away; the recording has this name")
+        return _inspect(files, fd, path)
+    except OSError as error:
+        raise storage_error("read the recording", path, error) from error
+    finally:
+        files.close(fd)
+
+
+def _inspect(files: Files, fd: int, path: Path) -> Shape:
+    size = files.size(fd)
+    if size == 0:
+        return Shape(exists=True)
+    first_line = _first_line(files, fd)
+    if is_legacy_line(first_line):
+        return Shape(
+            exists=True, legacy=True, tail=_tail(files, fd, path, size, 0, lambda line: legacy_record(line, 1).seq)
+        )
+    try:
+        header, verified = decode_header(first_line)
+    except NewerFormat as error:
+        raise RecordingError(
+            f"{path}: {error}", hint="use the version of replay-proxy that wrote it, or a newer one"
+        ) from error
+    except LineError as error:
+        raise _not_ours(path, first_line, str(error)) from error
+    first = len(first_line)
+    tail = _tail(files, fd, path, size, first, lambda line: decode_line(line).item.seq)
+    if tail.end == first and not first_line.endswith(b"\n"):
+        tail = Tail(first, size, 0, unterminated=True)
+    return Shape(True, header, verified, False, first, tail)
+
+
+def _tail(files: Files, fd: int, path: Path, size: int, first: int, number: Number) -> Tail:
+    try:
+        return find_tail(lambda count, offset: files.read_at(fd, count, offset), size, first, number)
+    except TailDamage as error:
+        line = _line_number(files, fd, error.offset)
+        raise damage(path, line, error.offset, error.reason) from error
+
+
+def damage(path: Path, line: int, offset: int, reason: str) -> RecordingError:
+    """The error for a line that cannot be read."""
+    return RecordingError(f"{path}: line {line}, at byte {offset}, is damaged: {reason}", hint=_CRC_HINT)
+
+
+def _not_ours(path: Path, first_line: bytes, reason: str) -> RecordingError:
+    text = first_line[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if b'"replay-proxy-recording"' in text:
+        return damage(path, 1, 0, reason)
+    if first_line.strip() in (b"{", b"["):
+        hint = (
+            "a recording has one object a line; after pretty-printing, `jq -c .` brings that form back. A HAR file is "
+            "read by `replay-proxy import FILE`"
+        )
+    elif text.startswith((b'{"log"', b'{"headers"', b'{"method"', b'{"url"')):
+        hint = "`replay-proxy import FILE` reads HAR files, moto's recorder files and LocalStack's"
+    else:
+        hint = "move this file away, or choose another directory with --data-dir (DATA_DIR)"
+    return RecordingError(f"{path} is not a recording: its first line is no header ({reason})", hint=hint)
+
+
+def _first_line(files: Files, fd: int) -> bytes:
+    pieces: list[bytes] = []
+    offset = 0
+    while offset < MAX_LINE and (block := files.read_at(fd, 64 * 1024, offset)):
+        found = block.find(b"\n")
+        if found >= 0:
+            pieces.append(block[: found + 1])
+            break
+        pieces.append(block)
+        offset += len(block)
+    return b"".join(pieces)
+
+
+def _line_number(files: Files, fd: int, offset: int) -> int:
+    line, at = 1, 0
+    while at < offset and (block := files.read_at(fd, min(1 << 20, offset - at), at)):
+        line += block.count(b"\n")
+        at += len(block)
+    return line
+
+
+def _legacy(line: bytes, seq: int) -> Decoded:
+    return Decoded(legacy_record(line, seq), verified=False)
+
+
+def journal_size(files: Files) -> int:
+    """The length of the journal in bytes. Raises StorageError."""
+    try:
+        return files.stat(JOURNAL_NAME).st_size
+    except OSError as error:
+        raise storage_error("read the recording", files.root / JOURNAL_NAME, error) from error
+
+
+def raw_lines(files: Files, start: int, end: int) -> Generator[tuple[int, int, bytes], None, None]:
+    """Number (from 1), offset and bytes of every line of the journal from `start`, 0 or the header's end, to `end`.
+
+    Raises:
+        RecordingError: a line too long to be one. StorageError: the file cannot be read.
+    """
+    path = files.root / JOURNAL_NAME
+    offset, number = start, 1 if start else 0
+    try:
+        with io.BufferedReader(_Raw(files, JOURNAL_NAME, offset), 1 << 20) as source:
+            while offset < end:
+                line = source.readline(min(MAX_LINE + 1, end - offset))
+                number += 1
+                if not line:
+                    raise damage(path, number, offset, "the file became shorter while it was read")
+                if len(line) > MAX_LINE:
+                    raise damage(path, number, offset, f"it is longer than {MAX_LINE} bytes")
+                yield number, offset, line
+                offset += len(line)
+    except OSError as error:
+        raise storage_error("read the recording", path, error) from error
+
+
+class _Raw(io.RawIOBase):
+    """A file of `Files` as Python's buffered reader wants it."""
+
+    def __init__(self, files: Files, name: str, offset: int) -> None:
+        self._files = files
+        self._fd = files.open_read(name)
+        self._offset = offset
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffer that BufferedReader gives
+        data = self._files.read_at(self._fd, len(buffer), self._offset)
+        buffer[: len(data)] = data
+        self._offset += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._files.close(self._fd)
+        super().close()
