@@ -1,0 +1,321 @@
+"""The table of aliases: which identifier clients know, and which one the emulator uses today.
+
+Clients live in a stable namespace. They know a resource by the identifier they were shown first, the *client id*; the
+journal holds nothing else. The emulator knows it by the *emulator id* of this boot. An alias is such a pair, with the
+account and the region of the call that taught it. Identifiers that both sides spell the same way need no alias.
+
+Within one scope the pairs are one to one, both ways, and `add` keeps it so: when a new pair contradicts an older one,
+the newer wins (the resource was deleted and made again, or its name was reused), the older is forgotten, and is
+returned to be reported; `learn` asks first, and only lets the operation that taught the older pair replace it. Two
+rules decide what the pairs do not say:
+
+* *Client to emulator.* A token that is a client id becomes its emulator id. Everything else passes untouched, also a
+  token that is the emulator's id of a resource that clients know by another: messages whose payload is never
+  rewritten (an S3 event in a queue, a function that talks to the emulator directly) carry emulator ids, and they
+  must work when a client uses them.
+* *Emulator to client.* A token that is an emulator id becomes its client id. A token that is no known emulator id but
+  equals a client id is a *collision*: a counter or a deterministic generator gave a new resource an identifier under
+  which clients know another one. `answer_to_client` gives it a fresh client id (`mint`) and adds the pair, which the
+  next boot learns anew from the journal, as any other.
+
+IP addresses come from small spaces, where chance collisions are common and clients choose values themselves. There
+the partial mapping is completed to a permutation instead: an emulator's address that no client was shown stands for
+the address at the other end of its chain of pairs, so that an address that looks free to a client is free.
+
+Scopes: most identifiers are random, so a pair is found from any scope as long as it is the only one for its token.
+Where several scopes know a token (two regions with counters), the caller's scope decides, and the table remembers in
+which scopes a token stands for itself. Regions belong strictly to the scope of their caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from replay_proxy.identifiers import mint, tokens
+
+
+class Scope(NamedTuple):
+    """Whose identifiers: 12 digits (empty: the emulator's default account) and a region (empty: none named)."""
+
+    account: str = ""
+    region: str = ""
+
+
+ANYWHERE = Scope()
+
+
+class Kind(StrEnum):
+    """What an alias stands for. It decides where its token is looked for."""
+
+    IDENTIFIER = "identifier"
+    ADDRESS = "address"
+    ACCOUNT = "account"
+    REGION = "region"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The call that taught an alias: its sequence number in the journal (0 for a live one), operation and member."""
+
+    seq: int = 0
+    call: str = ""
+    member: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """One learned pair."""
+
+    client: str
+    emulator: str
+    scope: Scope = ANYWHERE
+    kind: Kind = Kind.IDENTIFIER
+    learned_from: Origin = Origin()
+    minted: bool = False
+
+    def as_json(self) -> dict[str, object]:
+        """The pair as the listing of `replay-proxy aliases` shows it."""
+        return {
+            "client": self.client,
+            "emulator": self.emulator,
+            "kind": str(self.kind),
+            "account": self.scope.account,
+            "region": self.scope.region,
+            "learned_from": {
+                "seq": self.learned_from.seq,
+                "call": self.learned_from.call,
+                "member": self.learned_from.member,
+            },
+            "minted": self.minted,
+        }
+
+
+class Direction:
+    """One way through the table: the pairs by the token that is looked for."""
+
+    __slots__ = ("addresses", "anchors", "pairs", "reverse", "size")
+
+    def __init__(self, *, reverse: bool) -> None:
+        self.reverse = reverse
+        self.pairs: dict[bytes, list[Alias]] = {}
+        self.anchors: dict[bytes, set[bytes]] = {}
+        self.addresses = 0
+        self.size = 0
+
+    def source(self, alias: Alias) -> bytes:
+        """The token of `alias` that this direction looks for."""
+        return (alias.emulator if self.reverse else alias.client).encode()
+
+    def target(self, alias: Alias) -> str:
+        """What this direction makes of it."""
+        return alias.client if self.reverse else alias.emulator
+
+    def insert(self, alias: Alias) -> None:
+        """Make `alias` findable."""
+        token = self.source(alias)
+        self.size += 1
+        known = self.pairs.get(token)
+        if known is not None:
+            known.append(alias)
+            return
+        self.pairs[token] = [alias]
+        if tokens.is_run(token):
+            return
+        if tokens.is_address(token):
+            self.addresses += 1
+            return
+        self.anchors.setdefault(tokens.anchor(token), set()).add(token)
+
+    def remove(self, alias: Alias) -> None:
+        """Make `alias` unfindable."""
+        token = self.source(alias)
+        self.size -= 1
+        known = self.pairs[token]
+        known.remove(alias)
+        if known:
+            return
+        del self.pairs[token]
+        if tokens.is_run(token):
+            return
+        if tokens.is_address(token):
+            self.addresses -= 1
+            return
+        run = tokens.anchor(token)
+        self.anchors[run].discard(token)
+        if not self.anchors[run]:
+            del self.anchors[run]
+
+    def find(self, token: bytes, scope: Scope) -> Alias | None:
+        """The pair of `token` for a caller in `scope`: of its scope, else of its account, else the newest anywhere."""
+        known = self.pairs.get(token)
+        if known is None:
+            return None
+        if len(known) == 1 and known[0].kind not in (Kind.ACCOUNT, Kind.REGION):
+            return known[0]
+        best, rank = None, -1
+        for alias in known:
+            fit = 2 * (alias.scope.account == scope.account) + (alias.scope.region in (scope.region, ""))
+            if alias.kind is Kind.REGION and alias.scope.region != scope.region:
+                continue
+            if fit >= rank:
+                best, rank = alias, fit
+        return best
+
+
+class AliasTable:
+    """All pairs of this boot. Not thread-safe; one task at a time adds to it."""
+
+    def __init__(self) -> None:
+        self.to_emulator_index = Direction(reverse=False)
+        self.to_client_index = Direction(reverse=True)
+        self._same: dict[str, set[Scope]] = {}
+        self._minted: list[Alias] = []
+        self._reserved: set[str] = set()
+
+    def __len__(self) -> int:
+        return self.to_emulator_index.size
+
+    def __iter__(self) -> Iterator[Alias]:
+        for aliases in self.to_emulator_index.pairs.values():
+            yield from aliases
+
+    def add(
+        self,
+        client: str,
+        emulator: str,
+        *,
+        scope: Scope = ANYWHERE,
+        kind: Kind | None = None,
+        learned_from: Origin = Origin(),
+        minted: bool = False,
+    ) -> list[Alias]:
+        """Learn that clients call `client` what the emulator calls `emulator`.
+
+        Returns the older pairs of the same scope that this one contradicts; they are forgotten. A pair of equal
+        strings is remembered as standing for itself in `scope`, and contradicts nothing. Raises ValueError for a
+        string that no scan could find: no run of four identifier characters and no address, or not ASCII.
+        """
+        if client == emulator:
+            self._same.setdefault(client, set()).add(scope)
+            return []
+        kind = kind or (Kind.ADDRESS if tokens.is_address(client.encode("ascii")) else Kind.IDENTIFIER)
+        alias = Alias(client, emulator, scope, kind, learned_from, minted)
+        for text in (client, emulator):
+            token = text.encode("ascii")
+            if not tokens.is_address(token):
+                tokens.anchor(token)
+        known = [a for a in self.to_emulator_index.pairs.get(client.encode(), ()) if a.scope == scope]
+        if any(a.emulator == emulator for a in known):
+            return []
+        displaced = known + [
+            a for a in self.to_client_index.pairs.get(emulator.encode(), ()) if a.scope == scope
+        ]
+        for old in displaced:
+            self.to_emulator_index.remove(old)
+            self.to_client_index.remove(old)
+        self.to_emulator_index.insert(alias)
+        self.to_client_index.insert(alias)
+        return displaced
+
+    def contradicted_by(self, client: str, emulator: str, scope: Scope) -> list[Alias]:
+        """The pairs of this scope that say something else of either id."""
+        rivals = self._of_scope(self.to_emulator_index, client, scope)
+        rivals += self._of_scope(self.to_client_index, emulator, scope)
+        return [alias for alias in rivals if (alias.client, alias.emulator) != (client, emulator)]
+
+    @staticmethod
+    def _of_scope(index: Direction, token: str, scope: Scope) -> list[Alias]:
+        return [
+            alias for alias in index.pairs.get(token.encode("latin-1", "replace"), ()) if alias.scope == scope
+        ]
+
+    def knows(self, client: str, emulator: str, scope: Scope) -> bool:
+        """Whether this very pair is in the table, from any scope that a caller in `scope` would find it from."""
+        alias = self.to_emulator_index.find(client.encode("latin-1", "replace"), scope)
+        return alias is not None and alias.emulator == emulator
+
+    def has_pair(self, token: str, scope: Scope) -> bool:
+        """Whether `token` is on either side of a pair of exactly this scope."""
+        return any(
+            self._of_scope(index, token, scope) for index in (self.to_emulator_index, self.to_client_index)
+        )
+
+    def stands_for_itself(self, token: str, scope: Scope) -> bool:
+        """Whether `token` was seen to be the same on both sides in exactly this scope."""
+        return scope in self._same.get(token, ())
+
+    def to_emulator(self, token: str, scope: Scope = ANYWHERE) -> str:
+        """What the emulator calls what clients call `token`; `token` itself where there is no alias."""
+        return self._through(self.to_emulator_index, self.to_client_index, token, scope)
+
+    def to_client(self, token: str, scope: Scope = ANYWHERE) -> str:
+        """What clients call what the emulator calls `token`; `token` itself where there is no alias."""
+        return self._through(self.to_client_index, self.to_emulator_index, token, scope)
+
+    def _through(self, way: Direction, back: Direction, token: str, scope: Scope) -> str:
+        key = token.encode("latin-1", "replace")
+        alias = way.find(key, scope)
+        if alias is not None:
+            if alias.scope != scope and self.stands_for_itself(token, scope):
+                return token
+            return way.target(alias)
+        if back.addresses and tokens.is_address(key):
+            return self._end_of_chain(back, token, scope)
+        return token
+
+    @staticmethod
+    def _end_of_chain(back: Direction, token: str, scope: Scope) -> str:
+        end, seen = token, {token}
+        while (alias := back.find(end.encode(), scope)) is not None:
+            end = back.target(alias)
+            if end in seen:
+                break
+            seen.add(end)
+        return end
+
+    def collides(self, token: str, scope: Scope) -> bool:
+        """Whether an emulator's `token`, itself no known emulator id, is another resource's client id."""
+        key = token.encode("latin-1", "replace")
+        if self.to_client_index.find(key, scope) is not None:
+            return False
+        rival = self.to_emulator_index.find(key, scope)
+        return (
+            rival is not None and rival.kind is Kind.IDENTIFIER and not self.stands_for_itself(token, scope)
+        )
+
+    def mint(self, emulator: str, *, scope: Scope, learned_from: Origin = Origin()) -> Alias:
+        """Give the emulator's id a fresh client id of its shape, remember the pair, and hand it out."""
+        client = mint.fresh(emulator, self._is_used)
+        alias = Alias(client, emulator, scope, Kind.IDENTIFIER, learned_from, minted=True)
+        self.add(client, emulator, scope=scope, learned_from=learned_from, minted=True)
+        self._minted.append(alias)
+        return alias
+
+    def reserve(self, client_ids: set[str]) -> None:
+        """Client ids that exist but are not aliased yet (a restore that is still to come): never minted."""
+        self._reserved |= client_ids
+
+    def _is_used(self, token: str) -> bool:
+        key = token.encode()
+        return (
+            key in self.to_emulator_index.pairs
+            or key in self.to_client_index.pairs
+            or token in self._same
+            or token in self._reserved
+        )
+
+    def take_minted(self) -> list[Alias]:
+        """The pairs minted since the last call of this method."""
+        minted, self._minted = self._minted, []
+        return minted
+
+    def clear(self) -> None:
+        """Forget everything: the emulator lost its memory, and a restore will learn anew."""
+        self.__init__()  # type: ignore[misc] # the state of a new table is defined once
+
+    def listing(self) -> list[dict[str, object]]:
+        """All pairs for people and programs, in the order in which they were learned."""
+        return [alias.as_json() for alias in sorted(self, key=lambda a: (a.learned_from.seq, a.client))]

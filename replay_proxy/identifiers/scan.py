@@ -1,0 +1,127 @@
+"""Which bytes of a message name known identifiers, and what they become.
+
+`known_in` is the fast answer for a whole message; `find` is the exact one for a piece of it. Both look at bytes
+only; which pieces may be touched at all (headers that authenticate, payload) is decided by `rewrite`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from replay_proxy.identifiers import tokens
+from replay_proxy.identifiers.aliases import AliasTable, Direction, Kind, Scope
+
+_LONGEST_ARN_HEAD = 96  # bytes before a region, percent-encoded twice
+_BEFORE_REGION = re.compile(rb"arn:aws[a-z-]*:[a-z0-9-]*:\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Bytes `start:end` of a message that name an identifier. `new` is empty for a collision (see `aliases`)."""
+
+    start: int
+    end: int
+    old: str
+    new: str
+
+
+def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
+    """The runs and addresses of `data` that `table` has a say about; mostly none.
+
+    The other direction counts too: towards clients for collisions, towards the emulator for chains of addresses.
+    """
+    way, back = _ways(table, to_client=to_client)
+    addresses = bool(way.addresses or back.addresses)
+    found = tokens.runs(data, addresses=addresses)
+    known = way.pairs.keys() & found
+    if way.anchors:
+        known |= way.anchors.keys() & found
+    if to_client:
+        known |= back.pairs.keys() & found
+    elif addresses:
+        known |= {token for token in back.pairs.keys() & found if tokens.is_address(token)}
+    return known
+
+
+def find(
+    data: bytes, table: AliasTable, scope: Scope, *, to_client: bool, known: set[bytes] | None = None
+) -> tuple[list[Hit], list[Hit]]:
+    """The identifiers in `data` that change, and (towards clients) those that collide, each in order of place.
+
+    known: what `known_in` found in a message of which `data` is a part.
+    """
+    if known is None:
+        known = known_in(data, table, to_client=to_client)
+    if not known:
+        return [], []
+    way, _ = _ways(table, to_client=to_client)
+    translate = table.to_client if to_client else table.to_emulator
+    view = tokens.Plain(data)
+    if tokens.hides_runs(data) or any(token in way.anchors and token in data for token in known):
+        view = tokens.plain(data)
+    found: list[tuple[int, int, bytes]] = []
+    for token in known:
+        if token not in view.text:
+            continue
+        for whole in (token, *way.anchors.get(token, ())):
+            found += [(start, end, whole) for start, end in tokens.places(view.text, whole)]
+    if not found:
+        return [], []
+    found.sort(key=lambda place: (place[0], -place[1]))
+    hits: list[Hit] = []
+    collisions: list[Hit] = []
+    done = 0
+    for start, end, token in found:
+        if start < done or not _in_place(way, view.text, start, token):
+            continue
+        old = token.decode("latin-1")
+        new = translate(old, scope)
+        place = view.origin(start), view.origin(end)
+        if new != old:
+            hits.append(Hit(*place, old, new))
+            done = end
+        elif to_client and table.collides(old, scope):
+            collisions.append(Hit(*place, old, ""))
+            done = end
+    return hits, collisions
+
+
+def replaced(data: bytes, hits: Iterable[Hit], *, url: bool) -> bytes:
+    """`data` with its hits replaced, spelt as their places demand; the identical object where there are none."""
+    pieces: list[bytes] = []
+    done = 0
+    for hit in hits:
+        pieces += [
+            data[done : hit.start],
+            tokens.respelt(hit.new.encode(), data[hit.start : hit.end], url=url),
+        ]
+        done = hit.end
+    if not pieces:
+        return data
+    pieces.append(data[done:])
+    return b"".join(pieces)
+
+
+def translated(text: str, table: AliasTable, scope: Scope, *, to_client: bool) -> str:
+    """One decoded value with all its identifiers replaced; the identical object where there are none."""
+    data = text.encode("utf-8", "surrogatepass")
+    hits, _ = find(data, table, scope, to_client=to_client)
+    return replaced(data, hits, url=False).decode("utf-8", "surrogatepass") if hits else text
+
+
+def _ways(table: AliasTable, *, to_client: bool) -> tuple[Direction, Direction]:
+    if to_client:
+        return table.to_client_index, table.to_emulator_index
+    return table.to_emulator_index, table.to_client_index
+
+
+def _in_place(way: Direction, text: bytes, start: int, token: bytes) -> bool:
+    """Regions are translated in ARNs only: everywhere else the emulator takes them as the caller says them."""
+    known = way.pairs.get(token)
+    if known is None or known[0].kind is not Kind.REGION:
+        return True
+    return (
+        _BEFORE_REGION.search(tokens.plain(text[max(0, start - _LONGEST_ARN_HEAD) : start]).text) is not None
+    )

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from urllib.parse import quote, unquote
+from xml.sax.saxutils import escape, unescape
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from replay_proxy.identifiers import scan
+from replay_proxy.identifiers.aliases import ANYWHERE, AliasTable, Kind, Scope
+
+from .messages import compound_ids, identifiers, run_ids
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
+ENCODINGS: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    "raw": (lambda text: text, lambda text: text),
+    "percent": (_quoted, unquote),
+    "percent twice": (lambda text: _quoted(_quoted(text)), lambda text: unquote(unquote(text))),
+    "JSON": (json.dumps, json.loads),
+    "JSON with escaped slashes": (lambda text: json.dumps(text).replace("/", r"\/"), json.loads),
+    "JSON in JSON": (lambda text: json.dumps(json.dumps(text)), lambda text: json.loads(json.loads(text))),
+    "JSON in JSON in JSON": (
+        lambda text: json.dumps(json.dumps(json.dumps(text))),
+        lambda text: json.loads(json.loads(json.loads(text))),
+    ),
+    "XML": (escape, unescape),
+    "JSON in XML": (lambda text: escape(json.dumps(text)), lambda text: json.loads(unescape(text))),
+    "JSON in a form": (lambda text: _quoted(json.dumps(text)), lambda text: json.loads(unquote(text))),
+}
+URLS = ("percent", "percent twice", "JSON in a form")
+
+befores = st.sampled_from(
+    [
+        "",
+        " ",
+        ":",
+        "/",
+        "\n",
+        "\t",
+        "\n\n",
+        "arn:aws:ec2:us-east-1:000000000000:vpc/",
+        "é",
+        '{"Ref":"',
+        "?a=",
+        "&b=",
+        "$",
+    ]
+)
+afters = st.sampled_from(["", " ", ":", "/", "\n", "\r\n", '"}', "&b=c", "?x", "é", ")", "'", "\\"])
+
+
+def table_of(*pairs: tuple[str, str]) -> AliasTable:
+    table = AliasTable()
+    for client, emulator in pairs:
+        table.add(client, emulator)
+    return table
+
+
+def to_emulator(data: str, table: AliasTable, encoding: str) -> str:
+    hits, _ = scan.find(data.encode(), table, ANYWHERE, to_client=False)
+    return scan.replaced(data.encode(), hits, url=encoding in URLS).decode()
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@given(before=befores, client=identifiers, emulator=identifiers, after=afters)
+def test_an_identifier_is_replaced_in_every_encoding(
+    encoding: str, before: str, client: str, emulator: str, after: str
+) -> None:
+    encode, decode = ENCODINGS[encoding]
+    table = table_of((client, emulator))
+    # A second mention and an unknown neighbour, so that offsets matter.
+    text = f"{before}{client}{after} x-unknown-1 {client}."
+    expected = f"{before}{emulator}{after} x-unknown-1 {emulator}."
+    assume(client not in before + after + "x-unknown-1")
+    assert decode(to_emulator(encode(text), table, encoding)) == expected
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@given(
+    client=run_ids,
+    emulator=run_ids,
+    before=st.text("abcXYZ019-_", max_size=2),
+    after=st.text("abcXYZ019-_", max_size=2),
+)
+def test_an_identifier_inside_a_longer_run_is_not_touched(
+    encoding: str, client: str, emulator: str, before: str, after: str
+) -> None:
+    encode, _ = ENCODINGS[encoding]
+    assume(before or after)
+    message = encode(f"a {before}{client}{after}/b")
+    table = table_of((client, emulator))
+    assume(f"{before}{client}{after}" != client)
+    assert to_emulator(message, table, encoding) == message
+
+
+@given(
+    st.lists(st.tuples(identifiers, identifiers), max_size=6), st.lists(identifiers, max_size=8), st.data()
+)
+def test_there_and_back_is_the_identity(
+    pairs: list[tuple[str, str]], others: list[str], data: st.DataObject
+) -> None:
+    table = table_of(*pairs)
+    clients = [alias.client for alias in table]
+    foreign = {alias.emulator for alias in table} - set(clients)
+    words = data.draw(st.lists(st.sampled_from(clients + others + ["word", "a b"]), max_size=12))
+    text = json.dumps(" : ".join(words))
+    # What clients never saw passes as the emulator's own name; see `aliases`.
+    assume(not any(each in text for each in foreign))
+    there = scan.translated(text, table, ANYWHERE, to_client=False)
+    assert scan.translated(there, table, ANYWHERE, to_client=True) == text
+
+
+@given(st.lists(identifiers, min_size=1, max_size=5), st.text(max_size=200))
+def test_what_the_first_look_denies_the_second_does_not_find(known: list[str], text: str) -> None:
+    table = table_of(*[(each, each[::-1] + "-e") for each in known])
+    data = text.encode()
+    if not scan.known_in(data, table, to_client=False):
+        assert scan.find(data, table, ANYWHERE, to_client=False) == ([], [])
+
+
+@given(compound_ids, run_ids)
+def test_a_compound_identifier_wins_over_the_runs_in_it(client: str, other: str) -> None:
+    run = max(
+        client.replace("=", "/").replace("+", "/").replace(".", "/").replace("~", "/").split("/"), key=len
+    )
+    table = table_of((client, "upload/e1+x="), (run, other))
+    assert scan.translated(f"id: {client};", table, ANYWHERE, to_client=False) == "id: upload/e1+x=;"
+
+
+def test_regions_change_in_arns_only() -> None:
+    table = AliasTable()
+    west = Scope("", "us-west-2")
+    table.add("us-west-2", "us-east-1", scope=west, kind=Kind.REGION)
+    text = "arn:aws:sqs:us-west-2:000000000000:q in us-west-2"
+    expected = "arn:aws:sqs:us-east-1:000000000000:q in us-west-2"
+    assert scan.translated(text, table, west, to_client=False) == expected
+    encoded = quote(text, safe="").encode()
+    hits, _ = scan.find(encoded, table, west, to_client=False)
+    assert unquote(scan.replaced(encoded, hits, url=True).decode()) == expected
+
+
+def test_addresses_change_as_a_whole() -> None:
+    table = table_of(("10.0.0.4", "10.0.0.77"), ("02:00:00:c4:22:c3", "02:00:00:53:63:59"))
+    text = "10.0.0.4/32 10.0.0.41 http://10.0.0.4:80 02:00:00:c4:22:c3"
+    expected = "10.0.0.77/32 10.0.0.41 http://10.0.0.77:80 02:00:00:53:63:59"
+    assert scan.translated(text, table, ANYWHERE, to_client=False) == expected
+    assert scan.translated(expected, table, ANYWHERE, to_client=True) == text
+
+
+def test_collisions_are_reported_towards_clients_only() -> None:
+    table = table_of(("vpc-0001", "vpc-0002"))
+    hits, collisions = scan.find(b"vpc-0002 vpc-0001", table, ANYWHERE, to_client=True)
+    assert [(hit.old, hit.new) for hit in hits] == [("vpc-0002", "vpc-0001")]
+    assert [(hit.start, hit.end, hit.old) for hit in collisions] == [(9, 17, "vpc-0001")]
+    assert scan.find(b"vpc-0002", table, ANYWHERE, to_client=False) == ([], [])
+
+
+def test_nothing_to_replace_gives_the_identical_object() -> None:
+    data = b"some text"
+    assert scan.replaced(data, [], url=True) is data
+    text = "some text"
+    assert scan.translated(text, table_of(("vpc-0001", "vpc-0002")), ANYWHERE, to_client=True) is text
