@@ -27,13 +27,9 @@ def table_of(size: int) -> AliasTable:
     table, noise = AliasTable(), random.Random(1)
     makers = [
         lambda: f"vpc-{noise.getrandbits(68):017x}",
-        lambda: (
-            f"{noise.getrandbits(32):08x}-{noise.getrandbits(16):04x}-4000-8000-{noise.getrandbits(48):012x}"
-        ),
+        lambda: f"{noise.getrandbits(32):08x}-{noise.getrandbits(16):04x}-4000-8000-{noise.getrandbits(48):012x}",
         lambda: "".join(noise.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=10)),
-        lambda: (
-            "".join(noise.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/", k=40)) + "1=="
-        ),
+        lambda: "".join(noise.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/", k=40)) + "1==",
     ]
     for index in range(size):
         make = makers[index % 40 % len(makers)] if index % 40 else makers[-1]
@@ -43,9 +39,7 @@ def table_of(size: int) -> AliasTable:
 
 def exchange(known: list[str]) -> tuple[Request, Answer, CallHead]:
     """A JSON call of about 1 KB each way that names `known`."""
-    items = [
-        {"Id": f"{i:08x}-1111-4222-8333-abcdefabcdef", "Name": f"a resource called {i}"} for i in range(8)
-    ]
+    items = [{"Id": f"{i:08x}-1111-4222-8333-abcdefabcdef", "Name": f"a resource called {i}"} for i in range(8)]
     document = {
         "Resources": items,
         "Ids": known,
@@ -96,9 +90,7 @@ def cost(table: AliasTable, known: int, endpoints: Endpoints | None = None) -> f
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     arguments = parser.parse_args()
     without, full = cost(table_of(0), 0), table_of(10_000)

@@ -158,9 +158,7 @@ def summary(times: list[float], seconds: float) -> dict[str, Any]:
 async def serve(port: int, size: int) -> None:
     """Answer until cancelled."""
     answer = answer_bytes(size)
-    listener = await asyncio.get_running_loop().create_server(
-        lambda: _Fixed(answer), "127.0.0.1", port, backlog=2048
-    )
+    listener = await asyncio.get_running_loop().create_server(lambda: _Fixed(answer), "127.0.0.1", port, backlog=2048)
     async with listener:
         await listener.serve_forever()
 
@@ -190,7 +188,9 @@ def main() -> None:
             runner.run(serve(options.port, options.size))
         else:
             times = runner.run(
-                fire(options.port, options.connections, options.seconds, options.method, options.body, options.operation)
+                fire(
+                    options.port, options.connections, options.seconds, options.method, options.body, options.operation
+                )
             )
             print(json.dumps(summary(times, options.seconds)))
 

@@ -29,9 +29,7 @@ async def run(port: int, upstream: str) -> None:
     ) as session:
 
         async def forward(request: web.BaseRequest) -> web.StreamResponse:
-            headers = [
-                (name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP
-            ]
+            headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
             async with session.request(
                 request.method,
                 URL(upstream + request.raw_path, encoded=True),

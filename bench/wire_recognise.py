@@ -46,9 +46,7 @@ def request(method: str, target: str, signing_name: str, body: bytes = b"", **he
     ]
     if signing_name:
         credential = f"AKIAIOSFODNN7EXAMPLE/20260101/us-east-1/{signing_name}/aws4_request"
-        signature = (
-            f"Credential={credential}, SignedHeaders=content-type;host;x-amz-date, Signature={'0' * 64}"
-        )
+        signature = f"Credential={credential}, SignedHeaders=content-type;host;x-amz-date, Signature={'0' * 64}"
         pairs.append(("Authorization", f"AWS4-HMAC-SHA256 {signature}"))
     return Request(method, target, Headers(pairs), body)
 
@@ -107,9 +105,7 @@ CASES = {
         "%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=0",
         "",
     ),
-    "rest-xml: route53 ListRecordSets": request(
-        "GET", "/2013-04-01/hostedzone/Z1/rrset?maxitems=10", "route53"
-    ),
+    "rest-xml: route53 ListRecordSets": request("GET", "/2013-04-01/hostedzone/Z1/rrset?maxitems=10", "route53"),
     "rest-json: lambda Invoke": request("POST", "/2015-03-31/functions/handler/invocations", "lambda", b"{}"),
     "rest-json: apigateway PutMethod": request(
         "PUT", "/restapis/abc123/resources/def456/methods/GET", "apigateway", b"{}"
@@ -139,9 +135,7 @@ def load_all_services() -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     parser.add_argument("--seconds", type=float, default=0.5, help="for each case and column (default: 0.5)")
     arguments = parser.parse_args()
@@ -149,10 +143,7 @@ def main() -> None:
     operations = load_all_services()
     loaded = {name: measure(case, arguments.seconds) for name, case in CASES.items()}
     if arguments.json:
-        cases = {
-            name: {"lazy_us": round(first[name], 2), "all_loaded_us": round(loaded[name], 2)}
-            for name in CASES
-        }
+        cases = {name: {"lazy_us": round(first[name], 2), "all_loaded_us": round(loaded[name], 2)} for name in CASES}
         print(json.dumps({"benchmark": "wire_recognise", "operations": operations, "cases": cases}))
         return
     print(f"{'request':36} {'µs':>7} {f'µs, {operations:,} operations loaded':>34}")

@@ -19,9 +19,7 @@ def candidate_services(index: ServiceIndex, seen: Evidence) -> tuple[str, ...]:
         if len(services) < 2:
             return services
         return (
-            _narrowed(services, host.services)
-            or _narrowed(services, _agent_services(index, seen.headers))
-            or services
+            _narrowed(services, host.services) or _narrowed(services, _agent_services(index, seen.headers)) or services
         )
     if credentials.only_s3:
         return ("s3",)

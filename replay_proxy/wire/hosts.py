@@ -32,9 +32,7 @@ _REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-\d{1,2}")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _IN_BETWEEN = frozenset({"dualstack", "fips", "global", "vpce"})
 # Hosts under which an emulator serves what is built with AWS, not the APIs of AWS.
-_NOT_AN_API = frozenset(
-    {"lambda-url", "elb", "cloudfront", "appsync-api", "appsync-realtime-api", "amplifyapp"}
-)
+_NOT_AN_API = frozenset({"lambda-url", "elb", "cloudfront", "appsync-api", "appsync-realtime-api", "amplifyapp"})
 _S3_LABELS = {
     "s3": ("s3",),
     "s3-accelerate": ("s3",),

@@ -54,9 +54,7 @@ def as_text(content: dict[str, Any]) -> str:
     lines = []
     for key, value in content.items():
         if isinstance(value, dict):
-            inner = ",\n".join(
-                f"    {json.dumps(name)}: {json.dumps(names)}" for name, names in value.items()
-            )
+            inner = ",\n".join(f"    {json.dumps(name)}: {json.dumps(names)}" for name, names in value.items())
             lines.append(f"  {json.dumps(key)}: {{\n{inner}\n  }}")
         else:
             lines.append(f"  {json.dumps(key)}: {json.dumps(value)}")

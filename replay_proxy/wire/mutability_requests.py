@@ -57,12 +57,8 @@ def look_into(head: CallHead, request: Request, *, dry_run_possible: bool) -> Se
             if seen is not None:
                 return seen
         if dry_run_possible and _is_dry_run(head, request):
-            return Seen(
-                Effect.READS, "a dry run: asks whether the call would be allowed, and changes nothing"
-            )
-    except (
-        Exception
-    ):  # any byte can stand in a request, and an unreadable one counts as what its operation says
+            return Seen(Effect.READS, "a dry run: asks whether the call would be allowed, and changes nothing")
+    except Exception:  # any byte can stand in a request, and an unreadable one counts as what its operation says
         return None
     return None
 
@@ -138,9 +134,7 @@ def _cognito_challenge(head: CallHead, request: Request) -> Seen | None:
     if name in _LASTING_CHALLENGES:
         return Seen(Effect.MUTATES, f"answers the challenge {name}: {_LASTING_CHALLENGES[name]}")
     if name in _LOG_IN_CHALLENGES:
-        return Seen(
-            Effect.TRANSIENT, f"answers the challenge {name}: a step of a log-in that leaves nothing behind"
-        )
+        return Seen(Effect.TRANSIENT, f"answers the challenge {name}: a step of a log-in that leaves nothing behind")
     return None
 
 

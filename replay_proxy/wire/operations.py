@@ -53,8 +53,7 @@ def routes(service: str) -> tuple[Route, ...]:
     protocol = description["metadata"]["protocol"]
     shapes = description["shapes"]
     today = tuple(
-        _route(service, name, protocol, operation, shapes)
-        for name, operation in description["operations"].items()
+        _route(service, name, protocol, operation, shapes) for name, operation in description["operations"].items()
     )
     former = tuple(
         Route(service, rule["operation"], protocol, rule["method"], rule["path"])
@@ -71,9 +70,7 @@ def _description(service: str) -> dict[str, Any]:
         return {}
 
 
-def _route(
-    service: str, name: str, protocol: str, operation: Mapping[str, Any], shapes: Mapping[str, Any]
-) -> Route:
+def _route(service: str, name: str, protocol: str, operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> Route:
     path, _, constants = operation["http"]["requestUri"].partition("?")
     queries, headers = [], []
     if "input" in operation:

@@ -36,9 +36,7 @@ def parse_pasted(text: str, read_file: Callable[[str], bytes]) -> Request:
         try:
             content = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise UsageError(
-                f"what was pasted begins like JSON, but is not: {error}", hint=f"paste {FORMS}"
-            ) from None
+            raise UsageError(f"what was pasted begins like JSON, but is not: {error}", hint=f"paste {FORMS}") from None
         return parse_har(content)
     if _REQUEST_LINE.match(text):
         return _parse_http(text)
@@ -83,9 +81,7 @@ def _har_request(request: dict[str, Any]) -> Request:
     if "host" not in headers:
         headers = Headers([("Host", host), *pairs])
     posted = request.get("postData") or {}
-    body = (
-        b64decode(posted["text"]) if posted.get("encoding") == "base64" else posted.get("text", "").encode()
-    )
+    body = b64decode(posted["text"]) if posted.get("encoding") == "base64" else posted.get("text", "").encode()
     return Request(request["method"].upper(), target, headers, body)
 
 

@@ -147,9 +147,7 @@ class _Command:
             self.json = self.json or name == "json"
         elif name == "url":
             if self.url:
-                raise UsageError(
-                    "this command line has more than one URL", hint="paste one request at a time"
-                )
+                raise UsageError("this command line has more than one URL", hint="paste one request at a time")
             self.url = value
         elif name == "header":
             self._header(value)
@@ -171,9 +169,7 @@ class _Command:
     def request(self) -> Request:
         """The request; UsageError where no URL was given."""
         if not self.url:
-            raise UsageError(
-                "this curl command line has no URL", hint="paste it as it was copied, URL included"
-            )
+            raise UsageError("this curl command line has no URL", hint="paste it as it was copied, URL included")
         target, host = target_and_host(self.url if "://" in self.url else f"http://{self.url}")
         body = b"&".join(self.data)
         if "get" in self.flags and self.data:
@@ -308,9 +304,7 @@ def _ansi(found: re.Match[str]) -> str:
     if found["octal"]:
         return chr(int(found["octal"], 8) & 0xFF)
     if found["code"]:
-        return (
-            chr(min(int(found["code"][1:], 16), 0x10FFFF)).encode("utf-8", "surrogatepass").decode("latin-1")
-        )
+        return chr(min(int(found["code"][1:], 16), 0x10FFFF)).encode("utf-8", "surrogatepass").decode("latin-1")
     return _ANSI_CHARS.get(found["char"], found["char"])
 
 
@@ -318,9 +312,7 @@ def _next(rest: Iterator[str], option: str) -> str:
     try:
         return next(rest)
     except StopIteration:
-        raise UsageError(
-            f"curl's {option} has no value in this command line", hint="paste the whole line"
-        ) from None
+        raise UsageError(f"curl's {option} has no value in this command line", hint="paste the whole line") from None
 
 
 def _unknown(option: str) -> UsageError:

@@ -166,8 +166,7 @@ def _tail_matches(tail: tuple[str, ...], segments: list[str]) -> bool:
     if not tail:
         return True
     return all(
-        wanted.startswith("{") or wanted == given
-        for wanted, given in zip(tail, segments[-len(tail) :], strict=True)
+        wanted.startswith("{") or wanted == given for wanted, given in zip(tail, segments[-len(tail) :], strict=True)
     )
 
 
@@ -206,9 +205,7 @@ def _sort(node: Node, ranks: Mapping[str, int]) -> None:
     for leaves in (node.leaves, *(leaves for _, leaves in node.greedy)):
         for key, found in leaves.items():
             leaves[key] = tuple(
-                sorted(
-                    found, key=lambda route: (*specificity(route)[:3], ranks[route.service], route.operation)
-                )
+                sorted(found, key=lambda route: (*specificity(route)[:3], ranks[route.service], route.operation))
             )
     for below in node.literals.values():
         _sort(below, ranks)

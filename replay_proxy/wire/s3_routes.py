@@ -42,11 +42,7 @@ def find_s3_route(seen: Evidence) -> Route | None:
     if path == _OBJECT_LAMBDA_PATH and method == "POST" and "x-amz-request-route" in headers:
         return _special().get(path)
     level = _level(path, bool(seen.host.bucket))
-    if (
-        method == "POST"
-        and level == _BUCKET
-        and headers.get("content-type").startswith("multipart/form-data")
-    ):
+    if method == "POST" and level == _BUCKET and headers.get("content-type").startswith("multipart/form-data"):
         return _POST_OBJECT_ROUTE
     # Not lenient: of `POST /bucket/key` with nothing else, no operation of S3 is meant.
     found = choose(_by_level().get((method, level), ()), query, headers, lenient=False)
@@ -80,7 +76,5 @@ def _by_level() -> dict[tuple[str, int], tuple[Route, ...]]:
 def _special() -> dict[str, Route]:
     """The routes outside of the three levels by path, and the one that shares another's route by name."""
     special = {route.path: route for route in routes("s3") if route.path not in _LEVEL_OF_PATH}
-    special.update(
-        {route.operation: route for route in routes("s3") if route.operation == _LIST_DIRECTORY_BUCKETS}
-    )
+    special.update({route.operation: route for route in routes("s3") if route.operation == _LIST_DIRECTORY_BUCKETS})
     return special

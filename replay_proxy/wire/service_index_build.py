@@ -37,9 +37,7 @@ def build() -> dict[str, Any]:
         if not (_BOTOCORE_DATA / name).is_dir():
             continue  # a model of the user's own (AWS_DATA_PATH, ~/.aws/models) does not belong into the index
         description = models.load_description(name)
-        services[name] = describe_model(
-            name, description, _rule_hosts(name, description["metadata"]["apiVersion"])
-        )
+        services[name] = describe_model(name, description, _rule_hosts(name, description["metadata"]["apiVersion"]))
     return {"botocore": botocore.__version__, "services": services}
 
 

@@ -101,9 +101,7 @@ class ServiceIndex:
 @lru_cache(maxsize=1)
 def service_index() -> ServiceIndex:
     """The generated index."""
-    return ServiceIndex(
-        (_from_json(name, entry) for name, entry in _generated().items()), recognition_rules()
-    )
+    return ServiceIndex((_from_json(name, entry) for name, entry in _generated().items()), recognition_rules())
 
 
 @lru_cache(maxsize=1)

@@ -46,9 +46,7 @@ def test_an_operation(explain: Any) -> None:
     assert "hand-checked table" in lines(out)["why"]
 
 
-@pytest.mark.parametrize(
-    "name", ["sqs:CreateQueue", "sqs:createqueue", "SQS:create-queue", "sqs:create_queue"]
-)
+@pytest.mark.parametrize("name", ["sqs:CreateQueue", "sqs:createqueue", "SQS:create-queue", "sqs:create_queue"])
 def test_spellings_of_an_operation(explain: Any, name: str) -> None:
     assert lines(explain(name)[1])["operation"] == "CreateQueue"
 
@@ -250,9 +248,7 @@ def test_parameters_that_cannot_be_read(explain: Any) -> None:
         (["curl http://h -d @/no/such/file"], "cannot read", "path"),
     ],
 )
-def test_bad_input_is_one_message_with_a_hint(
-    explain: Any, words: list[str], message: str, hint: str
-) -> None:
+def test_bad_input_is_one_message_with_a_hint(explain: Any, words: list[str], message: str, hint: str) -> None:
     code, out, err = explain(*words)
     assert code == 2
     assert out == ""

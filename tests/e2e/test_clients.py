@@ -119,7 +119,9 @@ def test_two_hundred_parallel_clients_lose_nothing(start_proxy: Callable[..., Pr
     proxy.kill_all()
     proxy = proxy.again()
     s3 = client("s3", proxy.url)
-    assert {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]} == {f"k{n}" for n in range(clients)}
+    assert {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]} == {
+        f"k{n}" for n in range(clients)
+    }
 
 
 def scattered(seed: int, rounds: int) -> Iterator[float]:

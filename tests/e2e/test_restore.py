@@ -27,9 +27,7 @@ def restored_line(proxy: Proxy) -> str:
     return lines[0]
 
 
-def test_queues_topics_objects_and_networks_come_back(
-    start_proxy: Callable[..., Proxy], emulator_name: str
-) -> None:
+def test_queues_topics_objects_and_networks_come_back(start_proxy: Callable[..., Proxy], emulator_name: str) -> None:
     proxy = start_proxy(*emulator_options(emulator_name))
     sqs, sns, s3, ec2 = (client(service, proxy.url) for service in ("sqs", "sns", "s3", "ec2"))
     queue = sqs.create_queue(QueueName="orders", Attributes={"VisibilityTimeout": "31"})["QueueUrl"]
@@ -120,7 +118,9 @@ def test_a_call_that_cannot_be_restored_is_named_and_not_counted(start_proxy: Ca
     proxy.stop()
     # The creation of one queue is taken out, so that what came after it has nothing to work on.
     lines = proxy.journal.read_text().splitlines(keepends=True)
-    proxy.journal.write_text("".join(line for line in lines if '"QueueName":"gone"' not in line.replace("\\", "").replace(" ", "")))
+    proxy.journal.write_text(
+        "".join(line for line in lines if '"QueueName":"gone"' not in line.replace("\\", "").replace(" ", ""))
+    )
     proxy = proxy.again()
     report = proxy.status()["last_restore"]
     assert (report["restored"], report["failed"]) == (1, 1)

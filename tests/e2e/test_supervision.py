@@ -69,7 +69,12 @@ def test_without_its_emulator_the_proxy_answers_in_the_callers_protocol(
     emulator = start_emulator("moto")
     proxy = start_proxy("--upstream", emulator.url, "--lost-timeout", "0.2")
     emulator.kill()
-    for service, call in (("sqs", "list_queues"), ("s3", "list_buckets"), ("sns", "list_topics"), ("ec2", "describe_vpcs")):
+    for service, call in (
+        ("sqs", "list_queues"),
+        ("s3", "list_buckets"),
+        ("sns", "list_topics"),
+        ("ec2", "describe_vpcs"),
+    ):
         api = client(service, proxy.url)
         with pytest.raises(api.exceptions.ClientError) as caught:
             getattr(api, call)()

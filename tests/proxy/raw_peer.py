@@ -127,9 +127,7 @@ class RawServer:
             writer.close()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(
-            self._accept, self.host, self.port, limit=2**20, backlog=4096
-        )
+        self._server = await asyncio.start_server(self._accept, self.host, self.port, limit=2**20, backlog=4096)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

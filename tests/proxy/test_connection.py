@@ -70,9 +70,7 @@ async def test_the_protocol_and_the_writer_do_what_is_asked_of_them() -> None:
 async def test_a_field_as_large_as_the_limit_is_read() -> None:
     async def script(peer: Peer) -> None:
         await peer.message()
-        await peer.send(
-            b"HTTP/1.1 200 OK\r\nX: " + b"a" * (HEAD_LIMIT - 100) + b"\r\nContent-Length: 0\r\n\r\n"
-        )
+        await peer.send(b"HTTP/1.1 200 OK\r\nX: " + b"a" * (HEAD_LIMIT - 100) + b"\r\nContent-Length: 0\r\n\r\n")
 
     loop = asyncio.get_running_loop()
     async with RawServer(script) as server:

@@ -48,9 +48,7 @@ REQUESTS = {
     "empty and tabbed values": b"GET / HTTP/1.1\r\nHost: h\r\nX: \r\nY: a\tb  c\r\n\r\n",
     "64 KiB of header": b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 65536 + b"\r\n\r\n",
     "64 KiB of target": b"GET /" + b"a" * 65536 + b"?X-Amz-Signature=0 HTTP/1.1\r\nHost: h\r\n\r\n",
-    "300 fields": b"GET / HTTP/1.1\r\nHost: h\r\n"
-    + b"".join(b"X-%d: 1\r\n" % n for n in range(300))
-    + b"\r\n",
+    "300 fields": b"GET / HTTP/1.1\r\nHost: h\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(300)) + b"\r\n",
     "nothing invented for a POST": b"POST / HTTP/1.1\r\nHost: h\r\n\r\n",
     "content length zero": b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nX: 1\r\n\r\n",
     "a body in its place": b"POST / HTTP/1.1\r\nContent-length: 4\r\nHost: h\r\n\r\n\x00\xff\r\n",

@@ -60,9 +60,7 @@ async def test_a_client_that_did_not_wait_is_not_told() -> None:
 
     async with through(script) as (client, _):
         for _ in range(2):
-            await client.send(
-                b"PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello"
-            )
+            await client.send(b"PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello")
             assert await client.message() == b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -116,9 +114,7 @@ async def test_a_large_upload_arrives_whole_with_flat_memory(framing: str) -> No
     async with through(script) as (client, _):
         memory = Memory()
         if framing == "length":
-            await client.send(
-                b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (pieces * len(PIECE))
-            )
+            await client.send(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (pieces * len(PIECE)))
         else:
             await client.send(b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(pieces):

@@ -30,9 +30,7 @@ CASES = {
     "a negative length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n",
     "a huge length": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n",
     "unknown coding": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "chunked not last": b"POST / HTTP/1.1\r\n"
-    + HOST
-    + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "chunked not last": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
     "two codings": b"POST / HTTP/1.1\r\n"
     + HOST
     + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
@@ -74,9 +72,7 @@ async def test_a_malformed_request_is_refused(request_: bytes, caplog: pytest.Lo
     assert "Traceback" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    "wrong", [b"zz\r\n", b"-1\r\n", b"3\r\nabcd\r\n", b"3 3\r\n", b"ffffffffffffffffff\r\n"]
-)
+@pytest.mark.parametrize("wrong", [b"zz\r\n", b"-1\r\n", b"3\r\nabcd\r\n", b"3 3\r\n", b"ffffffffffffffffff\r\n"])
 async def test_chunks_that_go_wrong_half_way_end_the_request_at_once(wrong: bytes) -> None:
     aborted = asyncio.Event()
 

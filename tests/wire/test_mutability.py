@@ -48,9 +48,7 @@ NOT_IN_MODELS = {("s3", "PostObject")}
         ("nosuchservice", "Frobnicate", Effect.MUTATES, Layer.UNKNOWN),
     ],
 )
-def test_the_first_layer_that_knows_decides(
-    service: str, operation: str, effect: Effect, layer: Layer
-) -> None:
+def test_the_first_layer_that_knows_decides(service: str, operation: str, effect: Effect, layer: Layer) -> None:
     verdict = judge(service, operation)
     assert (verdict.effect, verdict.layer) == (effect, layer)
     assert verdict.reason
@@ -108,9 +106,7 @@ def test_every_entry_gives_an_effect_or_a_kind_and_a_reason() -> None:
 
 def test_data_is_written_only_by_mutating_operations() -> None:
     misplaced = [
-        name
-        for name, entry in tables.entries().items()
-        if entry.kind is Kind.DATA and not judge(*name).mutates
+        name for name, entry in tables.entries().items() if entry.kind is Kind.DATA and not judge(*name).mutates
     ]
     assert misplaced == []
 
@@ -139,9 +135,7 @@ def test_the_services_of_the_promise_are_reviewed() -> None:
 
 
 def test_every_verb_and_prefix_occurs_in_some_model() -> None:
-    used = {
-        tables.leading_verb(operation) for service in service_names() for operation in _operations(service)
-    }
+    used = {tables.leading_verb(operation) for service in service_names() for operation in _operations(service)}
     assert tables.verbs().keys() - used == set()
 
 

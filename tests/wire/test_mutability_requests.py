@@ -19,9 +19,7 @@ SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
 CLUSTER = "arn:aws:rds:us-east-1:123456789012:cluster:c"
 
 
-def effect_of(
-    service: str, operation: str, parameters: dict[str, Any], protocol: str
-) -> tuple[Effect, Layer]:
+def effect_of(service: str, operation: str, parameters: dict[str, Any], protocol: str) -> tuple[Effect, Layer]:
     request = request_of(operation_model(service, operation), parameters, protocol)
     verdict = judge_call(CallHead(service, operation, protocol), request)
     assert verdict.reason
@@ -92,9 +90,7 @@ def test_rds_data_batches_write() -> None:
         ),
     ],
 )
-def test_queries_for_the_caller(
-    service: str, operation: str, parameters: dict[str, Any], effect: Effect
-) -> None:
+def test_queries_for_the_caller(service: str, operation: str, parameters: dict[str, Any], effect: Effect) -> None:
     assert effect_of(service, operation, parameters, "json") == (effect, Layer.REQUEST)
 
 
@@ -137,9 +133,7 @@ def test_a_challenge_of_tomorrow_counts_as_lasting() -> None:
         ("redshift", "CreateSnapshotSchedule", {"ScheduleIdentifier": "s"}, "query"),
     ],
 )
-def test_a_dry_run_changes_nothing(
-    service: str, operation: str, parameters: dict[str, Any], protocol: str
-) -> None:
+def test_a_dry_run_changes_nothing(service: str, operation: str, parameters: dict[str, Any], protocol: str) -> None:
     members = operation_model(service, operation).input_shape.members
     flag = next(name for name in ("DryRun", "dryRun") if name in members)
     assert effect_of(service, operation, {**parameters, flag: True}, protocol) == (
@@ -170,21 +164,12 @@ def test_the_words_dry_run_in_a_payload_are_no_dry_run() -> None:
 
 def test_lambda_invocation_types() -> None:
     parameters = {"FunctionName": "f", "Payload": b"{}"}
-    assert (
-        effect_of("lambda", "Invoke", {**parameters, "InvocationType": "DryRun"}, "rest-json")[0]
-        is Effect.READS
-    )
-    assert (
-        effect_of("lambda", "Invoke", {**parameters, "InvocationType": "Event"}, "rest-json")[0]
-        is Effect.TRANSIENT
-    )
+    assert effect_of("lambda", "Invoke", {**parameters, "InvocationType": "DryRun"}, "rest-json")[0] is Effect.READS
+    assert effect_of("lambda", "Invoke", {**parameters, "InvocationType": "Event"}, "rest-json")[0] is Effect.TRANSIENT
 
 
 def test_a_retained_message_is_kept_by_the_broker() -> None:
-    assert (
-        effect_of("iot-data", "Publish", {"topic": "a/b", "payload": b"x"}, "rest-json")[0]
-        is Effect.TRANSIENT
-    )
+    assert effect_of("iot-data", "Publish", {"topic": "a/b", "payload": b"x"}, "rest-json")[0] is Effect.TRANSIENT
     kept = effect_of("iot-data", "Publish", {"topic": "a/b", "payload": b"x", "retain": True}, "rest-json")
     assert kept == (Effect.MUTATES, Layer.REQUEST)
 
@@ -213,9 +198,7 @@ def test_a_compressed_statement_is_read_too() -> None:
     ids=lambda body: repr(body)[:30],
 )
 def test_what_cannot_be_read_counts_as_mutating(body: bytes | BlobRef) -> None:
-    verdict = judge_call(
-        CallHead("dynamodb", "ExecuteStatement", "json"), Request("POST", "/", Headers(), body)
-    )
+    verdict = judge_call(CallHead("dynamodb", "ExecuteStatement", "json"), Request("POST", "/", Headers(), body))
     assert verdict.effect is Effect.MUTATES
 
 
@@ -236,14 +219,10 @@ HEADS = [
     head=st.sampled_from(HEADS),
     protocol=st.sampled_from(["json", "rest-json", "query", "ec2", "smithy-rpc-v2-cbor", "rest-xml", "?"]),
     target=st.text(st.characters(max_codepoint=255), max_size=40),
-    body=st.one_of(
-        st.binary(max_size=80), st.sampled_from([b'{"DryRun":', b"DryRun=true", b"\xbf\x66DryRun\xf5\xff"])
-    ),
+    body=st.one_of(st.binary(max_size=80), st.sampled_from([b'{"DryRun":', b"DryRun=true", b"\xbf\x66DryRun\xf5\xff"])),
     coding=st.sampled_from(["", "gzip", "aws-chunked", "nonsense"]),
 )
-def test_no_bytes_make_it_raise(
-    head: tuple[str, str], protocol: str, target: str, body: bytes, coding: str
-) -> None:
+def test_no_bytes_make_it_raise(head: tuple[str, str], protocol: str, target: str, body: bytes, coding: str) -> None:
     request = Request("POST", target, Headers([("Content-Encoding", coding)] if coding else []), body)
     assert judge_call(CallHead(*head, protocol), request).reason
 

@@ -18,9 +18,7 @@ def test_the_table_is_what_is_judged() -> None:
     wrong = []
     for service, group, operation in _rows():
         verdict = judge(service, operation)
-        said = (
-            f"{verdict.effect}, {kind(service, operation).kind}" if verdict.mutates else str(verdict.effect)
-        )
+        said = f"{verdict.effect}, {kind(service, operation).kind}" if verdict.mutates else str(verdict.effect)
         if said != group:
             wrong.append(f"{service}:{operation} is {said}, and was reviewed as {group}")
     assert wrong == []

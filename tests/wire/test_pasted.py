@@ -101,9 +101,7 @@ LINES = [
 ]
 
 
-@pytest.mark.skipif(
-    shutil.which("curl") is None or shutil.which("bash") is None, reason="needs curl and bash"
-)
+@pytest.mark.skipif(shutil.which("curl") is None or shutil.which("bash") is None, reason="needs curl and bash")
 @pytest.mark.parametrize("line", LINES)
 def test_a_curl_line_is_what_curl_sends(line: str, echo: Echo, tmp_path: Path) -> None:
     file = tmp_path / "body.txt"
@@ -214,11 +212,7 @@ def test_the_text_of_a_request() -> None:
     assert request.body == b"body\r\ntext"
 
 
-@given(
-    st.lists(
-        st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20), max_size=6
-    )
-)
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20), max_size=6))
 def test_quoted_words_come_back(words: list[str]) -> None:
     quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
     assert [word.encode("latin-1").decode() for word in shell_words(quoted)] == words

@@ -14,7 +14,9 @@ LOCAL = "localhost:4566"
 
 
 def scope(service: str, region: str = "us-east-1", key: str = "AKIAIOSFODNN7EXAMPLE") -> str:
-    return f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    return (
+        f"AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
 
 
 def request(
@@ -34,9 +36,7 @@ def named(made: Request) -> str | None:
 
 class TestAccountAndRegion:
     def test_an_access_key_that_is_an_account_is_the_account(self):
-        head = recognise(
-            Request("GET", "/", Headers([("Authorization", scope("s3", "eu-west-1", "123456789012"))]))
-        )
+        head = recognise(Request("GET", "/", Headers([("Authorization", scope("s3", "eu-west-1", "123456789012"))])))
         assert head == CallHead("s3", "ListBuckets", "rest-xml", "123456789012", "eu-west-1", "123456789012")
 
     @pytest.mark.parametrize("key", ["AKIAIOSFODNN7EXAMPLE", "test", "1234", "１２３４５６７８９０１２"])
@@ -46,9 +46,7 @@ class TestAccountAndRegion:
         assert head and head.account == "" and head.access_key == wire
 
     def test_sigv4a_has_its_region_in_a_header(self):
-        value = (
-            "AWS4-ECDSA-P256-SHA256 Credential=AKID/20260101/s3/aws4_request, SignedHeaders=host, Signature=0"
-        )
+        value = "AWS4-ECDSA-P256-SHA256 Credential=AKID/20260101/s3/aws4_request, SignedHeaders=host, Signature=0"
         for region_set, region in (("eu-west-1", "eu-west-1"), ("*", ""), ("eu-west-1,us-east-1", "")):
             head = recognise(
                 Request("GET", "/b", Headers([("Authorization", value), ("X-Amz-Region-Set", region_set)]))
@@ -66,7 +64,9 @@ class TestAccountAndRegion:
 
 class TestPresignedLinks:
     def test_sigv4(self):
-        query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=000000000042%2F20260101%2Feu-west-1%2Fs3%2Faws4_request"
+        query = (
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=000000000042%2F20260101%2Feu-west-1%2Fs3%2Faws4_request"
+        )
         head = recognise(request("PUT", f"/b/k?{query}&X-Amz-Signature=0"))
         assert head == CallHead("s3", "PutObject", "rest-xml", "000000000042", "eu-west-1", "000000000042")
 
@@ -75,9 +75,7 @@ class TestPresignedLinks:
         assert head == CallHead("s3", "PutObject", "rest-xml", "", "", "test")
 
     def test_sigv2_of_a_query_service(self):
-        head = recognise(
-            request("GET", "/?Action=ListUsers&Version=2010-05-08&AWSAccessKeyId=test&Signature=x")
-        )
+        head = recognise(request("GET", "/?Action=ListUsers&Version=2010-05-08&AWSAccessKeyId=test&Signature=x"))
         assert head == CallHead("iam", "ListUsers", "query", "", "", "test")
 
     def test_sigv2_in_a_form(self):
@@ -94,9 +92,7 @@ class TestForms:
     @pytest.mark.parametrize("content_type", [FORM, f"{FORM}; charset=utf-8", FORM.upper(), ""])
     def test_a_form_names_its_action(self, content_type):
         headers = {"Content_Type": content_type} if content_type else {}
-        made = request(
-            "POST", "/", "sns", b"Version=2010-03-31&Action=Pub%6Cish&Message=Action=Nothing", **headers
-        )
+        made = request("POST", "/", "sns", b"Version=2010-03-31&Action=Pub%6Cish&Message=Action=Nothing", **headers)
         assert needs_body(made)
         assert named(made) == "sns:Publish"
 
@@ -106,9 +102,7 @@ class TestForms:
         assert named(made) == "cloudwatch:PutMetricData"
 
     def test_a_form_that_says_gzip_and_is_not(self):
-        made = request(
-            "POST", "/", "monitoring", b"Action=PutMetricData", Content_Type=FORM, Content_Encoding="gzip"
-        )
+        made = request("POST", "/", "monitoring", b"Action=PutMetricData", Content_Type=FORM, Content_Encoding="gzip")
         assert recognise(made) is None
 
     def test_a_form_that_lies_in_a_blob(self):
@@ -125,16 +119,10 @@ class TestForms:
     def test_both_versions_of_load_balancing(self):
         for version, service in (("2012-06-01", "elb"), ("2015-12-01", "elbv2")):
             body = f"Action=DescribeLoadBalancers&Version={version}".encode()
-            assert (
-                named(request("POST", "/", "elasticloadbalancing", body))
-                == f"{service}:DescribeLoadBalancers"
-            )
+            assert named(request("POST", "/", "elasticloadbalancing", body)) == f"{service}:DescribeLoadBalancers"
 
     def test_an_action_that_no_service_has(self):
-        assert (
-            named(request("POST", "/", "iam", b"Action=MakeCoffee&Version=2010-05-08", Content_Type=FORM))
-            is None
-        )
+        assert named(request("POST", "/", "iam", b"Action=MakeCoffee&Version=2010-05-08", Content_Type=FORM)) is None
 
 
 class TestNeedsBody:
@@ -148,14 +136,10 @@ class TestNeedsBody:
             request("POST", "/bucket", Content_Type="multipart/form-data; boundary=x"),
             request("POST", "/2015-03-31/functions/f/invocations", "lambda", Content_Type=FORM),
             request("POST", "/restapis/a/b/_user_request_/c", Content_Type=FORM),
-            request(
-                "POST", "/", host="abc.lambda-url.us-east-1.localhost.localstack.cloud", Content_Type=FORM
-            ),
+            request("POST", "/", host="abc.lambda-url.us-east-1.localhost.localstack.cloud", Content_Type=FORM),
             request("PUT", "/bucket/key", "s3", Content_Type=FORM),
             request("GET", "/", "sqs"),
-            request(
-                "POST", "/", "monitoring", smithy_protocol="rpc-v2-cbor", Content_Type="application/cbor"
-            ),
+            request("POST", "/", "monitoring", smithy_protocol="rpc-v2-cbor", Content_Type="application/cbor"),
         ],
         ids=lambda made: f"{made.method} {made.target}",
     )
@@ -186,14 +170,8 @@ class TestQueueUrls:
     )
     def test_every_style_of_queue_url_is_an_endpoint(self, host, path, region):
         expected = CallHead("sqs", "ReceiveMessage", "query", "", region, "")
-        assert (
-            recognise(request("GET", f"{path}?Action=ReceiveMessage&Version=2012-11-05", host=host))
-            == expected
-        )
-        assert (
-            recognise(request("POST", path, "", b"Action=ReceiveMessage", host, Content_Type=FORM))
-            == expected
-        )
+        assert recognise(request("GET", f"{path}?Action=ReceiveMessage&Version=2012-11-05", host=host)) == expected
+        assert recognise(request("POST", path, "", b"Action=ReceiveMessage", host, Content_Type=FORM)) == expected
         json = recognise(request("POST", path, "sqs", b"{}", host, X_Amz_Target="AmazonSQS.ReceiveMessage"))
         assert json and (json.service, json.operation, json.protocol) == ("sqs", "ReceiveMessage", "json")
 
@@ -209,9 +187,7 @@ class TestProtocolsOfOneService:
                     smithy_protocol="rpc-v2-cbor",
                 )
             ),
-            recognise(
-                request("POST", "/", "monitoring", X_Amz_Target="GraniteServiceVersion20100801.ListMetrics")
-            ),
+            recognise(request("POST", "/", "monitoring", X_Amz_Target="GraniteServiceVersion20100801.ListMetrics")),
             recognise(request("POST", "/", "monitoring", b"Action=ListMetrics&Version=2010-08-01")),
         ]
         assert [head and (head.operation, head.protocol) for head in heads] == [

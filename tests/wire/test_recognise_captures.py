@@ -45,7 +45,5 @@ def captured(file: Path) -> list[tuple[str, Request]]:
     for line in file.read_text().splitlines():
         entry = json.loads(line)
         headers = Headers((name, value) for name, value in entry["headers"])
-        calls.append(
-            (entry["expect"], Request(entry["method"], entry["target"], headers, entry["body"].encode()))
-        )
+        calls.append((entry["expect"], Request(entry["method"], entry["target"], headers, entry["body"].encode())))
     return calls

@@ -31,9 +31,7 @@ NAME = st.one_of(
     ),
     WIRE_TEXT,
 )  # fmt: skip
-METHOD = st.one_of(
-    st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS", "CONNECT"]), WIRE_TEXT
-)
+METHOD = st.one_of(st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "OPTIONS", "CONNECT"]), WIRE_TEXT)
 BODY = st.one_of(st.binary(), VALUE.map(lambda text: text.encode("latin-1")), st.just(BlobRef("0" * 64, 1)))
 REQUESTS = st.builds(
     Request,
@@ -69,9 +67,7 @@ def test_large_and_hostile_requests_end_quickly():
         Request("GET", "/" + "a/" * 100_000, Headers(signed)),
         Request("GET", "/?" + "a=b&" * 100_000, Headers(signed)),
         Request("GET", "/" + "%" * 200_000, Headers()),
-        Request(
-            "POST", "/", Headers([("Authorization", "AWS4" + "Credential=" * 20_000)]), b"&Action" * 100_000
-        ),
+        Request("POST", "/", Headers([("Authorization", "AWS4" + "Credential=" * 20_000)]), b"&Action" * 100_000),
         Request("POST", "/", Headers([("Host", ".s3." * 20_000)]), b"A"),
         Request("POST", "/", Headers([("User-Agent", "api/" * 50_000)]), b""),
         Request("POST", "/service/" * 20_000 + "operation/x", Headers([("smithy-protocol", "x")])),

@@ -9,14 +9,10 @@ from hypothesis import strategies as st
 from replay_proxy.exchange import Headers, Request
 from replay_proxy.wire.recognise import recognise
 
-CREDENTIAL = (
-    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
-)
+CREDENTIAL = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 
 
-def operation(
-    method: str, target: str, host: str = "localhost:4566", signing_name: str = "s3", **headers: str
-) -> str:
+def operation(method: str, target: str, host: str = "localhost:4566", signing_name: str = "s3", **headers: str) -> str:
     pairs = [("Host", host), ("Authorization", CREDENTIAL.format(signing_name))]
     pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
     head = recognise(Request(method, target, Headers(pairs)))
@@ -108,16 +104,10 @@ def test_directory_buckets_are_listed_under_a_signing_name_of_their_own():
 
 
 def test_control_and_outposts_have_paths_of_their_own():
-    assert (
-        operation("GET", "/v20180820/accesspoint", x_amz_account_id="000000000042")
-        == "s3control:ListAccessPoints"
-    )
+    assert operation("GET", "/v20180820/accesspoint", x_amz_account_id="000000000042") == "s3control:ListAccessPoints"
     host = "000000000042.s3-control.eu-west-1.amazonaws.com"
     assert operation("GET", "/v20180820/accesspoint", host) == "s3control:ListAccessPoints"
-    assert (
-        operation("GET", "/S3Outposts/ListEndpoints", signing_name="s3-outposts")
-        == "s3outposts:ListEndpoints"
-    )
+    assert operation("GET", "/S3Outposts/ListEndpoints", signing_name="s3-outposts") == "s3outposts:ListEndpoints"
     assert operation("GET", "/v20180820-photos/k") == "s3:GetObject"
 
 

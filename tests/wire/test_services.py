@@ -125,9 +125,9 @@ def test_the_hosts_in_endpoint_rules(template, labels):
 
 
 def test_service_ids_as_sdks_spell_them():
-    assert {
-        plain_id(spelling) for spelling in ("API Gateway", "api_gateway", "apigateway", "api-gateway")
-    } == {"apigateway"}
+    assert {plain_id(spelling) for spelling in ("API Gateway", "api_gateway", "apigateway", "api-gateway")} == {
+        "apigateway"
+    }
 
 
 def _plain(value: object) -> object:

@@ -108,11 +108,7 @@ def _text(value: str | bytes) -> str:
 
 def _value(shape: Shape, variant: str, above: tuple[str, ...]) -> Any:
     if shape.type_name == "structure":
-        if (
-            getattr(shape, "is_document_type", False)
-            or shape.name in above
-            or getattr(shape, "is_eventstream", False)
-        ):
+        if getattr(shape, "is_document_type", False) or shape.name in above or getattr(shape, "is_eventstream", False):
             return {}
         inside = (*above, shape.name)
         if getattr(shape, "is_tagged_union", False):

@@ -17,9 +17,7 @@ from replay_proxy.exchange import Request
 from replay_proxy.wire.recognise import needs_body, recognise
 from replay_proxy.wire.services import service_index
 
-RULES = orjson.loads(
-    (Path(__file__).parents[3] / "replay_proxy" / "wire" / "data" / "recognition.json").read_bytes()
-)
+RULES = orjson.loads((Path(__file__).parents[3] / "replay_proxy" / "wire" / "data" / "recognition.json").read_bytes())
 MAY_BE_MISNAMED = 20
 
 Call = tuple[str, str, str]  # service, operation, protocol

@@ -10,9 +10,7 @@ from typing import Any
 
 def awscli_initialize(event_hooks: Any) -> None:
     """The entry point of an AWS CLI plugin: hook into every client of the session."""
-    event_hooks.register(
-        "session-initialized", lambda session, **_: register(session.get_component("event_emitter"))
-    )
+    event_hooks.register("session-initialized", lambda session, **_: register(session.get_component("event_emitter")))
 
 
 def register(events: Any) -> None:
@@ -21,6 +19,4 @@ def register(events: Any) -> None:
 
 def say_operation(request: Any, event_name: str, **_: Any) -> None:
     _, service_id, operation = event_name.split(".", 2)
-    request.headers["X-Capture-Expect"] = (
-        f"{service_id.replace('-', ' ').title().replace(' ', '')}Client:{operation}"
-    )
+    request.headers["X-Capture-Expect"] = f"{service_id.replace('-', ' ').title().replace(' ', '')}Client:{operation}"

@@ -83,9 +83,7 @@ class Recorder:
         names = {}
         for record in re.split(r"\n(?=\d{4}-\d\d-\d\dT)", log):
             # A body is written over several lines; what follows it belongs to the same entry.
-            found = dict(
-                re.findall(r'(rpc\.method|rpc\.service|[a-z.]+\.amz_sdk_invocation_id)=("[^"]*"|\S+)', record)
-            )
+            found = dict(re.findall(r'(rpc\.method|rpc\.service|[a-z.]+\.amz_sdk_invocation_id)=("[^"]*"|\S+)', record))
             if len(found) == 3:
                 method, service, invocation = (
                     found[key].strip('"')
@@ -135,9 +133,7 @@ def own_words(entry: dict[str, object]) -> str:
     if action and signed:
         return f"{service_index().by_signing_name[signed[1]][0]}:{action[0]}"
     names = " ".join(sorted(parse_qs(urlsplit(str(entry["target"])).query, keep_blank_values=True)))
-    return (
-        CDK_TO_S3.get((str(entry["method"]), names), "") if "aws-cdk" in headers.get("user-agent", "") else ""
-    )
+    return CDK_TO_S3.get((str(entry["method"]), names), "") if "aws-cdk" in headers.get("user-agent", "") else ""
 
 
 def name_in(expect: str) -> str:

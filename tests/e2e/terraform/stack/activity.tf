@@ -1,0 +1,3 @@
+resource "aws_sfn_activity" "check" {
+  name = "check"
+}
