@@ -209,6 +209,14 @@ class Settings:
         "/_localstack/state/load",
         "|".join(LOAD_STRATEGIES),
     )
+    compaction: bool = _setting(
+        "REPLAY_COMPACTION",
+        "1",
+        parse_switch,
+        "1 leaves out of a restore what no longer matters, such as messages that were deleted; 0 replays every call",
+        "0|1",
+        verbs="serve restore",
+    )
     gate_timeout: float = _setting(
         "REPLAY_GATE_TIMEOUT",
         "300",

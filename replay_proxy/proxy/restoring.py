@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from replay_proxy.proxy.backend import reachable
 from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.upstream import Upstream
+from replay_proxy.replay.compact import Plan, plan_of
 from replay_proxy.replay.execute import Progress, Restorer
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import RestoreReport
@@ -80,9 +83,15 @@ async def restore_recording(
     Raises:
         RecordingError, StorageError: it cannot be read.
     """
-    recording = read(data_dir)
+    recording = await asyncio.to_thread(read, data_dir)
     report.path = str(recording.path)
     report.total = recording.records_total
+    records = recording.records()
+    if settings.compaction:
+        plan = await asyncio.to_thread(plan_of, recording)
+        report.total, report.superseded = plan.kept_count, len(plan.dropped)
+        report.notes.extend(_losses(plan))
+        records = plan.records()
     restorer = Restorer(
         sender,
         sender.load,
@@ -92,12 +101,12 @@ async def restore_recording(
         call_timeout=settings.call_timeout,
         sightings=sightings,
     )
-    await restorer.run(recording.records(), report, progress)
+    await restorer.run(records, report, progress)
     report.total = report.done
     report.notes.extend(recording.warnings)
-    for warning in recording.warnings:
-        _log.warning(warning)
-    if report.total:
+    for note in report.notes:
+        _log.warning(note)
+    if report.total or report.superseded:
         _tell(report)
     else:
         _log.info("nothing is recorded yet", recording=report.path)
@@ -110,6 +119,12 @@ def explain_recording(data_dir: Path, sightings: Sightings) -> None:
         sightings.explain(record.request, record.answer)
 
 
+def _losses(plan: Plan) -> list[str]:
+    """What will be missed because the recording does not say enough, a line for each reason."""
+    counted = Counter(loss.reason for loss in plan.losses)
+    return [f"{count} calls were left out: {reason}" for reason, count in counted.items()]
+
+
 def _tell(report: RestoreReport) -> None:
     for problem in report.problems:
         _log.warning(
@@ -120,6 +135,8 @@ def _tell(report: RestoreReport) -> None:
         )
     counts = {result.value: count for result, count in report.counts.items() if count}
     counts.pop("restored", None)
+    if report.superseded:
+        counts["superseded"] = report.superseded
     _log.info(report.headline, **counts, seconds=round(report.seconds, 2))
 
 

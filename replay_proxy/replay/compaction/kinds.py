@@ -1,0 +1,202 @@
+"""Kinds of resources: which calls make and end one, and by which members it is named.
+
+Most of it stands in the models: `CreateX` and `DeleteX` belong together, and what `DeleteX` requires is what names an X.
+Where it is not so, `data/compaction.json` has an entry with its reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from replay_proxy.wire import models
+
+_DATA = Path(__file__).parents[1] / "data" / "compaction.json"
+_VERB = re.compile(r"[A-Z][a-z]+")
+_DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of resource of a service.
+
+    named: the members that name one in a delete and in other calls; a list member names several. found_at: where the
+    answer shows the identifiers, where they are not found by name. unless: request members of the creation that say
+    that something outlives it. only_with: members that a delete must have set to be final.
+    """
+
+    service: str
+    name: str
+    created_by: tuple[str, ...]
+    deleted_by: tuple[str, ...]
+    named: tuple[str, ...]
+    found_at: str = ""
+    unless: tuple[str, ...] = ()
+    only_with: tuple[str, ...] = ()
+
+
+@cache
+def table() -> Mapping[str, Any]:
+    """The reviewed table, as it lies in its file."""
+    document: dict[str, Any] = orjson.loads(_DATA.read_bytes())
+    return document
+
+
+@cache
+def kinds_of(service: str) -> tuple[Kind, ...]:
+    """All kinds of a service; empty where no model describes it, or where it is excepted as a whole."""
+    excepted: set[str] = set()
+    for entry in table()["kept"]:
+        if entry["service"] == service:
+            if "names" not in entry:
+                return ()
+            excepted.update(entry["names"])
+    found = [
+        Kind(
+            service,
+            entry["name"],
+            tuple(entry["created_by"]),
+            tuple(entry["deleted_by"]),
+            tuple(members),
+            entry.get("found_at", ""),
+            tuple(entry.get("unless", ())),
+            tuple(entry.get("only_with", ())),
+        )
+        for entry in table()["kinds"]
+        if entry["service"] == service
+        for members in entry["named"]
+    ]
+    excepted.update(kind.name for kind in found)
+    return (*found, *(kind for kind in _from_model(service) if kind.name not in excepted))
+
+
+def _from_model(service: str) -> Iterator[Kind]:
+    try:
+        names = set(models.service_model(service).operation_names)
+    except LookupError:
+        return
+    for delete in sorted(names):
+        name = delete.removeprefix("Delete")
+        create = f"Create{name}"
+        if name == delete or create not in names:
+            continue
+        shape = models.operation_model(service, delete).input_shape
+        required = list(shape.required_members) if shape is not None else []
+        if required and all(shape.members[member].type_name == "string" for member in required):
+            yield Kind(service, name, (create,), (delete,), tuple(required))
+
+
+@cache
+def created_by(service: str, operation: str) -> tuple[Kind, ...]:
+    """The kinds that a call makes, once for each way to name them."""
+    return tuple(kind for kind in kinds_of(service) if operation in kind.created_by)
+
+
+@cache
+def deleted_by(service: str, operation: str) -> tuple[Kind, ...]:
+    """The kinds that a call ends."""
+    return tuple(kind for kind in kinds_of(service) if operation in kind.deleted_by)
+
+
+@cache
+def nameable(service: str, operation: str) -> tuple[Kind, ...]:
+    """The kinds whose naming members the call has."""
+    try:
+        shape = models.operation_model(service, operation).input_shape
+    except LookupError:
+        return ()
+    members = set(shape.members) if shape is not None else set()
+    return tuple(kind for kind in kinds_of(service) if members.issuperset(kind.named))
+
+
+@cache
+def owned_by(service: str, operation: str) -> tuple[str, ...]:
+    """The members that name what the result of a call ends with, as far as it was reviewed."""
+    for entry in table()["owned"]:
+        if entry["service"] == service and operation in entry["operations"]:
+            return tuple(entry["by"])
+    return ()
+
+
+@cache
+def only_concerns_what_it_names(service: str, operation: str) -> bool:
+    """Does a call of this verb leave nothing behind but in the resources that it names?"""
+    verb = _VERB.match(operation)
+    own = table()["own_verbs"]
+    return (verb is not None and verb[0] in own["verbs"]) or f"{service}:{operation}" in own["operations"]
+
+
+@cache
+def is_global(service: str) -> bool:
+    """Are its resources the same in all regions?"""
+    return service in table()["global"]["services"]
+
+
+def names_in(kind: Kind, params: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The names of resources of a kind that parameters give; several where the naming member is a list."""
+    values = [params.get(member) for member in kind.named]
+    if len(values) == 1 and isinstance(values[0], list):
+        return [(short(each),) for each in values[0] if isinstance(each, str)]
+    if all(isinstance(value, str) and value for value in values):
+        return [tuple(short(str(value)) for value in values)]
+    return []
+
+
+def names_made(kind: Kind, params: Mapping[str, Any], result: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The names under which the resources that a creation made will be known; empty where it cannot be told."""
+    if kind.found_at:
+        list_member, _, member = kind.found_at.partition(".")
+        return [(short(each[member]),) for each in result.get(list_member, ()) if isinstance(each.get(member), str)]
+    if len(kind.named) == 1 and kind.named[0] not in params:
+        spellings = _spellings(kind, kind.named[0])
+        own = [params[name] for name in spellings if isinstance(params.get(name), str)]
+        own += [value for value in _found(result, {name.lower() for name in spellings}, _DEPTH)]
+        return [(name,) for name in dict.fromkeys(short(value) for value in own)]
+    names = []
+    for member in kind.named:
+        value = params.get(member)
+        if value is None:
+            shown = list(_found(result, {member.lower(), member.removeprefix(kind.name).lower()}, _DEPTH))
+            value = shown[0] if shown else None
+        if not isinstance(value, str):
+            return []
+        names.append(short(value))
+    return [tuple(names)]
+
+
+def _spellings(kind: Kind, member: str) -> list[str]:
+    """The members of a creation that may hold what `member` of the delete names: its own name, `Id`, `Arn`, `Name`."""
+    bare = member.lower().removeprefix(kind.name.lower())
+    spelled = [member, bare.capitalize(), bare]
+    single = member[:-1] if member.endswith("s") else member
+    spelled += [single, f"{kind.name}Arn", f"{kind.name}Id", f"{kind.name}Name", f"{kind.name}Url", "Arn", "ARN", "Name", "Id"]
+    return [name for name in dict.fromkeys(spelled) if name]
+
+
+def _found(value: Any, names: set[str], depth: int) -> Iterator[str]:
+    """The strings in members so called, at the top of an answer or in the one structure that it returns."""
+    if isinstance(value, dict):
+        for member, below in value.items():
+            if isinstance(below, str):
+                if member.lower() in names:
+                    yield below
+            elif depth > 1 and isinstance(below, dict):
+                yield from _found(below, names, depth - 1)
+            elif depth > 1 and isinstance(below, list) and len(below) == 1:
+                yield from _found(below[0], names, depth - 1)
+
+
+def short(value: str) -> str:
+    """What a name, an ARN and a URL of the same resource have in common."""
+    if value.startswith("arn:"):
+        resource = value.split(":", 5)[-1]
+        return re.split(r"[:/]", resource, maxsplit=1)[-1].strip("/") if re.search(r"[:/]", resource) else resource
+    if value.startswith(("http://", "https://")):
+        return value.rstrip("/").rpartition("/")[2]
+    return value.removeprefix("/hostedzone/").strip("/")
