@@ -138,6 +138,7 @@ def _setting(
 EMULATORS = ("moto", "ministack", "localstack")
 SAVE_STRATEGIES = ("ON_REQUEST", "SCHEDULED", "ON_SHUTDOWN", "MANUAL")
 LOAD_STRATEGIES = ("ON_STARTUP", "MANUAL")
+WHEN_UNRECORDABLE = ("refuse", "continue")
 LOG_FORMATS = ("console", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -182,7 +183,7 @@ class Settings:
         parse_path,
         "the recording: recorded_api_calls.json, blobs/ and what belongs to them",
         "DIR",
-        verbs="serve restore check import aliases",
+        verbs="serve restore plan check import aliases",
     )
     persistence: bool = _setting("PERSISTENCE", "1", parse_switch, "1 records and restores; 0 only forwards", "0|1")
     save_strategy: str = _setting(
@@ -200,6 +201,14 @@ class Settings:
         parse_seconds,
         "seconds between two fsyncs under SCHEDULED",
         "SECONDS",
+    )
+    when_unrecordable: str = _setting(
+        "REPLAY_WHEN_UNRECORDABLE",
+        "refuse",
+        choice_of(*WHEN_UNRECORDABLE),
+        "what happens to state-changing calls while they cannot be recorded (a full disk). refuse: a 503 that says why, "
+        "before they are sent. continue: they go through, with a loud warning, and will be missing after a restart",
+        "|".join(WHEN_UNRECORDABLE),
     )
     load_strategy: str = _setting(
         "SNAPSHOT_LOAD_STRATEGY",

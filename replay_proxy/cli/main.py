@@ -13,6 +13,7 @@ from replay_proxy.errors import ReplayProxyError
 VERBS = {
     "serve": ("serve", "record what clients do to an emulator, and restore it after a restart"),
     "restore": ("restore", "replay a recording into a running emulator once, and exit"),
+    "plan": ("plan", "say what a restore would replay, what it would leave out, and why"),
     "aliases": ("aliases", "list which emulator identifiers stand for which client identifiers"),
     "explain": ("explain", "say what the proxy makes of a request or an operation, and why"),
     "check": ("check", "verify a recording, and repair what can be repaired safely"),
