@@ -210,9 +210,7 @@ class AliasTable:
         known = [a for a in self.to_emulator_index.pairs.get(client.encode(), ()) if a.scope == scope]
         if any(a.emulator == emulator for a in known):
             return []
-        displaced = known + [
-            a for a in self.to_client_index.pairs.get(emulator.encode(), ()) if a.scope == scope
-        ]
+        displaced = known + [a for a in self.to_client_index.pairs.get(emulator.encode(), ()) if a.scope == scope]
         for old in displaced:
             self.to_emulator_index.remove(old)
             self.to_client_index.remove(old)
@@ -228,9 +226,7 @@ class AliasTable:
 
     @staticmethod
     def _of_scope(index: Direction, token: str, scope: Scope) -> list[Alias]:
-        return [
-            alias for alias in index.pairs.get(token.encode("latin-1", "replace"), ()) if alias.scope == scope
-        ]
+        return [alias for alias in index.pairs.get(token.encode("latin-1", "replace"), ()) if alias.scope == scope]
 
     def knows(self, client: str, emulator: str, scope: Scope) -> bool:
         """Whether this very pair is in the table, from any scope that a caller in `scope` would find it from."""
@@ -239,9 +235,7 @@ class AliasTable:
 
     def has_pair(self, token: str, scope: Scope) -> bool:
         """Whether `token` is on either side of a pair of exactly this scope."""
-        return any(
-            self._of_scope(index, token, scope) for index in (self.to_emulator_index, self.to_client_index)
-        )
+        return any(self._of_scope(index, token, scope) for index in (self.to_emulator_index, self.to_client_index))
 
     def stands_for_itself(self, token: str, scope: Scope) -> bool:
         """Whether `token` was seen to be the same on both sides in exactly this scope."""
@@ -282,9 +276,7 @@ class AliasTable:
         if self.to_client_index.find(key, scope) is not None:
             return False
         rival = self.to_emulator_index.find(key, scope)
-        return (
-            rival is not None and rival.kind is Kind.IDENTIFIER and not self.stands_for_itself(token, scope)
-        )
+        return rival is not None and rival.kind is Kind.IDENTIFIER and not self.stands_for_itself(token, scope)
 
     def mint(self, emulator: str, *, scope: Scope, learned_from: Origin = Origin()) -> Alias:
         """Give the emulator's id a fresh client id of its shape, remember the pair, and hand it out."""
@@ -311,10 +303,6 @@ class AliasTable:
         """The pairs minted since the last call of this method."""
         minted, self._minted = self._minted, []
         return minted
-
-    def clear(self) -> None:
-        """Forget everything: the emulator lost its memory, and a restore will learn anew."""
-        self.__init__()  # type: ignore[misc] # the state of a new table is defined once
 
     def listing(self) -> list[dict[str, object]]:
         """All pairs for people and programs, in the order in which they were learned."""

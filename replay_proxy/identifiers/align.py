@@ -11,7 +11,7 @@ Documents in strings (policies, templates, outputs) are walked as the JSON they 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ MISSING: Any = object()
 """Stands for a member that one side does not have."""
 
 _DEEPEST = 64
-_MOST_PAIRINGS = 250_000
+_MOST_PAIRINGS = 40_000
 """Beyond this many comparisons of elements, a list is put together by equality and position."""
 
 
@@ -68,7 +68,7 @@ def walk(
 ) -> Iterator[Leaf | Doubt]:
     """Every place of two outputs of the operation `head`, whose output shape is `shape` (None: not described).
 
-    guess: whether elements that only their position puts together are walked, after a Doubt; otherwise left out.
+    guess: whether elements that only their position puts together are walked after their Doubt, or left out.
     """
     return _Walker(head, known, guess=guess).value("", "", shape, recorded, replayed, 0)
 
@@ -136,7 +136,7 @@ class _Walker:
     ) -> Iterator[Leaf | Doubt]:
         inner = shape.member if shape is not None and shape.type_name == "list" else None
         pairs, doubtful = self._aligned(member, inner, recorded, replayed)
-        if doubtful and self.guess:
+        if doubtful:
             yield Doubt(path, len(doubtful))
         for one, two in pairs:
             if one is None:
@@ -145,9 +145,7 @@ class _Walker:
             elif two is None:
                 yield Leaf(f"{path}[{one}]", member, self.role(member, inner), recorded[one], MISSING)
             elif self.guess or one not in doubtful:
-                yield from self.value(
-                    f"{path}[{one}]", member, inner, recorded[one], replayed[two], depth + 1
-                )
+                yield from self.value(f"{path}[{one}]", member, inner, recorded[one], replayed[two], depth + 1)
 
     def _aligned(
         self, member: str, shape: Any, recorded: list[Any], replayed: list[Any]
@@ -156,7 +154,12 @@ class _Walker:
         left = [self._features(member, shape, item, translate=False) for item in recorded]
         right = [self._features(member, shape, item, translate=True) for item in replayed]
         pairs: list[tuple[int | None, int | None]] = []
-        open_left, open_right = _take_equal(left, right, pairs)
+        equal = _same(range(len(left)), range(len(right)), _keys(left, Role.VOLATILE), _keys(right, Role.VOLATILE))
+        open_left, open_right = _take(equal, range(len(left)), range(len(right)), pairs)
+        # What is unique but for its identifiers needs no search. Most long lists end here.
+        alike = _same(open_left, open_right, _keys(left, Role.IDENTIFIER), _keys(right, Role.IDENTIFIER), unique=True)
+        alike = [(one, two) for one, two in alike if self._likeness(left[one], right[two]) > 0]
+        open_left, open_right = _take(alike, open_left, open_right, pairs)
         doubtful: set[int] = set()
         if len(recorded) == len(replayed) == 1:
             together = [(0, 0)] if open_left else []
@@ -176,9 +179,7 @@ class _Walker:
         self, open_left: list[int], open_right: list[int], left: list[_Features], right: list[_Features]
     ) -> tuple[list[tuple[int, int]], set[int]]:
         """The best pairs first, the nearest first of equally good ones; doubtful is who had another choice as good."""
-        scores = {
-            (one, two): self._likeness(left[one], right[two]) for one in open_left for two in open_right
-        }
+        scores = {(one, two): self._likeness(left[one], right[two]) for one in open_left for two in open_right}
         rank = (
             {one: index for index, one in enumerate(open_left)},
             {two: index for index, two in enumerate(open_right)},
@@ -194,9 +195,7 @@ class _Walker:
             free_left.discard(one)
             free_right.discard(two)
             together.append((one, two))
-            rivals = [scores[one, other] for other in free_right] + [
-                scores[other, two] for other in free_left
-            ]
+            rivals = [scores[one, other] for other in free_right] + [scores[other, two] for other in free_left]
             if score in rivals:
                 doubtful.add(one)
         # Who is left last among equals had no choice any more, and is as doubtful as they are.
@@ -260,31 +259,44 @@ class _Features:
     single: dict[str, tuple[Any, Any, Role]]
     listed: Counter[tuple[str, str]]
 
-    def fingerprint(self) -> Any:
-        return (
-            frozenset((place, repr(value)) for place, (value, _, _) in self.single.items()),
-            frozenset(self.listed.items()),
-        )
+    def key(self, without: Role) -> Any:
+        """What is equal for elements that are equal but for their values of one role."""
+        single = ((place, repr(value)) for place, (value, _, role) in self.single.items() if role is not without)
+        listed = () if without is Role.IDENTIFIER else self.listed.items()
+        return frozenset(single), frozenset(listed)
 
 
-def _take_equal(
-    left: list[_Features], right: list[_Features], pairs: list[tuple[int | None, int | None]]
+def _keys(features: list[_Features], without: Role) -> list[Any]:
+    return [each.key(without) for each in features]
+
+
+def _same(
+    lefts: Iterable[int], rights: Iterable[int], left: list[Any], right: list[Any], *, unique: bool = False
+) -> list[tuple[int, int]]:
+    """Pairs of elements with the same key, in order; with `unique`, only of keys that each side has once."""
+    by_key: dict[Any, tuple[list[int], list[int]]] = {}
+    for one in lefts:
+        by_key.setdefault(left[one], ([], []))[0].append(one)
+    for two in rights:
+        by_key.setdefault(right[two], ([], []))[1].append(two)
+    return [
+        pair
+        for ones, twos in by_key.values()
+        if not unique or len(ones) == len(twos) == 1
+        for pair in zip(ones, twos, strict=False)
+    ]
+
+
+def _take(
+    found: list[tuple[int, int]],
+    lefts: Iterable[int],
+    rights: Iterable[int],
+    pairs: list[tuple[int | None, int | None]],
 ) -> tuple[list[int], list[int]]:
-    """Pair the elements that are equal already, in order; the indices of the others."""
-    places: dict[Any, list[int]] = {}
-    for index, features in enumerate(right):
-        places.setdefault(features.fingerprint(), []).append(index)
-    open_left = []
-    taken: set[int] = set()
-    for index, features in enumerate(left):
-        same = places.get(features.fingerprint())
-        if same:
-            two = same.pop(0)
-            taken.add(two)
-            pairs.append((index, two))
-        else:
-            open_left.append(index)
-    return open_left, [index for index in range(len(right)) if index not in taken]
+    """Move the pairs found to `pairs`; what is left of both sides."""
+    pairs += found
+    taken = {one for one, _ in found}, {two for _, two in found}
+    return [one for one in lefts if one not in taken[0]], [two for two in rights if two not in taken[1]]
 
 
 def _document(value: Any) -> Any:

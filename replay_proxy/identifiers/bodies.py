@@ -40,11 +40,10 @@ def body_of(message: Request | Answer, head: CallHead | None) -> bytes | None:
     if head is None or not isinstance(body, bytes) or not body:
         return None
     headers = message.headers
-    if _OPAQUE_TYPE.match(headers.get("content-type").lower()):
+    payload = payload_of(head, "json", answer=isinstance(message, Answer))
+    if payload.whole_body or headers.get("x-amz-content-sha256").startswith("STREAMING-"):
         return None
-    if headers.get("x-amz-content-sha256").startswith("STREAMING-"):
-        return None
-    if payload_of(head, "json", answer=isinstance(message, Answer)).whole_body:
+    if not payload.reference_body and _OPAQUE_TYPE.match(headers.get("content-type").lower()):
         return None
     coding = headers.get("content-encoding").lower()
     if coding in ("", "identity"):

@@ -3,8 +3,8 @@
 Used to decide whether a call of a restore counts as restored, and to measure what diverged. Both outcomes are walked
 together as for learning; a replayed string is first translated to client ids. Points in time, names of exchanges and
 measured numbers are no difference, and a member that is missing is the same as one that is empty, false or zero.
-Secrets, key material, states on the way (`creating` for `available`) and members that only the replayed outcome has are
-*noted*: they cannot be, or need not yet be, the same. Everything else that differs is a *divergence*.
+Secrets, key material, labels, states on the way (`creating` for `available`) and members that only the replayed
+outcome has are *noted*: they cannot be, or need not yet be, the same. Everything else that differs is a *divergence*.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _severity(leaf: Leaf, known: Known) -> Severity | None:
         return None
     if _is_time(leaf.recorded) and _is_time(leaf.replayed):
         return None
-    if leaf.role is Role.SECRET:
+    if leaf.role in (Role.SECRET, Role.LABEL):
         return Severity.NOTE
     if leaf.role is Role.STATE and not any(_is_settled(value) for value in (leaf.recorded, leaf.replayed)):
         return Severity.NOTE

@@ -29,7 +29,13 @@ from replay_proxy.identifiers import bodies, dependents, tokens
 from replay_proxy.identifiers.scan import Hit, replaced
 from replay_proxy.wire.hosts import parse_host
 
-LOCAL_NAMES = ("localhost", "127.0.0.1", "0.0.0.0", "[::1]", "localhost.localstack.cloud")  # noqa: S104 - names, not binds
+LOCAL_NAMES = (
+    "localhost",
+    "127.0.0.1",
+    "0.0.0.0",  # noqa: S104 - a name that emulators write into URLs; nothing is bound here
+    "[::1]",
+    "localhost.localstack.cloud",
+)
 _LOCAL = re.compile(r"(?:.*\.)?localhost(?:\.localstack\.cloud)?|127(?:\.\d{1,3}){3}|0\.0\.0\.0|\[::1\]")
 # What the path of a queue URL says, too.
 _QUEUE_LABELS = re.compile(r"(?:sqs\.(?:[a-z0-9-]+\.)?|(?:[a-z0-9-]+\.)?queue\.)")
@@ -40,7 +46,7 @@ _RESOLVED = {
     "cloudformation": re.compile(rb"(?:^|&)(?:TemplateURL|StackPolicyURL)=(https?)://(" + _AUTHORITY + rb")"),
 }
 _MOST_CLIENTS = 256
-"""Authorities of clients that are remembered; more are an accident or an attack."""
+"""Authorities of clients that are remembered, the latest; more are hosts of buckets, or an attack."""
 
 
 class Endpoints:
@@ -72,8 +78,12 @@ class Endpoints:
 
     def remember_client(self, authority: str) -> None:
         """Clients reach, or reached when the recording was made, the proxy as `authority`."""
-        if authority and len(self._clients) < _MOST_CLIENTS:
-            self._clients.setdefault(authority)
+        if not authority:
+            return
+        self._clients.pop(authority, None)
+        self._clients[authority] = None
+        if len(self._clients) > _MOST_CLIENTS:
+            del self._clients[next(iter(self._clients))]
 
     def observe(self, head: CallHead | None, answer: Answer) -> None:
         """Learn from an emulator's answer how it calls itself: by the authority of its queue URLs."""
@@ -112,7 +122,7 @@ class Endpoints:
 
         pairs = []
         for name, value in answer.headers.pairs:
-            data = value.encode("latin-1")
+            data = value.encode("latin-1", "replace")
             hits = change(data)
             pairs.append((name, replaced(data, hits, url=False).decode("latin-1")) if hits else (name, value))
         headers = Headers(pairs) if tuple(pairs) != answer.headers.pairs else answer.headers

@@ -30,6 +30,8 @@ _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)*")
 _ACCOUNT = re.compile(r"\d{12}")
 _VERSION = re.compile(r"v\d+(?:\.\d+)*|\d+(?:\.\d+)+[a-z-]*\d*|\$LATEST")
 _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]*):([a-z0-9-]*):(\d{12}|aws|)?:(.+)")
+_NOBODYS = re.compile(r"127\.0\.0\.1|0\.0\.0\.0|255\.255\.255\.255|169\.254\.\d{1,3}\.\d{1,3}")
+"""Addresses that mean the same to everybody, and so never anybody's."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+(?::\d+)?")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
@@ -64,6 +66,8 @@ def pairs(client: str, emulator: str, *, trusted: bool) -> list[Pair] | None:
         return []
     if max(len(client), len(emulator)) > LONGEST or not client.isascii() or not emulator.isascii():
         return None
+    if _NOBODYS.fullmatch(client) or _NOBODYS.fullmatch(emulator):
+        return None
     if tokens.is_address(client.encode()) and tokens.is_address(emulator.encode()):
         same = client.count(":") == emulator.count(":")
         return [Pair(client, emulator, Kind.ADDRESS)] if same else None
@@ -72,7 +76,7 @@ def pairs(client: str, emulator: str, *, trusted: bool) -> list[Pair] | None:
     arns = _ARN.fullmatch(client), _ARN.fullmatch(emulator)
     if arns[0] and arns[1]:
         return _arn_pairs(arns[0], arns[1])
-    if _URL.fullmatch(client) and _URL.fullmatch(emulator):
+    if _is_url(client) and _is_url(emulator):
         return _url_pairs(client, emulator)
     if not trusted and any(_is_plain_value(text) or text.isdigit() for text in (client, emulator)):
         return None
@@ -113,11 +117,7 @@ def _host_pairs(client: str, emulator: str, *, trusted: bool = False) -> list[Pa
     one, two = (host.partition(":")[0].split(".") for host in (client, emulator))
     if len(one) < 2 or len(two) < 2:
         return []
-    return [
-        Pair(a, b)
-        for a, b in zip(one[:1], two[:1], strict=True)
-        if a != b and _is_token(a, b, trusted=trusted)
-    ]
+    return [Pair(a, b) for a, b in zip(one[:1], two[:1], strict=True) if a != b and _is_token(a, b, trusted=trusted)]
 
 
 def _text_pairs(client: str, emulator: str, *, trusted: bool) -> list[Pair] | None:
@@ -204,8 +204,10 @@ def _is_unpronounceable(text: str) -> bool:
 
 
 def _mostly_differ(client: str, emulator: str) -> bool:
-    differing = sum(a != b for a, b in zip(client, emulator, strict=True))
-    return differing * 2 > len(client)
+    """Whether two strings of one length differ in most places from their first difference on."""
+    differing = [a != b for a, b in zip(client, emulator, strict=True)]
+    rest = differing[differing.index(True) :]
+    return sum(rest) * 2 > len(rest)
 
 
 def _is_compound(text: str) -> bool:
@@ -222,10 +224,17 @@ def _is_plain_value(text: str) -> bool:
 
 def without_authority(text: str) -> str:
     """A URL less what it points to, which is `endpoints`' business, and less its signature; other text as it is."""
-    if not _URL.match(text):
+    if not _is_url(text):
         return text
     parts = urlsplit(text)
     return f"//{parts.path}?{_SIGNATURE.sub('', parts.query)}#{parts.fragment}"
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return _URL.fullmatch(text) is not None and bool(urlsplit(text).netloc)
+    except ValueError:  # an address in brackets that is none
+        return False
 
 
 def _is_stamp(text: str) -> bool:

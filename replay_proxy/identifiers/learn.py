@@ -4,7 +4,8 @@ Both are walked together (`align`). Every string that differs and is an identifi
 ARNs and URLs (`forms`). What a member is (`members`) says what is never learned: points in time, names of exchanges,
 pages, secrets, what follows from content, how far something has come.
 
-What one list teaches may tell apart the elements of another, so the walk is repeated while it teaches anything new.
+What one list teaches may tell apart the elements of another, so elements that look alike are left for a next walk as
+long as walks teach anything new; only then they are put together by position, and reported.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from replay_proxy.identifiers.scan import translated
 from replay_proxy.wire.answers import Outcome
 from replay_proxy.wire.models import protocol_model
 
-_MOST_WALKS = 4
+_MOST_WALKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +69,16 @@ def learn(
         return LearnReport()
     lesson = _Lesson(head, request, table, _origin(learned_from))
     shape = output_shape(head)
-    for number in range(_MOST_WALKS):
+    guess = False
+    for walks_left in range(_MOST_WALKS - 1, -1, -1):
         before = len(lesson.learned)
-        # First without guesses, as long as that teaches anything; then once with them, and with what follows.
-        guess = number > 0 and (lesson.settled or number == _MOST_WALKS - 1)
         lesson.begin_walk()
-        for found in walk(
-            head, shape, recorded.parsed, replayed.parsed, known_from(table, lesson.scope), guess=guess
-        ):
+        for found in walk(head, shape, recorded.parsed, replayed.parsed, known_from(table, lesson.scope), guess=guess):
             lesson.take(found)
-        if len(lesson.learned) == before:
-            if guess:
-                break
-            lesson.settled = True
+        if guess or not lesson.doubts:
+            break
+        # As long as a walk teaches anything the next may have fewer doubts; then position has to decide.
+        guess = len(lesson.learned) == before or walks_left == 1
     return LearnReport(
         tuple(lesson.learned.values()),
         tuple(lesson.contradictions.values()) + tuple(lesson.doubts.values()),
@@ -137,7 +135,6 @@ class _Lesson:
         self.table = table
         self.origin = origin
         self.learned: dict[tuple[str, str], Alias] = {}
-        self.settled = False
         self.contradictions: dict[tuple[str, str], Note] = {}
         self.doubts: dict[str, Note] = {}
         self.unmatched: list[Note] = []
@@ -146,13 +143,14 @@ class _Lesson:
 
     def begin_walk(self) -> None:
         self.unmatched.clear()
+        self.doubts.clear()
 
     def take(self, found: Leaf | Doubt) -> None:
         if isinstance(found, Doubt):
             message = f"{found.elements} elements that nothing but their position tells apart"
             self.doubts.setdefault(found.path, Note(found.path, message))
             return
-        if found.role not in (Role.IDENTIFIER, Role.TEXT):
+        if found.role not in (Role.IDENTIFIER, Role.LABEL, Role.TEXT):
             return
         if found.recorded is MISSING or found.replayed is MISSING:
             side = "recorded" if found.replayed is MISSING else "replayed"
@@ -162,7 +160,7 @@ class _Lesson:
             return
         if not isinstance(found.recorded, str) or not isinstance(found.replayed, str):
             return
-        trusted = found.role is Role.IDENTIFIER
+        trusted = found.role is not Role.TEXT
         if found.recorded == found.replayed:
             if trusted:
                 self._same(found.recorded)
@@ -176,11 +174,7 @@ class _Lesson:
         for run in tokens.RUN.findall(text.encode("ascii", "ignore")):
             if run in self.table.to_emulator_index.pairs or run in self.table.to_client_index.pairs:
                 token = run.decode()
-                if (
-                    self.table.to_emulator(token, self.scope)
-                    == token
-                    == self.table.to_client(token, self.scope)
-                ):
+                if self.table.to_emulator(token, self.scope) == token == self.table.to_client(token, self.scope):
                     continue
                 if not self.table.has_pair(token, self.scope):
                     self.table.add(token, token, scope=self.scope)

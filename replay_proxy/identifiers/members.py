@@ -25,6 +25,7 @@ class Role(StrEnum):
     SECRET = "secret"  # noqa: S105 - the name of a role
     CONTENT = "content"
     STATE = "state"
+    LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)

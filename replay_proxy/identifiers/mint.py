@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from replay_proxy.identifiers.tokens import is_address
 
 _PIECE = re.compile(r"[A-Za-z0-9]+")
+# After so many attempts a shape has no room: then its words are varied too, and at last it is made longer.
+_ALSO_WORDS, _ALSO_LONGER, _MOST = 100, 500, 1000
 _ALPHABETS = (
     string.digits,
     string.digits + "abcdef",
@@ -31,7 +33,7 @@ def fresh(taken: str, is_used: Callable[[str], bool]) -> str:
 
     Raises ValueError where the shape has no room left (every variant of it is used).
     """
-    for attempt in range(1000):
+    for attempt in range(_MOST):
         candidate = _address(taken, attempt) if is_address(taken.encode()) else _variant(taken, attempt)
         if candidate != taken and not is_used(candidate):
             return candidate
@@ -41,7 +43,7 @@ def fresh(taken: str, is_used: Callable[[str], bool]) -> str:
 def _variant(taken: str, attempt: int) -> str:
     pieces = list(_PIECE.finditer(taken))
     with_digits = [piece for piece in pieces if any(c.isdigit() for c in piece.group())]
-    chosen = with_digits or pieces[-1:]
+    chosen = with_digits if with_digits and attempt < _ALSO_WORDS else pieces
     out: list[str] = []
     done = 0
     for piece in chosen:
@@ -52,6 +54,8 @@ def _variant(taken: str, attempt: int) -> str:
         out += [alphabet[next(noise) % len(alphabet)] if c in alphabet else c for c in piece.group()[1:]]
         done = piece.end()
     out.append(taken[done:])
+    if attempt >= _ALSO_LONGER:
+        out.append(f"{attempt:x}")
     return "".join(out)
 
 

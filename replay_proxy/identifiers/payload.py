@@ -46,6 +46,8 @@ class Payload:
     """The payload of one side of one operation."""
 
     whole_body: bool = False
+    reference_body: bool = False
+    """The body is a blob, but one that the emulator resolves."""
     headers: tuple[str, ...] = ()
     """Header names in lower case; a trailing `*` stands for any ending."""
     tree: Tree = field(default_factory=dict)
@@ -58,6 +60,7 @@ NOTHING = Payload()
 class _Rules:
     shapes: dict[str, Mark]
     members: dict[str, Mark | When]
+    references: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -71,6 +74,7 @@ def entries() -> list[dict[str, Any]]:
 def _rules(service: str) -> _Rules:
     shapes: dict[str, Mark] = {}
     members: dict[str, Mark | When] = {}
+    references: set[str] = set()
     for entry in entries():
         if entry["service"] != service:
             continue
@@ -80,7 +84,8 @@ def _rules(service: str) -> _Rules:
         for sibling, value in entry.get("when", {}).items():
             rule = When(sibling, value, mark)
         members |= dict.fromkeys(entry.get("members", ()), rule)
-    return _Rules(shapes, members)
+        references |= set(entry.get("references", ()))
+    return _Rules(shapes, members, frozenset(references))
 
 
 def payload_of(head: CallHead, spelling: Spelling, *, answer: bool) -> Payload:
@@ -108,6 +113,8 @@ def _payload(service: str, operation: str, protocol: str, spelling: Spelling, an
     if payload_member is None:
         return Payload(headers=headers, tree=builder.root(shape))
     part = shape.members[payload_member]
+    if f"{shape.name}.{payload_member}" in builder.rules.references:
+        return Payload(reference_body=True, headers=headers)
     if builder.mark_of(shape, payload_member, part) == ALL:
         return Payload(whole_body=True, headers=headers)
     return Payload(headers=headers, tree=builder.root(part))
@@ -124,7 +131,7 @@ class _Builder:
     """Builds the tree of one shape in one spelling."""
 
     def __init__(self, rules: _Rules, spelling: Spelling) -> None:
-        self._rules = rules
+        self.rules = rules
         self._spelling = spelling
         self._within: list[str] = []
 
@@ -132,7 +139,7 @@ class _Builder:
         """How `member` of the structure `shape` is marked as a whole, if it is."""
         if part.type_name == "blob":
             return ALL
-        return self._rules.members.get(f"{shape.name}.{member}") or self._rules.shapes.get(part.name)
+        return self.rules.members.get(f"{shape.name}.{member}") or self.rules.shapes.get(part.name)
 
     def root(self, shape: Any) -> Tree:
         """The marked parts of a body of the structure `shape`."""
@@ -141,8 +148,8 @@ class _Builder:
 
     def tree(self, shape: Any) -> Tree | Mark | None:
         """The marked parts of `shape`; None where it has none."""
-        if shape.type_name == "blob" or shape.name in self._rules.shapes:
-            return self._rules.shapes.get(shape.name, ALL)
+        if shape.type_name == "blob" or shape.name in self.rules.shapes:
+            return self.rules.shapes.get(shape.name, ALL)
         if shape.name in self._within or shape.type_name not in ("structure", "list", "map"):
             return None
         self._within.append(shape.name)
@@ -168,7 +175,7 @@ class _Builder:
 
     def _keyed(self, shape: Any, member: str) -> Tree | None:
         prefix = f"{shape.name}.{member}{{"
-        keys = [name[len(prefix) : -1] for name in self._rules.members if name.startswith(prefix)]
+        keys = [name[len(prefix) : -1] for name in self.rules.members if name.startswith(prefix)]
         return {VALUE + key: ALL for key in keys} or None
 
     def _list(self, shape: Any, inner: Tree | Mark) -> Tree | Mark:

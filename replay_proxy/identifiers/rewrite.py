@@ -39,6 +39,7 @@ _UNTOUCHED = re.compile(
 )
 # Header values that are spelt as a URL is.
 _URL_HEADERS = frozenset({"x-amz-copy-source", "x-amz-rename-source", "x-amz-tagging", "location", "referer"})
+_SMALL = 16 * 1024  # bytes
 _SIGNATURE = re.compile(
     rb"(X-Amz-Credential|AWSAccessKeyId)=[^&]*|(?:X-Amz-Signature|X-Amz-Security-Token|Signature)=[^&]*",
     re.IGNORECASE,
@@ -59,7 +60,7 @@ def request_to_emulator(
     """
     if endpoints is not None:
         request = endpoints.to_emulator(request, head)
-    known = scan.known_in(_glance(request), table, to_client=False) if len(table) else None
+    known = scan.known_in(_glance(request, head), table, to_client=False) if len(table) else None
     if not known:
         return request
     scope = scope_of(head)
@@ -90,7 +91,7 @@ def answer_to_client(
     with another resource's client id (see `aliases`) gets a fresh one, which is added to `table`; the caller finds it
     with `table.take_minted()`.
     """
-    known = scan.known_in(_glance(answer), table, to_client=True) if len(table) else None
+    known = scan.known_in(_glance(answer, head), table, to_client=True) if len(table) else None
     if known:
         answer = _translated(answer, head, request, table, known)
     return endpoints.to_client(answer, request, head) if endpoints is not None else answer
@@ -115,9 +116,7 @@ def _translated(
     return replace(answer, headers=headers, body=answer.body if body is None else body)
 
 
-def mint_for_collisions(
-    answer: Answer, head: CallHead, request: Request, table: AliasTable, known: set[bytes]
-) -> None:
+def mint_for_collisions(answer: Answer, head: CallHead, request: Request, table: AliasTable, known: set[bytes]) -> None:
     """Give fresh client ids to the identifiers of new resources that collide with client ids of others.
 
     Only an answer to a call that changes state shows a new identifier for sure, and only if the client did not send it
@@ -131,23 +130,24 @@ def mint_for_collisions(
         outcome = parse_answer(head, answer, request)
     except MalformedMessage:
         return
-    sent = _glance(request)
+    sent = _glance(request, head)
     for token in identifiers_in(head, outcome) & colliding:
         if token.encode() not in sent and table.collides(token, scope):
             table.mint(token, scope=scope, learned_from=Origin(0, f"{head.service}:{head.operation}"))
 
 
-def _glance(message: Request | Answer) -> bytes:
+def _glance(message: Request | Answer, head: CallHead | None) -> bytes:
     """Everything in a message in which an identifier could be, as one text: for the first look only."""
     parts = [value for name, value in message.headers.pairs if not _untouched(name)]
     if isinstance(message, Request):
         parts.append(message.target)
     text = "\n".join(parts).encode("latin-1", "replace")
     body = message.body
-    if not isinstance(body, bytes) or not body:
+    if head is None or not isinstance(body, bytes) or not body:
         return text
-    if body[:2] == b"\x1f\x8b":
-        body = bodies.unzipped(body) or b""
+    if len(body) > _SMALL or body[:2] == b"\x1f\x8b":
+        # A large body is most likely payload. For a small one a look is cheaper than to find out, the first time.
+        body = bodies.body_of(message, head) or b""
     if "cbor" in message.headers.get("content-type"):
         body = cbor.texts(body)
     return text + b"\n" + body
@@ -168,8 +168,7 @@ def _target(target: str, change: bodies.Change) -> str:
         hit
         for hit in hits
         if not any(
-            start <= hit.start < end and not (credential and _is_key_id(hit))
-            for start, end, credential in signed
+            start <= hit.start < end and not (credential and _is_key_id(hit)) for start, end, credential in signed
         )
     ]
     return scan.replaced(data, kept, url=True).decode("latin-1") if kept else target

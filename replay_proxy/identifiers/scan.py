@@ -122,6 +122,4 @@ def _in_place(way: Direction, text: bytes, start: int, token: bytes) -> bool:
     known = way.pairs.get(token)
     if known is None or known[0].kind is not Kind.REGION:
         return True
-    return (
-        _BEFORE_REGION.search(tokens.plain(text[max(0, start - _LONGEST_ARN_HEAD) : start]).text) is not None
-    )
+    return _BEFORE_REGION.search(tokens.plain(text[max(0, start - _LONGEST_ARN_HEAD) : start]).text) is not None

@@ -61,9 +61,7 @@ _SPOILING_PERCENT = re.compile(
 _ENDS_IN_ESCAPE = re.compile(rb"(?:" + _BACKSLASHES + rb"(?:u[0-9A-Fa-f]{4}|[bfnrt])|" + _PERCENT + rb")\Z")
 _LONGEST_ESCAPE = 24
 # Escapes of run characters themselves: nobody needs them, some encoders write them.
-_HIDING_PERCENT = re.compile(
-    rb"%(?:25)*(?:2[Dd]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|5[Cc]u00|6[1-9A-Fa-f]|7[0-9Aa])"
-)
+_HIDING_PERCENT = re.compile(rb"%(?:25)*(?:2[Dd]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|5[Cc]u00|6[1-9A-Fa-f]|7[0-9Aa])")
 _NAMED = {b"quot": b'"', b"apos": b"'", b"lt": b"<", b"gt": b">", b"amp": b"&"}
 _OTHER = b"\x00"  # stands for any character that no identifier contains
 

@@ -63,7 +63,7 @@ class Restorer:
         aliases: AliasTable,
         keyring: Keyring,
         *,
-        endpoints: Endpoints | None = None,
+        endpoints: Endpoints,
         call_timeout: float = 60.0,
         sightings: Sightings | None = None,
     ) -> None:
@@ -134,6 +134,7 @@ class Restorer:
         try:
             async with asyncio.timeout(self._call_timeout):
                 original, answer = await self._whole(record, head)
+                self._endpoints.remember_client(original.headers.get("host"))
                 recorded = parse_answer(head, answer, original)
                 asked = original
                 if has_choices(head):
@@ -178,7 +179,9 @@ class Restorer:
         try:
             async for attempt in retrying(self._call_timeout):
                 with attempt:
-                    outcome = parse_answer(head, await self._send(request), request)
+                    answer = await self._send(request)
+                    self._endpoints.observe(head, answer)
+                    outcome = parse_answer(head, answer, request)
                     if not outcome.ok and worth_another_try(outcome.status, outcome.error_code):
                         raise tenacity.TryAgain
         except tenacity.TryAgain:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 
 import pytest
@@ -142,4 +141,4 @@ def test_no_persistence_records_and_restores_nothing(start_proxy: Callable[..., 
     proxy = start_proxy(environment={"PERSISTENCE": "0"})
     client("s3", proxy.url).create_bucket(Bucket="bucket")
     assert not proxy.data_dir.exists()
-    assert os.listdir(proxy.scratch) == [proxy.log_path.name]
+    assert list(proxy.scratch.iterdir()) == [proxy.log_path]

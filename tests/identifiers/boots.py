@@ -68,10 +68,7 @@ class Boot:
             body = body.read()
         if isinstance(body, str):
             body = body.encode()
-        headers = {
-            key: value.decode() if isinstance(value, bytes) else value
-            for key, value in request.headers.items()
-        }
+        headers = {key: value.decode() if isinstance(value, bytes) else value for key, value in request.headers.items()}
         headers.setdefault("Host", parts.netloc)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         answer = send(self.url, Request(request.method, target, Headers(headers.items()), body), self)

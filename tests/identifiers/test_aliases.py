@@ -156,8 +156,8 @@ def test_the_listing_is_plain_data_in_the_order_of_learning() -> None:
     }
 
 
-def test_a_cleared_table_knows_nothing() -> None:
-    table = AliasTable()
-    table.add("vpc-c111", "vpc-e111")
-    table.clear()
-    assert len(table) == 0 and table.to_emulator("vpc-c111") == "vpc-c111"
+def test_reserved_client_ids_are_not_minted() -> None:
+    first, second = AliasTable(), AliasTable()
+    candidate = first.mint("vpc-0001", scope=EAST).client
+    second.reserve({candidate})
+    assert second.mint("vpc-0001", scope=EAST).client != candidate

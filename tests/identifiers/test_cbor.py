@@ -78,8 +78,6 @@ def test_what_the_tree_marks_stays() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "body", [b"\xa1", b"\x62a", b"\x7f\x61a", b"\x81" * 300 + b"\x00", b"\x61a\x00", b"\x1c", b""]
-)
+@pytest.mark.parametrize("body", [b"\xa1", b"\x62a", b"\x7f\x61a", b"\x81" * 300 + b"\x00", b"\x61a\x00", b"\x1c", b""])
 def test_what_is_not_one_item_is_left_alone(body: bytes) -> None:
     assert cbor.rewritten(body, {}, lambda text: b"changed") is body

@@ -157,10 +157,7 @@ def test_a_queue_url_of_the_recording_is_understood() -> None:
     endpoints = Endpoints("http://127.0.0.1:40123", clients=("old-host:1111",))
     endpoints.observe(SQS, json_answer(b'{"QueueUrl": "http://localhost:40123/0/q"}'))
     request, head = wire_request("sqs", "purge_queue", QueueUrl="http://old-host:1111/0/q")
-    assert (
-        parse_parameters(head, endpoints.to_emulator(request, head))["QueueUrl"]
-        == "http://localhost:40123/0/q"
-    )
+    assert parse_parameters(head, endpoints.to_emulator(request, head))["QueueUrl"] == "http://localhost:40123/0/q"
     request, head = wire_request("sqs", "purge_queue", QueueUrl="http://elsewhere:1111/0/q")
     assert endpoints.to_emulator(request, head) is request
 
@@ -178,9 +175,7 @@ def test_other_text_stays_as_the_client_wrote_it() -> None:
     endpoints = Endpoints("http://127.0.0.1:40123", clients=("localhost:4566",))
     for request, head in (
         wire_request("ssm", "put_parameter", Name="p", Value="http://localhost:4566/x"),
-        wire_request(
-            "sqs", "send_message", QueueUrl="http://localhost:4566/0/q", MessageBody="http://localhost:4566/"
-        ),
+        wire_request("sqs", "send_message", QueueUrl="http://localhost:4566/0/q", MessageBody="http://localhost:4566/"),
     ):
         assert endpoints.to_emulator(request, head) is request
 
@@ -205,7 +200,16 @@ def test_a_queue_url_on_a_public_name_claims_that_name_only() -> None:
     assert b'"https://localhost:4566/0/q"' in bytes(
         endpoints.to_client(created, request_of("localhost:4566"), SQS).body
     )
-    other = json_answer(
-        b'{"Url": "https://s3.us-east-1.amazonaws.com/b/k", "Service": "sqs.us-east-1.amazonaws.com"}'
-    )
+    other = json_answer(b'{"Url": "https://s3.us-east-1.amazonaws.com/b/k", "Service": "sqs.us-east-1.amazonaws.com"}')
     assert endpoints.to_client(other, request_of("localhost:4566"), CFN) is other
+
+
+def test_of_very_many_client_hosts_the_latest_are_remembered() -> None:
+    endpoints = Endpoints("http://127.0.0.1:40123", clients=("old-host:1111",))
+    endpoints.observe(SQS, json_answer(b'{"QueueUrl": "http://localhost:40123/0/q"}'))
+    for number in range(1000):
+        endpoints.remember_client(f"bucket-{number}.localhost:4566")
+    request, head = wire_request("sqs", "purge_queue", QueueUrl="http://bucket-999.localhost:4566/0/q")
+    assert endpoints.to_emulator(request, head) is not request
+    request, head = wire_request("sqs", "purge_queue", QueueUrl="http://old-host:1111/0/q")
+    assert endpoints.to_emulator(request, head) is request

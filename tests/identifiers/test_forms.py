@@ -24,7 +24,11 @@ LB = "arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/lb/{}/{}/{}"
         ("jsuathph", "opjfkrmt", [("jsuathph", "opjfkrmt")]),
         ("ae9ad077", "38239154", [("ae9ad077", "38239154")]),
         ("62e54107", "38239f54", [("62e54107", "38239f54")]),
-        ("us-east-1_hTxVkzwqr", "us-east-1_f2bea4af03fb", [("us-east-1_hTxVkzwqr", "us-east-1_f2bea4af03fb")]),
+        (
+            "us-east-1_hTxVkzwqr",
+            "us-east-1_f2bea4af03fb",
+            [("us-east-1_hTxVkzwqr", "us-east-1_f2bea4af03fb")],
+        ),
         ("ip-10-0-254-242", "ip-10-0-132-53", [("ip-10-0-254-242", "ip-10-0-132-53")]),
         # Identifiers in ARNs, URLs and paths.
         (f"arn:aws:sns:us-east-1:1:t:{U1}", f"arn:aws:sns:us-east-1:1:t:{U2}", [(U1, U2)]),
@@ -42,13 +46,25 @@ LB = "arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/lb/{}/{}/{}"
                 ("140424723652368", "140339511256144"),
             ],
         ),
-        ("https://a/2013-04-01/zone/Z1D633PJN98FT9", "https://a/2013-04-01/zone/Z3M3LMP1X", [("Z1D633PJN98FT9", "Z3M3LMP1X")]),
+        (
+            "https://a/2013-04-01/zone/Z1D633PJN98FT9",
+            "https://a/2013-04-01/zone/Z3M3LMP1X",
+            [("Z1D633PJN98FT9", "Z3M3LMP1X")],
+        ),
         ("/hostedzone/Z1D633PJN98FT9", "/hostedzone/ZYYBDXDOYWPXOF", [("Z1D633PJN98FT9", "ZYYBDXDOYWPXOF")]),
         ("lb-ib5ay5fx.elb.amazonaws.com", "lb-a8753wvx.elb.amazonaws.com", [("lb-ib5ay5fx", "lb-a8753wvx")]),
-        ("https://a7f01a3c.execute-api.localhost:4566", "https://3b09d881.execute-api.localhost:5000", [("a7f01a3c", "3b09d881")]),
+        (
+            "https://a7f01a3c.execute-api.localhost:4566",
+            "https://3b09d881.execute-api.localhost:5000",
+            [("a7f01a3c", "3b09d881")],
+        ),
         # Where a URL points to is no matter of identifiers, and neither is its signature.
         ("http://localhost:4566/1/q", "http://127.0.0.1:5000/1/q", []),
-        ("http://a/k?X-Amz-Date=1&X-Amz-Signature=ab12cd34&v=1", "http://b/k?X-Amz-Date=2&X-Amz-Signature=ef56ab78&v=1", []),
+        (
+            "http://a/k?X-Amz-Date=1&X-Amz-Signature=ab12cd34&v=1",
+            "http://b/k?X-Amz-Date=2&X-Amz-Signature=ef56ab78&v=1",
+            [],
+        ),
         # What does not split alike is one identifier.
         ("ab12/cd34+ef56gh==", "zz99yy88/xx77ww66=", [("ab12/cd34+ef56gh==", "zz99yy88/xx77ww66=")]),
         (
@@ -58,10 +74,8 @@ LB = "arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/lb/{}/{}/{}"
         ),
         ("same", "same", []),
     ],
-)  # fmt: skip
-def test_pairs_of_members_that_name_something(
-    client: str, emulator: str, expected: list[tuple[str, str]]
-) -> None:
+)
+def test_pairs_of_members_that_name_something(client: str, emulator: str, expected: list[tuple[str, str]]) -> None:
     found = pairs(client, emulator, trusted=True)
     assert found is not None and [(pair.client, pair.emulator) for pair in found] == expected
 
@@ -86,6 +100,7 @@ def test_pairs_of_members_that_name_something(
         ("a" * 3000 + "1", "a" * 3000 + "2"),
         ("arn:aws:s3:::bucket", "arn:aws:sqs:us-east-1:1:q"),
         ("10.0.0.4", "02:00:00:c4:22:c3"),
+        ("127.0.0.1", "172.17.0.2"),
     ],
 )
 def test_no_pairs_of_what_is_no_identifier(client: str, emulator: str) -> None:
@@ -110,12 +125,8 @@ def test_members_without_a_telling_name_need_a_telling_value(client: str, emulat
 
 
 def test_accounts_regions_and_addresses_are_told_by_their_place() -> None:
-    assert pairs("123456789012", "000000000000", trusted=True) == [
-        Pair("123456789012", "000000000000", Kind.ACCOUNT)
-    ]
-    found = pairs(
-        f"arn:aws:sqs:eu-west-1:1{'0' * 11}:{U1}", f"arn:aws:sqs:us-east-1:{'0' * 12}:{U2}", trusted=True
-    )
+    assert pairs("123456789012", "000000000000", trusted=True) == [Pair("123456789012", "000000000000", Kind.ACCOUNT)]
+    found = pairs(f"arn:aws:sqs:eu-west-1:1{'0' * 11}:{U1}", f"arn:aws:sqs:us-east-1:{'0' * 12}:{U2}", trusted=True)
     assert found == [
         Pair("eu-west-1", "us-east-1", Kind.REGION),
         Pair("100000000000", "000000000000", Kind.ACCOUNT),
@@ -135,6 +146,7 @@ GENERATORS = {
     "base36": lambda noise: "".join(noise.choices(string.ascii_lowercase + string.digits, k=10)),
     "base62": lambda noise: "".join(noise.choices(string.ascii_letters + string.digits, k=26)),
     "access key": lambda noise: "AKIA" + "".join(noise.choices(string.ascii_uppercase + "234567", k=16)),
+    "role id": lambda noise: "AROARZPUZDIK" + "".join(noise.choices(string.ascii_uppercase + "234567", k=9)),
     "letters": lambda noise: "".join(noise.choices(string.ascii_lowercase, k=8)),
     "secret suffix": lambda noise: "name-" + "".join(noise.choices(string.ascii_letters, k=6)),
 }
@@ -159,3 +171,18 @@ def test_urls_are_compared_without_where_they_point_to() -> None:
     assert without_authority("http://a:1/x?y=1#z") == without_authority("https://b/x?y=1#z")
     assert without_authority("http://a/x") != without_authority("http://a/y")
     assert without_authority("no url") == "no url"
+    assert without_authority("http://[no-address/x") == "http://[no-address/x"
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.booleans())
+def test_no_pair_of_values_can_break_it(client: str, emulator: str, trusted: bool) -> None:
+    for prefix in (
+        "",
+        "arn:aws:sqs:us-east-1:000000000000:",
+        "http://",
+        "http://[",
+        "10.0.0.",
+        "2026-01-01T00:00:00",
+    ):
+        for pair in pairs(prefix + client, prefix + emulator, trusted=trusted) or ():
+            assert pair.client != pair.emulator

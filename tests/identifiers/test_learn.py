@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 from hypothesis import given, settings
@@ -23,9 +24,7 @@ def lesson(
     call: str, recorded: Any, replayed: Any, table: AliasTable | None = None, request: Request = NO_REQUEST
 ) -> tuple[LearnReport, dict[str, str]]:
     table = AliasTable() if table is None else table
-    report = learn(
-        head(call), request, Outcome(200, recorded), Outcome(200, replayed), table, learned_from=f"7 {call}"
-    )
+    report = learn(head(call), request, Outcome(200, recorded), Outcome(200, replayed), table, learned_from=f"7 {call}")
     return report, {alias.client: alias.emulator for alias in table}
 
 
@@ -40,23 +39,15 @@ def subnet(ident: str, zone: str, cidr: str, vpc: str = "vpc-0c111111") -> dict[
 
 
 def test_where_a_pair_was_learned_is_kept() -> None:
-    report, _ = lesson(
-        "ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {"VpcId": "vpc-0e222222"}}
-    )
+    report, _ = lesson("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {"VpcId": "vpc-0e222222"}})
     [alias] = report.aliases
     assert alias.learned_from == Origin(7, "ec2:CreateVpc", "Vpc.VpcId")
     assert alias.scope == Scope("", "us-east-1")
 
 
 def test_lists_are_put_together_by_what_does_not_vary() -> None:
-    recorded = [
-        subnet(f"subnet-0c{i}{i}{i}{i}{i}{i}", f"us-east-1{z}", f"10.0.{i}.0/24")
-        for i, z in enumerate("abcd")
-    ]
-    replayed = [
-        subnet(f"subnet-0e{i}{i}{i}{i}{i}{i}", f"us-east-1{z}", f"10.0.{i}.0/24")
-        for i, z in enumerate("abcd")
-    ]
+    recorded = [subnet(f"subnet-0c{i}{i}{i}{i}{i}{i}", f"us-east-1{z}", f"10.0.{i}.0/24") for i, z in enumerate("abcd")]
+    replayed = [subnet(f"subnet-0e{i}{i}{i}{i}{i}{i}", f"us-east-1{z}", f"10.0.{i}.0/24") for i, z in enumerate("abcd")]
     random.Random(3).shuffle(replayed)
     report, pairs = lesson("ec2:DescribeSubnets", {"Subnets": recorded}, {"Subnets": replayed})
     assert pairs == {f"subnet-0c{i}{i}{i}{i}{i}{i}": f"subnet-0e{i}{i}{i}{i}{i}{i}" for i in range(4)}
@@ -86,10 +77,7 @@ def test_known_aliases_put_elements_together() -> None:
 def test_what_one_list_teaches_tells_another_of_the_same_answer_apart() -> None:
     # `Groups` comes first, and its elements differ only in ids of which `Vpcs` teaches the pairs.
     def answer(tag: str, order: int) -> dict[str, Any]:
-        groups = [
-            {"GroupId": f"sg-0{tag}{n}{n}{n}{n}{n}{n}", "VpcId": f"vpc-0{tag}{n}{n}{n}{n}{n}{n}"}
-            for n in (1, 2)
-        ]
+        groups = [{"GroupId": f"sg-0{tag}{n}{n}{n}{n}{n}{n}", "VpcId": f"vpc-0{tag}{n}{n}{n}{n}{n}{n}"} for n in (1, 2)]
         vpcs = [{"VpcId": f"vpc-0{tag}{n}{n}{n}{n}{n}{n}", "CidrBlock": f"10.{n}.0.0/16"} for n in (1, 2)]
         return {"Groups": groups[::order], "Vpcs": vpcs[::order]}
 
@@ -123,14 +111,10 @@ def test_what_one_side_does_not_have_is_reported() -> None:
 
 def test_documents_in_strings_are_walked() -> None:
     recorded = {
-        "Attributes": {
-            "RedrivePolicy": '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:q-0c1111aa"}'
-        }
+        "Attributes": {"RedrivePolicy": '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:q-0c1111aa"}'}
     }
     replayed = {
-        "Attributes": {
-            "RedrivePolicy": '{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:q-0e2222bb"}'
-        }
+        "Attributes": {"RedrivePolicy": '{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:q-0e2222bb"}'}
     }
     _, pairs = lesson("sqs:GetQueueAttributes", recorded, replayed)
     assert pairs == {"q-0c1111aa": "q-0e2222bb", "000000000000": "123456789012"}
@@ -138,30 +122,34 @@ def test_documents_in_strings_are_walked() -> None:
 
 def test_the_account_belongs_to_the_caller_in_all_regions() -> None:
     arn = "arn:aws:sns:us-east-1:{}:topic"
-    report, _ = lesson(
-        "sns:CreateTopic", {"TopicArn": arn.format("123456789012")}, {"TopicArn": arn.format("0" * 12)}
-    )
+    report, _ = lesson("sns:CreateTopic", {"TopicArn": arn.format("123456789012")}, {"TopicArn": arn.format("0" * 12)})
     assert [alias.scope for alias in report.aliases] == [Scope("", "")]
 
 
 def test_what_says_nothing_is_not_learned() -> None:
     recorded = {
-        "KeyFingerprint": "1f:51:ae:28", "KeyMaterial": "-----BEGIN 0c111111", "KeyName": "k", "KeyPairId": "key-0c111111",
-        "NextToken": "abc0c111111", "RequestId": "0c111111-abcd",
-    }  # fmt: skip
+        "KeyFingerprint": "1f:51:ae:28",
+        "KeyMaterial": "-----BEGIN 0c111111",
+        "KeyName": "k",
+        "KeyPairId": "key-0c111111",
+        "NextToken": "abc0c111111",
+        "RequestId": "0c111111-abcd",
+    }
     replayed = {
-        "KeyFingerprint": "2f:51:ae:28", "KeyMaterial": "-----BEGIN 0e222222", "KeyName": "k", "KeyPairId": "key-0e222222",
-        "NextToken": "abc0e222222", "RequestId": "0e222222-abcd",
-    }  # fmt: skip
+        "KeyFingerprint": "2f:51:ae:28",
+        "KeyMaterial": "-----BEGIN 0e222222",
+        "KeyName": "k",
+        "KeyPairId": "key-0e222222",
+        "NextToken": "abc0e222222",
+        "RequestId": "0e222222-abcd",
+    }
     _, pairs = lesson("ec2:CreateKeyPair", recorded, replayed)
     assert pairs == {"key-0c111111": "key-0e222222"}
 
 
 def test_a_name_that_the_client_chose_is_no_alias() -> None:
     request = Request("POST", "/", Headers(), b"Name=my-name-4f5e6d7c")
-    _, pairs = lesson(
-        "ec2:CreateVpc", {"Name": "my-name-4f5e6d7c"}, {"Name": "other-4f5e6d7c9"}, request=request
-    )
+    _, pairs = lesson("ec2:CreateVpc", {"Name": "my-name-4f5e6d7c"}, {"Name": "other-4f5e6d7c9"}, request=request)
     assert pairs == {}
 
 
@@ -207,9 +195,7 @@ def test_failures_teach_nothing() -> None:
 
 
 def test_an_operation_without_model_is_walked_by_names() -> None:
-    _, pairs = lesson(
-        "nosuch:Thing", {"Thing": {"ThingId": "0c111111aa"}}, {"Thing": {"ThingId": "0e222222bb"}}
-    )
+    _, pairs = lesson("nosuch:Thing", {"Thing": {"ThingId": "0c111111aa"}}, {"Thing": {"ThingId": "0e222222bb"}})
     assert pairs == {"0c111111aa": "0e222222bb"}
 
 
@@ -246,3 +232,15 @@ def test_any_order_teaches_the_same(order: list[int], vpcs: int) -> None:
     report, pairs = lesson("ec2:DescribeSubnets", {"Subnets": resources("c")}, {"Subnets": replayed})
     assert pairs.items() >= {f"subnet-0c{i:06d}": f"subnet-0e{i:06d}" for i in range(12)}.items()
     assert len(pairs) == 12 + vpcs + 1 and not report.ambiguous
+
+
+def test_a_long_list_in_another_order_is_put_together_quickly() -> None:
+    def resources(tag: str) -> list[dict[str, Any]]:
+        return [subnet(f"subnet-0{tag}{i:06d}", "us-east-1a", f"10.{i // 256}.{i % 256}.0/24") for i in range(2000)]
+
+    replayed = resources("e")
+    random.Random(1).shuffle(replayed)
+    begun = time.process_time()
+    report, pairs = lesson("ec2:DescribeSubnets", {"Subnets": resources("c")}, {"Subnets": replayed})
+    assert time.process_time() - begun < 10
+    assert pairs == {f"subnet-0c{i:06d}": f"subnet-0e{i:06d}" for i in range(2000)} and not report.ambiguous

@@ -11,9 +11,7 @@ import replay_proxy.identifiers
 from replay_proxy.identifiers.members import Role, role_by_name, role_of
 from replay_proxy.wire.models import operation_model, service_model
 
-RULES = orjson.loads((Path(replay_proxy.identifiers.__file__).parent / "data" / "members.json").read_bytes())[
-    "rules"
-]
+RULES = orjson.loads((Path(replay_proxy.identifiers.__file__).parent / "data" / "members.json").read_bytes())["rules"]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["match"][:40])
@@ -78,8 +76,7 @@ def test_types_say_more_than_names() -> None:
     assert table is not None
     description = table.members["TableDescription"]
     assert (
-        role_of("dynamodb", "CreateTable", "CreationDateTime", description.members["CreationDateTime"])
-        is Role.VOLATILE
+        role_of("dynamodb", "CreateTable", "CreationDateTime", description.members["CreationDateTime"]) is Role.VOLATILE
     )
     assert role_of("dynamodb", "CreateTable", "TableStatus", description.members["TableStatus"]) is Role.STATE
     vpc = operation_model("ec2", "CreateVpc").output_shape

@@ -33,7 +33,7 @@ def test_the_same_question_has_the_same_answer(taken: str) -> None:
     first = mint.fresh(taken, lambda _: False)
     assert mint.fresh(taken, lambda _: False) == first
     assert mint.fresh(taken, lambda candidate: candidate == first) not in (first, taken)
-    assert len(first) == len(taken)
+    assert len(first) == len(taken) or len(taken) < 12
 
 
 def test_a_shape_without_room_is_an_error() -> None:

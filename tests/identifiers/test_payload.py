@@ -17,10 +17,10 @@ def head(service: str, operation: str, protocol: str = "json") -> CallHead:
 def test_every_entry_names_what_the_model_has(entry: dict[str, Any]) -> None:
     model = service_model(entry["service"])
     names = set(model.shape_names)
-    assert entry["reason"] and (entry.get("shapes") or entry.get("members"))
+    assert entry["reason"] and (entry.get("shapes") or entry.get("members") or entry.get("references"))
     for shape in entry.get("shapes", ()):
         assert shape in names
-    for path in entry.get("members", ()):
+    for path in (*entry.get("members", ()), *entry.get("references", ())):
         shape, _, member = path.partition(".")
         assert member.partition("{")[0] in model.shape_for(shape).members
         for sibling in entry.get("when", {}):
@@ -42,9 +42,7 @@ def test_members_are_found_by_the_names_of_the_wire() -> None:
 def test_item_values_are_payload_wherever_they_are() -> None:
     write = payload_of(head("dynamodb", "BatchWriteItem"), "json", answer=False).tree
     assert write == {
-        "RequestItems": {
-            VALUE: {ITEM: {"PutRequest": {"Item": {VALUE: ALL}}, "DeleteRequest": {"Key": {VALUE: ALL}}}}
-        }
+        "RequestItems": {VALUE: {ITEM: {"PutRequest": {"Item": {VALUE: ALL}}, "DeleteRequest": {"Key": {VALUE: ALL}}}}}
     }
     assert payload_of(head("dynamodb", "GetItem"), "json", answer=True).tree["Item"] == {VALUE: ALL}
     assert payload_of(head("dynamodb", "ExecuteStatement"), "json", answer=False).tree["Statement"] == QUOTED

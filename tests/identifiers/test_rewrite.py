@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers, Request
 from replay_proxy.identifiers.aliases import AliasTable, Kind, Scope
+from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.wire.answers import parse_answer
 from replay_proxy.wire.parameters import parse_parameters
@@ -33,9 +34,7 @@ def table() -> AliasTable:
     return table
 
 
-def sent(
-    table: AliasTable, service: str, method: str, **params: Any
-) -> tuple[Request, Request, dict[str, Any]]:
+def sent(table: AliasTable, service: str, method: str, **params: Any) -> tuple[Request, Request, dict[str, Any]]:
     """A request before and after, and the parameters that the emulator reads."""
     request, head = wire_request(service, method, **params)
     result = request_to_emulator(request, head, table)
@@ -59,9 +58,7 @@ def test_query_form_with_a_policy_in_it(table: AliasTable) -> None:
 
 def test_cloudformation_template_in_json_in_a_form(table: AliasTable) -> None:
     template = json.dumps({"Resources": {"X": {"Properties": {"UserData": f"#!/bin/sh\n{C}\necho {C}"}}}})
-    _, _, params = sent(
-        table, "cloudformation", "create_stack", StackName="s", TemplateBody=json.dumps(template)
-    )
+    _, _, params = sent(table, "cloudformation", "create_stack", StackName="s", TemplateBody=json.dumps(template))
     assert params["TemplateBody"] == json.dumps(template).replace(C, E)
 
 
@@ -124,10 +121,7 @@ def test_checksums_of_a_changed_body_fit(table: AliasTable) -> None:
     assert params["Tagging"]["TagSet"] == [{"Key": "vpc", "Value": E}]
     body = result.body
     assert isinstance(body, bytes) and body != request.body
-    assert (
-        result.headers.get("x-amz-checksum-sha256")
-        == base64.b64encode(hashlib.sha256(body).digest()).decode()
-    )
+    assert result.headers.get("x-amz-checksum-sha256") == base64.b64encode(hashlib.sha256(body).digest()).decode()
     assert result.headers.get("x-amz-content-sha256") == hashlib.sha256(body).hexdigest()
 
 
@@ -207,6 +201,13 @@ def test_bodies_of_objects_and_invocations_stay(table: AliasTable) -> None:
         assert request_to_emulator(request, head, table) is request
 
 
+def test_an_imported_api_is_a_document_of_references(table: AliasTable) -> None:
+    body = f"openapi: 3.0.1\nx-vpc-link: {C2}\n".encode()
+    _, result, params = sent(table, "apigateway", "import_rest_api", body=body)
+    assert params["body"] == body.replace(C2.encode(), E2.encode())
+    assert result.headers.get("content-length") == str(len(result.body))
+
+
 def test_user_metadata_stays(table: AliasTable) -> None:
     request, head = wire_request("s3", "put_object", Bucket="b", Key=f"{C2}/k", Body=b"", Metadata={"vpc": C})
     result = request_to_emulator(request, head, table)
@@ -248,9 +249,7 @@ def test_the_credential_keeps_accounts_and_changes_access_keys() -> None:
     table = AliasTable()
     table.add("123456789012", "000000000000", kind=Kind.ACCOUNT)
     table.add("AKIACLIENTKEY1", "AKIAEMULATOR12")
-    signed = (
-        "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=ab"
-    )
+    signed = "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=ab"
     head = CallHead("sts", "GetCallerIdentity", "query")
 
     def through(key: str, target: str = "/") -> Request:
@@ -282,19 +281,13 @@ def test_answers_in_json_xml_cbor_and_headers(table: AliasTable) -> None:
     body = f"<DescribeVpcsResponse><vpcSet><item><vpcId>{E}</vpcId></item></vpcSet></DescribeVpcsResponse>".encode()
     result = answer_to_client(xml_answer(body), head, request, table)
     assert parse_answer(head, result).parsed["Vpcs"] == [{"VpcId": C}]
-    assert result.headers.get("content-length") == str(len(result.body)) and result.headers.get(
-        "x-amzn-requestid"
-    )
+    assert result.headers.get("content-length") == str(len(result.body)) and result.headers.get("x-amzn-requestid")
 
     request, head = wire_request("ssm", "get_parameter", Name="p")
-    result = answer_to_client(
-        json_answer(json.dumps({"Parameter": {"Value": E}}).encode()), head, request, table
-    )
+    result = answer_to_client(json_answer(json.dumps({"Parameter": {"Value": E}}).encode()), head, request, table)
     assert parse_answer(head, result).parsed == {"Parameter": {"Value": C}}
 
-    result = answer_to_client(
-        answer(encoded({"Parameter": {"Value": E}}), "application/cbor"), head, request, table
-    )
+    result = answer_to_client(answer(encoded({"Parameter": {"Value": E}}), "application/cbor"), head, request, table)
     assert result.body == encoded({"Parameter": {"Value": C}})
 
     request, head = wire_request("s3", "put_object", Bucket="b", Key="k", Body=b"x")
@@ -305,9 +298,7 @@ def test_answers_in_json_xml_cbor_and_headers(table: AliasTable) -> None:
 
 def test_payload_in_answers_stays(table: AliasTable) -> None:
     request, head = wire_request("sqs", "receive_message", QueueUrl="http://localhost:4566/1/q")
-    document = {
-        "Messages": [{"Body": E, "ReceiptHandle": E2, "MessageAttributes": {"a": {"StringValue": E}}}]
-    }
+    document = {"Messages": [{"Body": E, "ReceiptHandle": E2, "MessageAttributes": {"a": {"StringValue": E}}}]}
     result = answer_to_client(json_answer(json.dumps(document).encode()), head, request, table)
     [message] = parse_answer(head, result).parsed["Messages"]
     assert message["Body"] == E and message["MessageAttributes"]["a"]["StringValue"] == E
@@ -319,9 +310,7 @@ def test_payload_in_answers_stays(table: AliasTable) -> None:
 
 def test_an_error_names_the_clients_identifier(table: AliasTable) -> None:
     request, head = wire_request("ec2", "describe_vpcs", VpcIds=[C])
-    error = (
-        f"<Error><Code>InvalidVpcID.NotFound</Code><Message>The vpc ID '{E}' does not exist</Message></Error>"
-    )
+    error = f"<Error><Code>InvalidVpcID.NotFound</Code><Message>The vpc ID '{E}' does not exist</Message></Error>"
     body = f"<Response><Errors>{error}</Errors></Response>"
     result = answer_to_client(xml_answer(body.encode(), 400), head, request, table)
     assert parse_answer(head, result).error_message == f"The vpc ID '{C}' does not exist"
@@ -402,9 +391,7 @@ PAYLOAD_CALLS: list[tuple[str, str, Any]] = [
     st.lists(st.tuples(run_ids, identifiers), min_size=1, max_size=4),
     st.text(max_size=40),
 )
-def test_no_alias_changes_a_payload(
-    call: tuple[str, str, Any], pairs: list[tuple[str, str]], noise: str
-) -> None:
+def test_no_alias_changes_a_payload(call: tuple[str, str, Any], pairs: list[tuple[str, str]], noise: str) -> None:
     service, method, make = call
     table = AliasTable()
     for client, emulator in pairs:
@@ -438,3 +425,37 @@ def test_a_request_there_and_back_is_the_identity(pairs: list[tuple[str, str]], 
     reply = Answer(200, there.headers, there.body)
     back = answer_to_client(reply, head, request, table)
     assert back.body == request.body and back.headers.pairs == request.headers.pairs
+
+
+HEADS = [
+    CallHead("sqs", "SendMessageBatch", "json"),
+    CallHead("sqs", "SendMessageBatch", "query"),
+    CallHead("sns", "SetSubscriptionAttributes", "query"),
+    CallHead("dynamodb", "BatchWriteItem", "json"),
+    CallHead("s3", "PutBucketTagging", "rest-xml"),
+    CallHead("cloudwatch", "PutMetricData", "smithy-rpc-v2-cbor"),
+    CallHead("nosuch", "Thing", "json"),
+    None,
+]
+_SIGNS = b'{ } [ ] " : , <a> </a> & = % \\ \\u &#x ; \xbf\x7f \xa1t \x1f\x8b'.split()
+_BEGINNINGS = [b'{"Entries":[{"MessageBody":"', b"AttributeName=FilterPolicy&AttributeValue=", C.encode()]
+bodies = st.lists(st.one_of(st.binary(max_size=6), st.sampled_from([*_SIGNS, *_BEGINNINGS])), max_size=12).map(b"".join)
+types = st.sampled_from(["application/json", "application/cbor", "text/xml", "application/x-www-form-urlencoded", ""])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(HEADS), bodies, types, st.text(st.characters(codec="latin-1"), max_size=20), st.booleans())
+def test_nothing_that_somebody_sends_can_break_it(
+    head: CallHead | None, body: bytes, content_type: str, text: str, gzipped: bool
+) -> None:
+    table = AliasTable()
+    table.add(C, UPLOAD_E)
+    table.add(UPLOAD_C, E2)
+    table.add("10.0.0.4", "10.0.0.5")
+    fields = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("x-any", text + C)]
+    if gzipped:
+        fields.append(("Content-Encoding", "gzip"))
+    request = Request("POST", f"/{text}{C}?{text}", Headers([*fields, ("Host", text)]), body)
+    endpoints = Endpoints("http://127.0.0.1:40123")
+    request_to_emulator(request, head, table, endpoints)
+    answer_to_client(Answer(200, Headers(fields), body), head, request, table, endpoints)

@@ -100,12 +100,8 @@ def test_an_identifier_inside_a_longer_run_is_not_touched(
     assert to_emulator(message, table, encoding) == message
 
 
-@given(
-    st.lists(st.tuples(identifiers, identifiers), max_size=6), st.lists(identifiers, max_size=8), st.data()
-)
-def test_there_and_back_is_the_identity(
-    pairs: list[tuple[str, str]], others: list[str], data: st.DataObject
-) -> None:
+@given(st.lists(st.tuples(identifiers, identifiers), max_size=6), st.lists(identifiers, max_size=8), st.data())
+def test_there_and_back_is_the_identity(pairs: list[tuple[str, str]], others: list[str], data: st.DataObject) -> None:
     table = table_of(*pairs)
     clients = [alias.client for alias in table]
     foreign = {alias.emulator for alias in table} - set(clients)
@@ -127,9 +123,7 @@ def test_what_the_first_look_denies_the_second_does_not_find(known: list[str], t
 
 @given(compound_ids, run_ids)
 def test_a_compound_identifier_wins_over_the_runs_in_it(client: str, other: str) -> None:
-    run = max(
-        client.replace("=", "/").replace("+", "/").replace(".", "/").replace("~", "/").split("/"), key=len
-    )
+    run = max(client.replace("=", "/").replace("+", "/").replace(".", "/").replace("~", "/").split("/"), key=len)
     table = table_of((client, "upload/e1+x="), (run, other))
     assert scan.translated(f"id: {client};", table, ANYWHERE, to_client=False) == "id: upload/e1+x=;"
 

@@ -33,11 +33,7 @@ def test_plaining_decodes_each_escape_to_one_byte(raw: bytes, text: bytes) -> No
     assert tokens.plain(raw).text == text
 
 
-@given(
-    st.lists(
-        st.sampled_from(["a", "%3A", "%253A", r"\"", r"\\\\n", r"\u002d", "&amp;", "xyz", "&", "%", "\\"])
-    )
-)
+@given(st.lists(st.sampled_from(["a", "%3A", "%253A", r"\"", r"\\\\n", r"\u002d", "&amp;", "xyz", "&", "%", "\\"])))
 def test_every_character_of_plained_text_has_its_place_in_the_original(parts: list[str]) -> None:
     raw = "".join(parts).encode()
     view = tokens.plain(raw)
@@ -110,9 +106,7 @@ def test_what_has_no_run_cannot_be_found() -> None:
         (b"a/b+c=", rb"x\u002by", False, rb"a/b\u002bc\u003d"),
     ],
 )
-def test_replacements_are_spelt_as_their_place_demands(
-    new: bytes, original: bytes, url: bool, spelt: bytes
-) -> None:
+def test_replacements_are_spelt_as_their_place_demands(new: bytes, original: bytes, url: bool, spelt: bytes) -> None:
     assert tokens.respelt(new, original, url=url) == spelt
 
 

@@ -95,6 +95,14 @@ class Process:
             time.sleep(0.05)
         raise AssertionError(f"not ready in {limit} s:\n{self.log}")
 
+    def _wait(self, path: str, accept: Sequence[int] | None) -> None:
+        """Wait for a start; leave nothing behind where it fails."""
+        try:
+            self.wait_until(path, accept)
+        except BaseException:
+            self.stop()
+            raise
+
     def kill(self) -> None:
         """SIGKILL to the process alone."""
         self.process.kill()
@@ -124,7 +132,7 @@ class Emulator(Process):
         command, environment = emulator_command(name, self.port, scratch)
         url = f"http://127.0.0.1:{self.port}"
         super().__init__(command, environment, scratch / f"{name}-{self.port}.log", url)
-        self.wait_until("/_localstack/health", None)
+        self._wait("/_localstack/health", None)
 
     def restart(self) -> None:
         """SIGKILL, and an empty one on the same port."""
@@ -155,7 +163,7 @@ class Proxy(Process):
         url = f"http://127.0.0.1:{self.port}"
         super().__init__([*command, *options], self.environment, scratch / f"proxy-{self.port}.log", url)
         if wait:
-            self.wait_until("/_localstack/health", [200])
+            self._wait("/_localstack/health", [200])
 
     def status(self) -> dict[str, Any]:
         with urllib.request.urlopen(self.url + "/_replay/status", timeout=10) as answer:
@@ -169,16 +177,16 @@ class Proxy(Process):
         self.kill()
 
     def again(self, *, wait: bool = True) -> Proxy:
-        """The same command line once more, on the same port and recording."""
-        options = self.options
-        return Proxy(
+        """Start it once more: the same command line, port and recording."""
+        self.__init__(  # type: ignore[misc] # a new process behind the same address
             self.scratch,
-            *options,
+            *self.options,
             port=self.port,
             environment=self.environment,
             data_dir=self.data_dir,
             wait=wait,
         )
+        return self
 
     @property
     def journal(self) -> Path:
