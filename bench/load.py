@@ -16,7 +16,6 @@ import time
 from contextlib import suppress
 from typing import Any, cast
 
-
 READ = "GetQueueAttributes"
 
 

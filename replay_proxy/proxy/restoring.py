@@ -116,7 +116,7 @@ async def restore_recording(
 def explain_recording(data_dir: Path, sightings: Sightings) -> None:
     """Tell `sightings` of every record, where nothing has to be replayed. Raises as `restore_recording`; blocking."""
     for record in read(data_dir).records():
-        sightings.explain(record.request, record.answer)
+        sightings.explain(record.head, record.request, record.answer)
 
 
 def _losses(plan: Plan) -> list[str]:

@@ -83,9 +83,9 @@ class Watch:
     async def _look_at(self, item: _Item) -> None:
         head, request, answer, after, change = item
         if change:
-            self.sightings.explain(request, answer)
+            self.sightings.explain(head, request, answer)
         elif self.sightings.is_witness(head, request, answer):
-            self.sightings.explain(request, answer)
+            self.sightings.explain(head, request, answer)
             try:
                 await self._recorder.witness(head, request, answer, after=after)
             except StorageError as error:

@@ -86,7 +86,7 @@ class Restorer:
             else:
                 report.add(await self._replay(record, report))
             if self._sightings is not None:
-                self._sightings.explain(record.request, record.answer)
+                self._sightings.explain(record.head, record.request, record.answer)
             report.seconds = time.monotonic() - begun
             progress(report)
         report.seconds = time.monotonic() - begun

@@ -15,7 +15,9 @@ from tests.support.processes import free_port, replay_proxy
 
 def run(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [*replay_proxy(), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})})
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})}
+    )
 
 
 def refused(words: Sequence[str], code: int, *fragments: str, env: dict[str, str] | None = None) -> None:

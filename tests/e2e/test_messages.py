@@ -36,7 +36,9 @@ def test_deleted_messages_stay_deleted(start_proxy: Callable[..., Proxy], emulat
 
     left = []
     for _ in range(5):
-        left += [each["Body"] for each in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])]
+        left += [
+            each["Body"] for each in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        ]
     assert sorted(left) == ["after", "batch 4"]
     report = proxy.status()["last_restore"]
     assert report["problems"] == []
