@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import os
-import socket
-import subprocess
-import sys
-import time
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,11 +19,7 @@ from botocore.config import Config
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.wire.answers import Outcome, parse_answer
 from replay_proxy.wire.recognise import recognise
-
-COMMANDS = {
-    "moto": [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"],
-    "ministack": [sys.executable, "-m", "ministack"],
-}
+from tests.support.processes import Emulator
 
 
 @dataclass
@@ -101,25 +94,11 @@ def send(url: str, request: Request, boot: Boot | None = None) -> Answer:
 
 
 @contextmanager
-def booted(emulator: str) -> Iterator[Boot]:
+def booted(name: str) -> Iterator[Boot]:
     """A fresh emulator of that kind on a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [part.format(port=port) for part in COMMANDS[emulator]]
-    environment = {**os.environ, "GATEWAY_PORT": str(port), "EDGE_PORT": str(port)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise
-                time.sleep(0.1)
-        yield Boot(f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait(20)
+    with tempfile.TemporaryDirectory() as scratch:
+        emulator = Emulator(name, Path(scratch))
+        try:
+            yield Boot(emulator.url)
+        finally:
+            emulator.stop()
