@@ -158,9 +158,13 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
         blobs = BlobStore(settings.data_dir, durable=False)
         sender = Sender(upstream, blobs, call_timeout=settings.call_timeout)
         session = Session(settings.data_dir, sender, settings.secret_key or "")
+        report = RestoreReport(str(settings.data_dir / JOURNAL_NAME))
+        if await session.resume() is not None:
+            _log.info("the emulator holds the recorded state already; nothing to restore", recording=report.path)
+            report.finished = True
+            return report
         await session.begin()
         aliases, keyring = AliasTable(), Keyring(settings.secret_key or "")
-        report = RestoreReport(str(settings.data_dir / JOURNAL_NAME))
         endpoints = Endpoints(settings.upstream)
         await restore_recording(settings.data_dir, sender, aliases, keyring, endpoints, settings, report, progress)
         await session.settle(aliases, keyring)
