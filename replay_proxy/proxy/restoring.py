@@ -86,12 +86,12 @@ async def restore_recording(
     recording = await asyncio.to_thread(read, data_dir)
     report.path = str(recording.path)
     report.total = recording.records_total
-    records = recording.records()
+    records, partial = recording.records(), frozenset[int]()
     if settings.compaction:
         plan = await asyncio.to_thread(plan_of, recording)
         report.total, report.superseded = plan.kept_count, len(plan.dropped)
         report.notes.extend(_losses(plan))
-        records = plan.records()
+        records, partial = plan.records(), plan.partial
     restorer = Restorer(
         sender,
         sender.load,
@@ -101,7 +101,7 @@ async def restore_recording(
         call_timeout=settings.call_timeout,
         sightings=sightings,
     )
-    await restorer.run(records, report, progress)
+    await restorer.run(records, report, progress, partial)
     report.total = report.done
     report.notes.extend(recording.warnings)
     for note in report.notes:

@@ -38,18 +38,19 @@ class Stored(Protocol):
 class Plan:
     """What to replay. dropped: what not, by number, each with its reason. kept_count: of mutations.
 
-    losses: what will differ from the state that was, for want of information; a part of `dropped`.
+    partial: the kept witnesses that had shown something of dropped calls, so that their answers will differ.
     """
 
     dropped: tuple[Dropped, ...]
     kept_count: int
+    partial: frozenset[int]
     _decided: Decided
     _source: Callable[[], Iterable[Record]]
     _load: Load
 
     @property
     def losses(self) -> tuple[Dropped, ...]:
-        """The dropped calls that will be missed."""
+        """The dropped calls that will be missed: their information did not suffice to bring back the state that was."""
         return tuple(each for each in self.dropped if each.loss)
 
     @property
@@ -119,7 +120,8 @@ def _plan(source: Callable[[], Iterable[Record]], load: Load) -> Plan:
     rules.finish()
     decided = decisions.decide()
     kept = sum(seq not in decided.dropped for seq in mutations)
-    return Plan(tuple(decided.dropped.values()), kept, decided, source, load)
+    partial = rules.partial(decided.dropped) - decided.dropped.keys()
+    return Plan(tuple(decided.dropped.values()), kept, partial, decided, source, load)
 
 
 def _no_blobs(ref: BlobRef) -> bytes:

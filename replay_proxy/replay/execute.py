@@ -24,6 +24,7 @@ from replay_proxy.identifiers.learn import learn
 from replay_proxy.identifiers.rewrite import request_to_emulator
 from replay_proxy.journal.records import Kind, Record
 from replay_proxy.replay.choices import has_choices, with_choices
+from replay_proxy.replay.discretion import Discretion
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.patience import retrying, worth_another_try
 from replay_proxy.replay.report import CallResult, RestoreReport, Result
@@ -76,13 +77,20 @@ class Restorer:
         self._sightings = sightings
 
     async def run(
-        self, records: Iterable[Record], report: RestoreReport, progress: Progress = lambda _report: None
+        self,
+        records: Iterable[Record],
+        report: RestoreReport,
+        progress: Progress = lambda _report: None,
+        partial: frozenset[int] = frozenset(),
     ) -> RestoreReport:
-        """Replay `records`, and account for each in `report` (which is returned, finished)."""
+        """Replay `records`, and account for each in `report` (which is returned, finished).
+
+        partial: the numbers of witnesses that had shown what is no longer there; how they differ is not reported.
+        """
         begun = time.monotonic()
         for record in in_order(records):
             if record.kind is Kind.WITNESS:
-                await self._ask(record, report)
+                await self._ask(record, report, tell=record.seq not in partial)
             else:
                 report.add(await self._replay(record, report))
             if self._sightings is not None:
@@ -107,7 +115,7 @@ class Restorer:
             return result(Result.RESTORED)
         return result(Result.DIVERGED, "the answer differs", tuple(str(each) for each in verdict.differences))
 
-    async def _ask(self, record: Record, report: RestoreReport) -> None:
+    async def _ask(self, record: Record, report: RestoreReport, *, tell: bool) -> None:
         """Read a witness again, until what it shows is no longer on its way to what it showed then."""
         deadline = time.monotonic() + min(WITNESS_SECONDS, self._call_timeout)
         try:
@@ -118,7 +126,7 @@ class Restorer:
         except NotRestored as error:
             report.find(record.seq, *_named(record), f"the read could not be repeated: {error}")
             return
-        for difference in verdict.differences:
+        for difference in verdict.differences if tell else ():
             if difference.severity is Severity.DIVERGED:
                 report.find(record.seq, *_named(record), str(difference))
 
@@ -150,13 +158,18 @@ class Restorer:
         except (RecordingError, StorageError) as error:
             raise NotRestored(error.message) from error
         if not outcome.ok:
-            raise NotRestored(f"{outcome.error_code}: {outcome.error_message}")
+            told = Discretion(head, original).of(outcome.error_message)
+            raise NotRestored(f"{outcome.error_code}: {told}")
         self._keyring.learn(head, outcome)
         origin = Origin(record.seq, f"{head.service}:{head.operation}")
         learned = learn(head, original, recorded, outcome, self._aliases, learned_from=origin)
         for note in learned.ambiguous:
-            report.find(record.seq, head.service, head.operation, str(note))
-        return equivalent(head, recorded, outcome, self._aliases)
+            told = Discretion(head, original, recorded, outcome).of(str(note))
+            report.find(record.seq, head.service, head.operation, told)
+        verdict = equivalent(head, recorded, outcome, self._aliases)
+        if verdict.differences:
+            return Discretion(head, original, recorded, outcome).of_verdict(verdict)
+        return verdict
 
     async def _whole(self, record: Record, head: CallHead) -> tuple[Request, Answer]:
         """The record's messages, with their bodies in memory where identifiers may have to be found in them."""

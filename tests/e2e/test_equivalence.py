@@ -26,7 +26,7 @@ from tests.support.processes import Emulator
 
 pytestmark = pytest.mark.emulator
 
-EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", "16"))
 Step = tuple[str, int, int, int]
 
 
@@ -40,7 +40,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def steps(*weighted: str) -> st.SearchStrategy[list[Step]]:
     """Histories over these operations. The numbers choose among few names and values, so that calls meet each other."""
     small = st.integers(0, 3)
-    return st.lists(st.tuples(st.sampled_from(weighted), small, small, small), min_size=4, max_size=28)
+    return st.lists(st.tuples(st.sampled_from(weighted), small, small, small), min_size=24, max_size=60)
 
 
 def histories(*weighted: str) -> Callable[[Any], Any]:
@@ -57,7 +57,12 @@ def histories(*weighted: str) -> Callable[[Any], Any]:
 
 
 def check(
-    lab: Lab, history: list[Step], do: Callable[[Lab, Step], None], state: Callable[[Lab], Any], *, full: bool = True
+    lab: Lab,
+    history: list[Step],
+    do: Callable[[Lab, Step], None],
+    state: Callable[[Lab], Any],
+    *,
+    full: bool = True,
 ) -> None:
     lab.begin()
     for step in history:
@@ -82,7 +87,7 @@ def check(
 
 # -- queues ------------------------------------------------------------------------------------------------------------
 
-QUEUES = ("a", "b", "c.fifo", "d.fifo")
+QUEUES = ("plain", "plain", "steps.fifo", "steps.fifo")
 
 
 def do_queues(lab: Lab, step: Step) -> None:
@@ -93,7 +98,10 @@ def do_queues(lab: Lab, step: Step) -> None:
     def entry(number: int) -> dict[str, Any]:
         body: dict[str, Any] = {"MessageBody": f"{value}{number}"}
         if fifo:
-            body |= {"MessageGroupId": f"g{more % 2}", "MessageDeduplicationId": f"{len(lab.records)}-{number}"}
+            body |= {
+                "MessageGroupId": f"g{more % 2}",
+                "MessageDeduplicationId": f"{len(lab.records)}-{number}",
+            }
         return body
 
     if operation == "create":
@@ -143,7 +151,11 @@ def queues(lab: Lab) -> dict[str, Any]:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
         settings_ = [attributes.get(name) for name in ("MaximumMessageSize", "MessageRetentionPeriod", "QueueArn")]
         tags = sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
-        state[url.rpartition("/")[2]] = (settings_, tags, messages if url.endswith(".fifo") else sorted(messages))
+        state[url.rpartition("/")[2]] = (
+            settings_,
+            tags,
+            messages if url.endswith(".fifo") else sorted(messages),
+        )
     return state
 
 
@@ -169,12 +181,12 @@ def test_queues(lab: Lab, history: list[Step]) -> None:
 
 # -- objects -----------------------------------------------------------------------------------------------------------
 
-BUCKETS = ("one", "two", "versioned", "versioned-too")
+BUCKETS = ("one", "one", "versioned", "versioned-later")
 
 
 def do_objects(lab: Lab, step: Step) -> None:
     s3, (operation, which, more, value) = lab.client("s3"), step
-    bucket, key = BUCKETS[which], f"dir/k{more}"
+    bucket, key = BUCKETS[which], f"dir/k{more % 3}"
     match operation:
         case "create":
             s3.create_bucket(Bucket=bucket)
@@ -186,7 +198,11 @@ def do_objects(lab: Lab, step: Step) -> None:
             s3.put_bucket_versioning(Bucket=BUCKETS[3], VersioningConfiguration={"Status": status})
         case "put":
             s3.put_object(
-                Bucket=bucket, Key=key, Body=f"{value}", Metadata={"v": str(value)}, ContentType=f"text/{value}"
+                Bucket=bucket,
+                Key=key,
+                Body=f"{value}",
+                Metadata={"v": str(value)},
+                ContentType=f"text/{value}",
             )
         case "put tagged":
             s3.put_object(Bucket=bucket, Key=key, Body=b"t", Tagging=f"t={value}")
@@ -195,7 +211,7 @@ def do_objects(lab: Lab, step: Step) -> None:
         case "untag":
             s3.delete_object_tagging(Bucket=bucket, Key=key)
         case "copy":
-            source = {"Bucket": BUCKETS[value], "Key": f"dir/k{(more + 1) % 4}"}
+            source = {"Bucket": BUCKETS[value % 2 * which], "Key": f"dir/k{value % 3}"}
             s3.copy_object(Bucket=bucket, Key=key, CopySource=source)
         case "touch":
             s3.copy_object(
@@ -269,7 +285,7 @@ def objects(lab: Lab) -> dict[str, Any]:
 
 
 @histories(
-    "create", "create", "version", "put", "put", "put", "put tagged", "tag", "untag", "copy", "touch",
+    "create", "create", "version", "put", "put", "put", "put tagged", "tag", "untag", "copy", "copy", "touch",
     "delete", "delete", "delete several", "empty and drop", "upload", "policy", "no policy",
 )  # fmt: skip
 def test_objects(lab: Lab, history: list[Step]) -> None:
@@ -278,12 +294,12 @@ def test_objects(lab: Lab, history: list[Step]) -> None:
 
 # -- items -------------------------------------------------------------------------------------------------------------
 
-TABLES = ("t0", "t1", "streamed", "t3")
+TABLES = ("table-0", "table-0", "streamed", "table-1")
 
 
 def do_items(lab: Lab, step: Step) -> None:
     dynamodb, (operation, which, more, value) = lab.client("dynamodb"), step
-    table, key = TABLES[which], {"pk": {"S": f"p{more % 2}"}, "sk": {"N": str(more)}}
+    table, key = TABLES[which], {"pk": {"S": "p"}, "sk": {"N": str(more % 2)}}
     item = {**key, "v": {"N": str(value)}, "l": {"L": [{"S": "x"}]}}
     match operation:
         case "create":
@@ -296,7 +312,10 @@ def do_items(lab: Lab, step: Step) -> None:
                     {"AttributeName": "pk", "AttributeType": "S"},
                     {"AttributeName": "sk", "AttributeType": "N"},
                 ],
-                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                KeySchema=[
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
                 BillingMode="PAY_PER_REQUEST",
                 **stream,
             )
@@ -327,11 +346,11 @@ def do_items(lab: Lab, step: Step) -> None:
         case "batch":
             writes: list[dict[str, Any]] = [{"DeleteRequest": {"Key": key}}]
             for number in range(value):
-                other = {"pk": {"S": f"p{number % 2}"}, "sk": {"N": str(number)}, "b": {"N": str(value)}}
-                if number != more:
+                other = {"pk": {"S": "p"}, "sk": {"N": str(number)}, "b": {"N": str(value)}}
+                if number != more % 2:
                     writes.append({"PutRequest": {"Item": other}})
             dynamodb.batch_write_item(
-                RequestItems={table: writes, TABLES[(which + 1) % 4]: [{"PutRequest": {"Item": item}}]}
+                RequestItems={table: writes, TABLES[3 if which < 3 else 0]: [{"PutRequest": {"Item": item}}]}
             )
         case "transact":
             other = {"pk": {"S": "p9"}, "sk": {"N": "9"}, "v": {"N": str(value)}}
@@ -357,7 +376,7 @@ def items(lab: Lab) -> dict[str, Any]:
     "delete", "delete", "delete if", "batch", "batch", "transact",
 )  # fmt: skip
 def test_items(lab: Lab, history: list[Step]) -> None:
-    check(lab, [("create", 0, 0, 0), ("create", 1, 0, 0), ("create", 2, 0, 0), *history], do_items, items)
+    check(lab, [("create", 0, 0, 0), ("create", 2, 0, 0), ("create", 3, 0, 0), *history], do_items, items)
 
 
 # -- infrastructure ----------------------------------------------------------------------------------------------------
@@ -499,7 +518,12 @@ def do_networks(lab: Lab, step: Step) -> None:
                 if each["GroupName"] != "default"
             ]
             group = pick(groups, "GroupId")
-            rule = {"IpProtocol": "tcp", "FromPort": value, "ToPort": value, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+            rule = {
+                "IpProtocol": "tcp",
+                "FromPort": value,
+                "ToPort": value,
+                "IpRanges": [{"CidrIp": "10.0.0.0/8"}],
+            }
             if operation == "rule":
                 ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
             elif operation == "no rule":
@@ -527,7 +551,11 @@ def networks(lab: Lab) -> dict[str, Any]:
             continue
         inside = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
         groups = [
-            (each["GroupId"], each["GroupName"], sorted(rule.get("FromPort", -1) for rule in each["IpPermissions"]))
+            (
+                each["GroupId"],
+                each["GroupName"],
+                sorted(rule.get("FromPort", -1) for rule in each["IpPermissions"]),
+            )
             for each in ec2.describe_security_groups(Filters=inside)["SecurityGroups"]
             if each["GroupName"] != "default"
         ]

@@ -7,6 +7,7 @@ Every request of its clients is carried by a hook of botocore's, which hands it 
 from __future__ import annotations
 
 import asyncio
+import io
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import replace
@@ -112,7 +113,11 @@ class Lab:
             assert_same_host=False,
         )
         body = given.read(decode_content=True)
-        pairs = [pair for pair in given.headers.iteritems() if pair[0].lower() not in ("content-encoding", "transfer-encoding")]
+        pairs = [
+            pair
+            for pair in given.headers.iteritems()
+            if pair[0].lower() not in ("content-encoding", "transfer-encoding")
+        ]
         return Answer(given.status, Headers(pairs), body, given.reason or "")
 
     def _carry(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -121,16 +126,18 @@ class Lab:
             body = body.read()
         target = request.url.partition("://")[2]
         target = "/" + target.partition("/")[2]
-        pairs = [(name, value.decode() if isinstance(value, bytes) else value) for name, value in request.headers.items()]
+        pairs = [
+            (name, value.decode() if isinstance(value, bytes) else value) for name, value in request.headers.items()
+        ]
         pairs.append(("Host", self.emulator.url.partition("://")[2]))
         asked = Request(request.method, target, Headers(pairs), body.encode() if isinstance(body, str) else bytes(body))
         head = recognise(asked)
         answer = self._exchange(request_to_emulator(asked, head, self.aliases))
         answer = answer_to_client(answer, head, asked, self.aliases)
         self._note(asked, answer)
-        response = AWSResponse(request.url, answer.status, urllib3.HTTPHeaderDict(answer.headers.pairs), None)
-        response._content = answer.body
-        return response
+        assert isinstance(answer.body, bytes)
+        raw = urllib3.HTTPResponse(io.BytesIO(answer.body), preload_content=False)
+        return AWSResponse(request.url, answer.status, urllib3.HTTPHeaderDict(answer.headers.pairs), raw)
 
     def _note(self, request: Request, answer: Answer) -> None:
         head = recognise(request)
@@ -138,7 +145,11 @@ class Lab:
         if head.operation == "ReceiveMessage":
             for message in parse_answer(head, answer).parsed.get("Messages", ()):
                 self._receipts[message["ReceiptHandle"]] = message["MessageId"]
-        if not self.recording or judge_call(head, request).effect is not Effect.MUTATES or not 200 <= answer.status < 300:
+        if (
+            not self.recording
+            or judge_call(head, request).effect is not Effect.MUTATES
+            or not 200 <= answer.status < 300
+        ):
             return
         stored, credential = scrub(request)
         notes: dict[str, Any] = {}
@@ -147,7 +158,17 @@ class Lab:
             notes["messages"] = {receipt: message for receipt, message in self._receipts.items() if receipt in text}
         number = len(self.records) + 1
         self.records.append(
-            Record(number, utc_now(), 1.0, Kind.MUTATION, head, request_to_keep(stored), answer_to_keep(answer), credential, notes)
+            Record(
+                number,
+                utc_now(),
+                1.0,
+                Kind.MUTATION,
+                head,
+                request_to_keep(stored),
+                answer_to_keep(answer),
+                credential,
+                notes,
+            )
         )
 
     def without_notes(self) -> list[Record]:

@@ -43,6 +43,15 @@ class Call:
         """As the model spells it."""
         return self.head.operation
 
+    @property
+    def can_be_split(self) -> bool:
+        """Is it a batch that can be rewritten to a part of its entries (see `batches`)?"""
+        body, told = self.request.body, self.answer.body
+        if not isinstance(body, bytes) or not isinstance(told, bytes):
+            return False
+        encoded = self.request.headers.get("content-encoding") or self.answer.headers.get("content-encoding")
+        return not encoded and self.head.protocol in ("json", "query")
+
     @cached_property
     def result(self) -> dict[str, Any]:
         """What boto3 returned; empty where it cannot be read."""

@@ -6,6 +6,8 @@ with a proposal are taken to go at first, and are put back as long as a proposal
 fixed point, in time linear in the number of calls and leanings.
 
 Entries of a batch can be dropped for certain only; a batch goes with its last entry.
+
+Beside calls, which have positive numbers, a rule may propose things of its own under negative ones, to lean on.
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ class Decisions:
                 refuse(seq, number)
         dropped = dict(self._certain)
         for seq, mine in proposals.items():
-            if valid[seq]:
+            if valid[seq] and seq > 0:
                 dropped[seq] = next(each.dropped for number, each in enumerate(mine) if (seq, number) not in refused)
         return Decided(
             dict(sorted(dropped.items())),

@@ -19,6 +19,9 @@ from replay_proxy.wire import models
 
 _DATA = Path(__file__).parents[1] / "data" / "compaction.json"
 _VERB = re.compile(r"[A-Z][a-z]+")
+# What is left of a member that names a thing by itself is the end of the thing's name (`GroupId` of a SecurityGroup); where
+# no member does, the thing is a part that its whole names (`DeleteRoute` requires a `RouteTableId`).
+_STEM = re.compile(r"(?:Id|Arn|ARN|Name|Url|Identifier)s?$|^(?:id|arn|name|url|identifier)$")
 _DEPTH = 3
 
 
@@ -28,7 +31,8 @@ class Kind:
 
     named: the members that name one in a delete and in other calls; a list member names several. found_at: where the
     answer shows the identifiers, where they are not found by name. unless: request members of the creation that say
-    that something outlives it. only_with: members that a delete must have set to be final.
+    that something outlives it. only_with: members that a delete must have set to be final. made_as: the members of the
+    creation and its answer that hold what the delete names, where these are not spelled alike.
     """
 
     service: str
@@ -39,6 +43,7 @@ class Kind:
     found_at: str = ""
     unless: tuple[str, ...] = ()
     only_with: tuple[str, ...] = ()
+    made_as: tuple[str, ...] = ()
 
 
 @cache
@@ -67,6 +72,7 @@ def kinds_of(service: str) -> tuple[Kind, ...]:
             entry.get("found_at", ""),
             tuple(entry.get("unless", ())),
             tuple(entry.get("only_with", ())),
+            tuple(entry.get("made_as", ())),
         )
         for entry in table()["kinds"]
         if entry["service"] == service
@@ -88,7 +94,9 @@ def _from_model(service: str) -> Iterator[Kind]:
             continue
         shape = models.operation_model(service, delete).input_shape
         required = list(shape.required_members) if shape is not None else []
-        if required and all(shape.members[member].type_name == "string" for member in required):
+        if not all(shape.members[member].type_name == "string" for member in required):
+            continue
+        if any(name.lower().endswith(_STEM.sub("", member).lower()) for member in required):
             yield Kind(service, name, (create,), (delete,), tuple(required))
 
 
@@ -106,13 +114,22 @@ def deleted_by(service: str, operation: str) -> tuple[Kind, ...]:
 
 @cache
 def nameable(service: str, operation: str) -> tuple[Kind, ...]:
-    """The kinds whose naming members the call has."""
+    """The kinds whose naming members the call has.
+
+    A member of a general name (`Name`, `GroupName` of a placement group) names such a one only in operations that have the
+    kind in their own name; elsewhere it may name another thing.
+    """
     try:
         shape = models.operation_model(service, operation).input_shape
     except LookupError:
         return ()
     members = set(shape.members) if shape is not None else set()
-    return tuple(kind for kind in kinds_of(service) if members.issuperset(kind.named))
+    return tuple(
+        kind
+        for kind in kinds_of(service)
+        if members.issuperset(kind.named)
+        and (kind.name in operation or any(_STEM.sub("", member).lower() == kind.name.lower() for member in kind.named))
+    )
 
 
 @cache
@@ -156,7 +173,7 @@ def names_made(kind: Kind, params: Mapping[str, Any], result: Mapping[str, Any])
     if len(kind.named) == 1 and kind.named[0] not in params:
         spellings = _spellings(kind, kind.named[0])
         own = [params[name] for name in spellings if isinstance(params.get(name), str)]
-        own += [value for value in _found(result, {name.lower() for name in spellings}, _DEPTH)]
+        own += _found(result, {name.lower() for name in spellings}, _DEPTH)
         return [(name,) for name in dict.fromkeys(short(value) for value in own)]
     names = []
     for member in kind.named:
@@ -171,12 +188,29 @@ def names_made(kind: Kind, params: Mapping[str, Any], result: Mapping[str, Any])
 
 
 def _spellings(kind: Kind, member: str) -> list[str]:
-    """The members of a creation that may hold what `member` of the delete names: its own name, `Id`, `Arn`, `Name`."""
+    """The members of a creation and its answer that may hold what `member` of the delete names.
+
+    An id is not looked for among names, which need not be unique.
+    """
+    if kind.made_as:
+        return list(kind.made_as)
     bare = member.lower().removeprefix(kind.name.lower())
-    spelled = [member, bare.capitalize(), bare]
-    single = member[:-1] if member.endswith("s") else member
-    spelled += [single, f"{kind.name}Arn", f"{kind.name}Id", f"{kind.name}Name", f"{kind.name}Url", "Arn", "ARN", "Name", "Id"]
-    return [name for name in dict.fromkeys(spelled) if name]
+    single = member.removesuffix("s")
+    for ending in ("Id", "Arn", "ARN", "Url"):
+        if member.endswith(ending):
+            return [
+                member,
+                bare,
+                f"{kind.name}{ending}",
+                ending.upper() if ending == "Arn" else ending,
+                ending,
+            ]
+    return [name for name in (member, single, f"{kind.name}Name", f"{kind.name}Arn", "Name", "Arn") if name]
+
+
+def own_names(kind: Kind) -> tuple[str, ...]:
+    """The members of a creation with which the client names what is made."""
+    return (*kind.made_as, f"{kind.name}Name", f"{kind.name[0].lower()}{kind.name[1:]}Name", "Name", "name")
 
 
 def _found(value: Any, names: set[str], depth: int) -> Iterator[str]:

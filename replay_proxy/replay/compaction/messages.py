@@ -69,6 +69,8 @@ class Messages:
                     self._scopes[_queue(call)] = scope
 
     def _send_batch(self, call: Call) -> None:
+        if not call.can_be_split:
+            return
         entries = call.params.get("Entries", [])
         sent = {each.get("Id"): each.get("MessageId") for each in call.result.get("Successful", ())}
         self._decisions.batch(call.seq, len(entries))

@@ -1,0 +1,74 @@
+"""Values that are set again: policies, tags of a bucket, attributes.
+
+A call that sets one value whole, such as a bucket policy, leaves nothing of what an earlier one of the same operation had
+set. Which operations are of that kind was reviewed (`replaced` in `data/compaction.json`), with the members that say which
+value they set. For `SetQueueAttributes` and the like it is the names of the attributes; attributes may depend on each
+other, so only calls that follow each other directly count, for one resource. Calls in between that need the value
+(`until`: a message that only the attributes of that time allow) keep it.
+
+Not here: what has a history that clients can see (parameters, secrets, policy versions).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from replay_proxy.replay.compaction.calls import Call
+from replay_proxy.replay.compaction.decisions import Decisions
+from replay_proxy.replay.compaction.kinds import is_global, short, table
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """group: what is set. of: the members that name the resource. which: the members that say which value of it."""
+
+    group: str
+    of: tuple[str, ...]
+    which: tuple[str, ...]
+    ends: bool
+
+
+@cache
+def _values(service: str, operation: str) -> tuple[_Value, ...]:
+    """What an operation sets, or (`ends`) needs."""
+    return tuple(
+        _Value(
+            entry["operations"][0] if entry.get("together") or operation in entry.get("until", ()) else operation,
+            tuple(entry["of"]),
+            tuple(entry.get("which", ())),
+            operation in entry.get("until", ()),
+        )
+        for entry in table()["replaced"]
+        if entry["service"] == service and operation in (*entry["operations"], *entry.get("until", ()))
+    )
+
+
+class Settings:
+    """The rule for values that are set again. Memory: a key for each resource."""
+
+    def __init__(self, decisions: Decisions) -> None:
+        self._decisions = decisions
+        self._last: dict[tuple[str, ...], tuple[list[str], int]] = {}
+
+    def see(self, call: Call) -> None:
+        """Take in a call, in order."""
+        for value in _values(call.service, call.operation):
+            region = "" if is_global(call.service) else call.head.region
+            resource = (_one(call.params.get(member)) for member in value.of)
+            key = (call.service, call.head.account, region, value.group, *resource)
+            if value.ends:
+                self._last.pop(key, None)
+                continue
+            which = [_one(call.params.get(member)) for member in value.which]
+            earlier, seq = self._last.get(key, ([], 0))
+            if seq and earlier == which:
+                self._decisions.drop(seq, "set again", call.seq)
+            self._last[key] = (which, call.seq)
+
+
+def _one(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\0".join(sorted(value))
+    return short(value) if isinstance(value, str) else ""
