@@ -19,7 +19,7 @@ def start_proxy(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
 
         def start(*options: str, **more: Any) -> Proxy:
             proxy = Proxy(tmp_path, *options, **more)
-            stack.callback(lambda: proxy.stop())
+            stack.callback(proxy.stop)
             return proxy
 
         yield start

@@ -50,7 +50,13 @@ class Lab:
     def client(self, service: str, region: str = "us-east-1") -> Any:
         key = (service, region)
         if key not in self._clients:
-            made = client(service, self.emulator.url, region=region, request_checksum_calculation="when_required")
+            made = client(
+                service,
+                self.emulator.url,
+                region=region,
+                request_checksum_calculation="when_required",
+                retries={"max_attempts": 0},
+            )
             made.meta.events.register("before-send", self._carry)
             self._clients[key] = made
         return self._clients[key]

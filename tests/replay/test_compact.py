@@ -150,6 +150,39 @@ def test_a_key_that_signed_a_kept_call_is_kept() -> None:
     assert [record.seq for record in compact([user, made, queue(3), ended, gone]).kept] == [3]
 
 
+def topic(seq: int, name: str) -> Record:
+    return call(seq, "sns", "CreateTopic", {"Name": name}, {"TopicArn": f"arn:aws:sns:us-east-1:000000000000:{name}"})
+
+
+def test_subscriptions_that_wait_for_confirmation_are_not_one(tmp_path: Path) -> None:
+    arns = [f"arn:aws:sns:us-east-1:000000000000:{name}" for name in ("gone", "stays")]
+    waiting = {"SubscriptionArn": "pending confirmation"}
+    history = [topic(1, "gone"), topic(2, "stays")]
+    for seq, arn in enumerate(arns, 3):
+        asked = {"TopicArn": arn, "Protocol": "https", "Endpoint": "https://example.com/"}
+        history.append(call(seq, "sns", "Subscribe", asked, waiting))
+    history.append(call(5, "sns", "DeleteTopic", {"TopicArn": arns[0]}, {}))
+    assert [record.seq for record in compact(history).kept] == [2, 4]
+
+
+def test_a_second_delete_goes_only_with_all_that_it_deletes() -> None:
+    history = []
+    for seq, name in enumerate(("/a", "/b"), 1):
+        history.append(call(seq, "ssm", "PutParameter", {"Name": name, "Value": "v", "Type": "String"}, {"Version": 1}))
+    policy = {
+        "TopicArn": "t",
+        "AttributeName": "Policy",
+        "AttributeValue": "arn:aws:ssm:us-east-1:0:parameter/b",
+    }
+    history += [
+        call(3, "sns", "SetTopicAttributes", policy, {}),
+        call(4, "ssm", "DeleteParameter", {"Name": "/a"}, {}),
+        call(5, "ssm", "DeleteParameters", {"Names": ["/a", "/b"]}, {"DeletedParameters": ["/b"]}),
+    ]
+    # The topic's policy names /b, so that it is made again, and has to be deleted again.
+    assert [record.seq for record in compact(history).kept] == [1, 2, 3, 4, 5]
+
+
 def network(seq: int, operation: str, **asked: str) -> Record:
     """A call to EC2 in its own protocol; answers with the ids that the operation makes or shows."""
     form = "&".join(

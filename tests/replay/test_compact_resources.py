@@ -287,3 +287,17 @@ def test_instances_go_when_all_of_their_call_are_terminated(lab: Lab) -> None:
     reservations = ec2.describe_instances(InstanceIds=runs[1])["Reservations"]
     states = {each["InstanceId"]: each["State"]["Name"] for group in reservations for each in group["Instances"]}
     assert (states[runs[1][0]], states[runs[1][1]]) == ("terminated", "running")
+
+
+def test_a_gateway_with_its_address_and_network(lab: Lab) -> None:
+    ec2 = lab.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    ec2.delete_nat_gateway(NatGatewayId=gateway)
+    assert operations(compact(lab.records).kept) == ["CreateVpc", "CreateSubnet", "AllocateAddress"]
+    ec2.release_address(AllocationId=address)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
+    assert kept(lab) == []

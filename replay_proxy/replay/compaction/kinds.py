@@ -23,6 +23,8 @@ _VERB = re.compile(r"[A-Z][a-z]+")
 # no member does, the thing is a part that its whole names (`DeleteRoute` requires a `RouteTableId`).
 _STEM = re.compile(r"(?:Id|Arn|ARN|Name|Url|Identifier)s?$|^(?:id|arn|name|url|identifier)$")
 _DEPTH = 3
+_NO_NAMES = frozenset({"PendingConfirmation", "pending confirmation", ""})
+"""What an answer shows in the place of a name: a subscription that was not confirmed has no ARN yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def names_made(kind: Kind, params: Mapping[str, Any], result: Mapping[str, Any])
         spellings = _spellings(kind, kind.named[0])
         own = [params[name] for name in spellings if isinstance(params.get(name), str)]
         own += _found(result, {name.lower() for name in spellings}, _DEPTH)
-        return [(name,) for name in dict.fromkeys(short(value) for value in own)]
+        return [(name,) for name in dict.fromkeys(short(value) for value in own) if name not in _NO_NAMES]
     names = []
     for member in kind.named:
         value = params.get(member)

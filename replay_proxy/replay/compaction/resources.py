@@ -95,7 +95,7 @@ class Resources:
         for resource in ending:
             self._end(call, resource)
         if not call.witness:
-            self._make(call, direct)
+            self._make(call, direct, owners)
         self._show(call)
 
     def opaque(self, record: Record) -> None:
@@ -217,7 +217,7 @@ class Resources:
             for member in (*kind.named, *kinds.own_names(kind))
         }
 
-    def _make(self, call: Call, direct: Iterable[_Resource]) -> None:
+    def _make(self, call: Call, direct: Iterable[_Resource], owners: set[int]) -> None:
         made = [
             ((_scope(call), kind.service, kind.name, name), number if kind.found_at else 0)
             for kind in kinds.created_by(call.service, call.operation)
@@ -226,7 +226,8 @@ class Resources:
         already = {self._live[key].made_by for key, _ in made if key in self._live}
         for owner in already:
             # Made again: the emulator allows it where nothing changes, and it goes with the rest.
-            self._mentions[owner].append(_Mention(call.seq, hangs=True))
+            others = (owners | already) - {owner, call.seq}
+            self._mentions[owner].append(_Mention(call.seq, hangs=True, others=tuple(others)))
         if already:
             return
         resources: dict[tuple[str, int], _Resource] = {}
@@ -254,8 +255,8 @@ class Resources:
     def _end(self, call: Call, resource: _Resource) -> None:
         self._ends[call.seq].add(resource.made_by)
         if resource.ended_by:
-            # Deleted once more: the emulator allows it, and it goes with the rest.
-            self._mentions[resource.made_by].append(_Mention(call.seq, hangs=True))
+            # Deleted once more: the emulator allows it.
+            self._mentions[resource.made_by].append(_Mention(call.seq, hangs=False))
             return
         resource.ended_by = call.seq
         for each in resource.keys:
