@@ -45,7 +45,8 @@ def provider_folder() -> Path | None:
         ]
         if found:
             return max(
-                found, key=lambda folder: [int(part) for part in folder.parent.name.split(".") if part.isdigit()]
+                found,
+                key=lambda folder: [int(part) for part in folder.parent.name.split(".") if part.isdigit()],
             )
     return None
 

@@ -14,7 +14,7 @@ resource "aws_lambda_function" "worker" {
   environment {
     variables = {
       QUEUE = aws_sqs_queue.orders.url
-      TABLE = aws_dynamodb_table.orders.name
+      TOPIC = aws_sns_topic.events.arn
     }
   }
 }

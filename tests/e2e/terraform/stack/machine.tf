@@ -2,9 +2,14 @@ resource "aws_sfn_state_machine" "flow" {
   name     = "flow"
   role_arn = aws_iam_role.machine.arn
   definition = jsonencode({
-    StartAt = "Work"
+    StartAt = "Tell"
     States = {
-      Work = { Type = "Task", Resource = aws_lambda_function.worker.arn, Next = "Done" }
+      Tell = {
+        Type       = "Task"
+        Resource   = "arn:aws:states:::sqs:sendMessage"
+        Parameters = { QueueUrl = aws_sqs_queue.orders.url, "MessageBody.$" = "$" }
+        Next       = "Done"
+      }
       Done = { Type = "Succeed" }
     }
   })

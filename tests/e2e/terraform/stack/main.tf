@@ -9,7 +9,7 @@ terraform {
 
 provider "aws" {
   region                      = "us-east-1"
-  max_retries                 = 1
+  max_retries                 = 4
   s3_use_path_style           = true
   skip_credentials_validation = true
   skip_metadata_api_check     = true

@@ -7,6 +7,4 @@ resource "aws_s3_bucket_notification" "archive" {
     events        = ["s3:ObjectCreated:*"]
     filter_prefix = "in/"
   }
-
-  depends_on = [aws_sqs_queue_policy.orders]
 }

@@ -3,21 +3,6 @@ resource "aws_sns_topic" "events" {
   display_name = "Events"
 }
 
-resource "aws_sqs_queue_policy" "orders" {
-  queue_url = aws_sqs_queue.orders.url
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "topic"
-      Effect    = "Allow"
-      Principal = { Service = "sns.amazonaws.com" }
-      Action    = "sqs:SendMessage"
-      Resource  = aws_sqs_queue.orders.arn
-      Condition = { ArnEquals = { "aws:SourceArn" = aws_sns_topic.events.arn } }
-    }]
-  })
-}
-
 resource "aws_sns_topic_subscription" "orders" {
   topic_arn            = aws_sns_topic.events.arn
   protocol             = "sqs"

@@ -1,0 +1,97 @@
+"""Terraform through the proxy: apply, kill emulator and proxy, start again, plan says "no changes", destroy works.
+
+`stack/*.tf` is one stack; a file is a group of resources that can be left out. What is left out for an emulator is what
+Terraform cannot apply, plan without changes, or destroy there *without* proxy and restart, each with what was seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import Proxy, localstack_python
+from tests.support.terraform import Terraform, function_zip, missing_terraform
+
+STACK = Path(__file__).parent / "stack"
+
+LEFT_OUT: Mapping[str, Mapping[str, str]] = {
+    "moto": {
+        "machine": "answers 500 to states:ValidateStateMachineDefinition, which Terraform always calls",
+    },
+    "ministack": {
+        "defaults": "once there is a VPC of one's own, the filter is-default=true matches several",
+        "alarm": "an alarm is read back without its statistic, period and actions",
+    },
+    "localstack": {
+        "activity": "answers 400 ResourceNotFound to states:ListTagsForResource of an activity",
+        "alarm": "an alarm is read back without its tags",
+        "cognito": "501, not part of the community edition",
+        "ecr": "501, not part of the community edition",
+        "elbv2": "501, not part of the community edition",
+        "dynamodb": "needs a Java program that it downloads at the first use",
+        "lambda": "needs a runtime that it downloads at the first use",
+        "lambda_source": "needs the function",
+        "events_function": "needs the function",
+        "apigateway_function": "needs the function",
+    },
+}
+
+RESOURCES = 40
+SERVICES = 15
+PREFIXES = {
+    "vpc": "ec2", "subnet": "ec2", "internet": "ec2", "route": "ec2", "security": "ec2", "eip": "ec2", "nat": "ec2",
+    "lb": "elbv2", "sfn": "states",
+}  # fmt: skip
+"""What a resource type begins with, where that is not the service's name."""
+
+pytestmark = [
+    pytest.mark.emulator,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(missing_terraform() is not None, reason=str(missing_terraform())),
+]
+
+
+def service(address: str) -> str:
+    """The service of a resource, by its type: `aws_sqs_queue.orders` is `sqs`."""
+    found = re.match(r"aws_((?:cloudwatch_event)|(?:cloudwatch_log)|[a-z0-9]+)", address)
+    assert found is not None, address
+    return PREFIXES.get(found[1], found[1])
+
+
+def options(emulator: str) -> list[str]:
+    more = ["--emulator-python", str(localstack_python())] if emulator == "localstack" else []
+    return ["--emulator", emulator, *more]
+
+
+def test_a_stack_is_unchanged_after_a_restart(
+    start_proxy: Callable[..., Proxy], emulator_name: str, tmp_path: Path
+) -> None:
+    proxy = start_proxy(*options(emulator_name))
+    files = [file for file in sorted(STACK.glob("*.tf")) if file.stem not in LEFT_OUT[emulator_name]]
+    package = function_zip(tmp_path / "worker.zip")
+    terraform = Terraform(tmp_path / "terraform", files, proxy.url, {"function_zip": str(package)})
+    terraform.apply()
+    resources = terraform.resources()
+    outputs = terraform.outputs()
+    if emulator_name == "moto":
+        assert len(resources) >= RESOURCES
+        assert len({service(address) for address in resources}) >= SERVICES
+
+    proxy.kill_all()
+    proxy = proxy_again(start_proxy, proxy, emulator_name)
+    restore = proxy.status()["last_restore"]
+    changes = terraform.changes()
+    assert changes == "", f"{changes}\nrestore: {restore}"
+    assert terraform.outputs() == outputs
+    terraform.destroy()
+    assert terraform.resources() == []
+    assert restore["problems"] == []
+
+
+def proxy_again(start_proxy: Callable[..., Proxy], proxy: Proxy, emulator: str) -> Proxy:
+    """The same command line on the same port and recording, with a new emulator."""
+    return start_proxy(*options(emulator), port=proxy.port)
