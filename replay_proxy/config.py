@@ -183,7 +183,7 @@ class Settings:
         parse_path,
         "the recording: recorded_api_calls.json, blobs/ and what belongs to them",
         "DIR",
-        verbs="serve restore plan check import aliases",
+        verbs="serve restore plan check import aliases export",
     )
     persistence: bool = _setting("PERSISTENCE", "1", parse_switch, "1 records and restores; 0 only forwards", "0|1")
     save_strategy: str = _setting(
@@ -262,6 +262,14 @@ class Settings:
         parse_bytes,
         "bodies larger than this are streamed, and recorded as files in blobs/",
         "BYTES",
+    )
+    control_token: str | None = _setting(
+        "REPLAY_CONTROL_TOKEN",
+        "",
+        str,
+        "a secret that requests to the proxy's own endpoints must carry, except for health: `Authorization: Bearer TOKEN` or "
+        "`X-Replay-Token: TOKEN`",
+        "TOKEN",
     )
     secret_key: str | None = _setting(
         "REPLAY_SECRET_KEY",

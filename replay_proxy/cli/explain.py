@@ -75,9 +75,7 @@ def _text(word: str) -> str:
     else:
         text = word
     if not text.strip():
-        raise UsageError(
-            "nothing was given to explain", hint="`replay-proxy explain --help` shows what it takes"
-        )
+        raise UsageError("nothing was given to explain", hint="`replay-proxy explain --help` shows what it takes")
     return text.strip()
 
 

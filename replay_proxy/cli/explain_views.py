@@ -223,9 +223,7 @@ def _record(text: str) -> Record | None:
     except orjson.JSONDecodeError:
         return None
     except LineError as error:
-        raise UsageError(
-            f"this looks like a line of a recording, but {error}", hint="paste the whole line"
-        ) from None
+        raise UsageError(f"this looks like a line of a recording, but {error}", hint="paste the whole line") from None
     return item if isinstance(item, Record) else None
 
 
@@ -252,19 +250,13 @@ def _services(name: str) -> list[str]:
     names = service_names()
     if wanted in names:
         return [wanted]
-    signing = [
-        service.name
-        for service in service_index().services.values()
-        if service.signing_name.lower() == wanted
-    ]
+    signing = [service.name for service in service_index().services.values() if service.signing_name.lower() == wanted]
     if signing:
         return signing
     near = difflib.get_close_matches(wanted, names, n=3)
     raise UsageError(
         f"no AWS service is called {name!r}",
-        hint=f"did you mean {', '.join(near)}?"
-        if near
-        else "services are named as botocore and the AWS CLI name them",
+        hint=f"did you mean {', '.join(near)}?" if near else "services are named as botocore and the AWS CLI name them",
     )
 
 

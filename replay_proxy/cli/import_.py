@@ -1,8 +1,9 @@
 """Turn recordings of other tools into one of ours.
 
 Reads LocalStack's legacy recorded_api_calls.json (and the files per service of PERSISTENCE_SINGLE_FILE=0, or the
-directory that holds them), moto's recorder files, and HAR files. Calls that only read and calls that failed are left
-out, and counted. Everything is read once before anything is written.
+directory that holds them), moto's recorder files, mitmproxy's flow files, and HAR files. Calls that only read and
+calls that failed are left out, and counted. Everything is read once before anything is written. An encrypted export
+(`replay-proxy export --encrypt`) is brought back as it was.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
     from replay_proxy.journal.importing import import_files
 
     settings = resolve(args)
+    if _sealed(args.files):
+        return _unseal(args, settings.data_dir)
     report = asyncio.run(
         import_files(args.files, settings.data_dir, append=args.append, threshold=settings.body_threshold)
     )
@@ -44,4 +47,29 @@ def run(args: argparse.Namespace) -> int:
     print(f"imported {report.imported} calls into {report.path}")
     for reason, count in sorted(report.left_out.items()):
         print(f"left out {count}: {reason}")
+    return 0
+
+
+def _sealed(files: list[Path]) -> bool:
+    from replay_proxy.journal.sealing import MAGIC, is_sealed
+
+    if len(files) != 1 or not files[0].is_file():
+        return False
+    with files[0].open("rb") as source:
+        return is_sealed(source.read(len(MAGIC)))
+
+
+def _unseal(args: argparse.Namespace, data_dir: Path) -> int:
+    import asyncio
+
+    from replay_proxy.cli.export import passphrase
+    from replay_proxy.journal.exporting import unseal
+
+    calls = asyncio.run(unseal(args.files[0], data_dir, passphrase(twice=False)))
+    if args.json:
+        import orjson
+
+        sys.stdout.write(orjson.dumps({"path": str(data_dir), "imported": calls}).decode() + "\n")
+        return 0
+    print(f"imported {calls} calls into {data_dir}")
     return 0

@@ -17,6 +17,7 @@ VERBS = {
     "aliases": ("aliases", "list which emulator identifiers stand for which client identifiers"),
     "explain": ("explain", "say what the proxy makes of a request or an operation, and why"),
     "check": ("check", "verify a recording, and repair what can be repaired safely"),
+    "export": ("export", "copy a recording so that it can leave the machine: redacted, or encrypted"),
     "import": ("import_", "turn recordings of other tools into one of ours"),
 }
 """Verb: (module in this package, what it does). Only the module of the verb that is typed is imported."""

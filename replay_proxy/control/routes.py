@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from replay_proxy.control.answers import from_foreign_page, json_answer, problem
+from replay_proxy.control.answers import carries, from_foreign_page, json_answer, problem
 from replay_proxy.control.health import health
 from replay_proxy.control.state import load_state, save_state
 from replay_proxy.proxy.lifecycle import Proxy
@@ -58,8 +58,9 @@ def _own(proxy: Proxy, incoming: Incoming) -> _Endpoint | None:
     if not path.startswith("/_replay/"):
         return None
     if reading:
-        return {"/_replay/status": _status, "/_replay/aliases": _aliases, "/_replay/": _index}.get(path, _missing)
-    return _missing
+        shown = {"/_replay/status": _status, "/_replay/aliases": _aliases, "/_replay/": _index}
+        return _guarded(shown.get(path, _missing))
+    return _guarded(_missing)
 
 
 def _signed(incoming: Incoming) -> bool:
@@ -70,6 +71,9 @@ def _guarded(endpoint: _Endpoint) -> _Endpoint:
     async def guarded(proxy: Proxy, incoming: Incoming) -> Outgoing:
         if from_foreign_page(incoming):
             return problem(403, "requests from web pages of other origins are not taken")
+        token = proxy.settings.control_token
+        if token and not carries(incoming, token):
+            return problem(401, "this endpoint wants the control token", "send it as `Authorization: Bearer TOKEN`")
         return await endpoint(proxy, incoming)
 
     return guarded

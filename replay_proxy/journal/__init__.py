@@ -19,4 +19,7 @@
 | `ordering` | in which order concurrent calls are recorded |
 | `check` | verifying a recording, and repairing what can be repaired safely |
 | `legacy`, `foreign`, `importing` | LocalStack's old file; moto's recorder and HAR files; taking them in |
+| `foreign_mitmproxy`, `tnetstring` | mitmproxy's flow files, and their notation |
+| `exporting`, `redaction`, `leaves` | copies that leave the machine; taking secrets out of calls, and out of bodies |
+| `sealing` | a recording as one encrypted file |
 """

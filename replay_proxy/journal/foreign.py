@@ -1,14 +1,15 @@
-"""Recordings of other tools, as records: LocalStack's legacy files, moto's recorder files, and HAR files.
+"""Recordings of other tools, as records: LocalStack's legacy files, moto's recorder files, mitmproxy's flows, and HAR.
 
 | format | how it is recognised | what it lacks |
 |---|---|---|
 | LocalStack | an object a line with `a`, `m`, `p` (see `legacy`) | times; of answers all but the body, or that, too |
 | moto's recorder | an object a line with `method`, `url`, `headers`, `body`, `body_encoded` | times; answers |
+| mitmproxy | tagged netstrings (see `foreign_mitmproxy`) | nothing |
 | HAR 1.2 | one JSON document with `log.entries` | nothing, if bodies were captured |
 
 Only calls that change state and did not fail are taken; what is left out is counted by reason. The note `"answer"` of a
 record says what is known of its answer: nothing where it is `missing`, so that a replay can be judged by its own status
-only. mitmproxy's flow files are not read; mitmproxy writes HAR itself (`mitmdump -nr FLOWS --set hardump=OUT.har`).
+only.
 
 A HAR file is one document and is held in memory; the others are read line by line.
 """
@@ -34,6 +35,7 @@ from replay_proxy.exchange import Answer, Headers, Request
 from replay_proxy.journal.codec import MAX_LINE, LineError
 from replay_proxy.journal.durable import storage_error
 from replay_proxy.journal.fields import answer_to_keep, request_to_keep
+from replay_proxy.journal.foreign_mitmproxy import flows, looks_like_flows
 from replay_proxy.journal.legacy import NEVER, changes_state, is_legacy_line, legacy_record, wire
 from replay_proxy.journal.records import FORMAT_NAME, JOURNAL_NAME, Kind, Record
 from replay_proxy.wire.recognise import recognise
@@ -46,6 +48,7 @@ class Format(StrEnum):
     LOCALSTACK = "localstack"
     MOTO = "moto"
     HAR = "har"
+    MITMPROXY = "mitmproxy"
 
 
 # LocalStack's files per service say nothing of the order between services. Referred-to services come first.
@@ -105,14 +108,11 @@ def detect(path: Path) -> Format:
             return Format.MOTO
     if b'"log"' in first[:4096] or first.strip() == b"{":
         return Format.HAR
-    if first[:12].partition(b":")[0].isdigit():
-        raise RecordingError(
-            f"{path} looks like a flow file of mitmproxy",
-            hint=f"turn it into HAR: mitmdump -nr {path} --set hardump=flows.har",
-        )
+    if looks_like_flows(first):
+        return Format.MITMPROXY
     raise RecordingError(
         f"{path} is no recording that can be imported",
-        hint="LocalStack's recorded_api_calls.json, moto's recorder files and HAR files can",
+        hint="LocalStack's recorded_api_calls.json, moto's recorder files, mitmproxy's flow files and HAR files can",
     )
 
 
@@ -123,7 +123,8 @@ def records(path: Path, tally: Tally) -> Iterator[Record]:
         RecordingError: it is not what it seemed, with the place. StorageError: it cannot be read.
     """
     form = detect(path)
-    for record in _har(path, tally) if form is Format.HAR else _by_line(path, form):
+    readers = {Format.HAR: _har, Format.MITMPROXY: _mitmproxy}
+    for record in readers[form](path, tally) if form in readers else _by_line(path, form):
         if record.head is None and form is not Format.LOCALSTACK:
             tally.left_out["not an AWS API call"] += 1
         elif not changes_state(record):
@@ -220,6 +221,18 @@ def _har_entry(entry: dict[str, Any], status: int) -> Record:
     )
 
 
+def _mitmproxy(path: Path, tally: Tally) -> Iterator[Record]:
+    for flow in flows(path):
+        if flow.answer is None:
+            tally.left_out["it has no answer"] += 1
+        elif not 200 <= flow.answer.status < 400:
+            tally.left_out["it failed"] += 1
+        else:
+            known = "complete" if flow.complete else "missing"
+            record = _from_messages("mitmproxy", flow.request, flow.answer, {"answer": known})
+            yield replace(record, time=flow.began or NEVER, duration_ms=flow.duration_ms)
+
+
 def _record(
     tool: str,
     method: str,
@@ -234,7 +247,10 @@ def _record(
     headers = Headers(pair for pair in pairs if not pair[0].startswith(":"))
     if "host" not in headers and parts.netloc:
         headers = Headers([("Host", wire(parts.netloc)), *headers])
-    sent = Request(method.upper(), target, headers, body)
+    return _from_messages(tool, Request(method.upper(), target, headers, body), answer, notes)
+
+
+def _from_messages(tool: str, sent: Request, answer: Answer, notes: dict[str, Any]) -> Record:
     kept, credential = scrub(sent)
     return Record(
         seq=0,

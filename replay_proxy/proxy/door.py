@@ -39,6 +39,7 @@ from replay_proxy.proxy.streams import (
     Handler,
     Incoming,
     Outgoing,
+    shown,
 )
 
 _log = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ class ReverseDoor:
         except ClientGoneError:
             return _refusal(400, "Bad Request", "the request's body is incomplete")
         except Exception:
-            _log.exception("the handler failed on %s %s", incoming.method, incoming.target)
+            _log.exception("the handler failed on %s %s", incoming.method, shown(incoming.target))
             return _refusal(500, "Internal Server Error", "replay_proxy failed; its log says why")
 
 

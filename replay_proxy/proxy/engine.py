@@ -13,13 +13,14 @@ blob on their way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from replay_proxy import log
-from replay_proxy.errors import StorageError
+from replay_proxy.errors import MalformedMessage, StorageError
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
@@ -168,8 +169,12 @@ class Engine:
         try:
             recorder.check()
             async with recorder.turn(head, request):
-                outgoing = await self._send_and_record(request, rest, incoming, head, recorder)
-            await recorder.promised()
+                outgoing, recorded = await self._send_and_record(request, rest, incoming, head, recorder)
+            if recorded:
+                try:
+                    await recorder.promised()
+                except StorageError as error:
+                    recorder.unrecorded.excuse(head, error)
             return outgoing
         except ConnectError as error:
             return self._lost(request, head, error)
@@ -181,7 +186,8 @@ class Engine:
 
     async def _send_and_record(
         self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead, recorder: Recorder
-    ) -> Outgoing:
+    ) -> tuple[Outgoing, bool]:
+        """What the client is to see, and whether the call is in the journal. Raises StorageError where it must not see it."""
         begun, taken = time.monotonic(), utc_now()
         spooled: Spooled | None = None
         try:
@@ -193,30 +199,47 @@ class Engine:
             answer = await self._send(request, rest, incoming, head, spooled)
             body, more = await collect(answer.body, WHOLE_LIMIT)
             if more is not None:
-                _log.warning("an answer is too large to be recorded; the call is not in the recording", **_named(head))
-                return Outgoing(answer.status, answer.reason, answer.headers, rejoined(body, more))
+                whole = Answer(answer.status, answer.headers, body, answer.reason)
+                return await self._too_large(whole, more, head, recorder), False
             whole = Answer(answer.status, answer.headers, body, answer.reason)
             shown = answer_to_client(whole, head, request, self.aliases, self.endpoints)
-            if _succeeded(head, shown):
-                if head.operation == "CreateAccessKey":
+            outgoing = Outgoing(shown.status, shown.reason, shown.headers, _bytes(shown))
+            if not _succeeded(head, shown):
+                self.counters.refused += 1
+                return outgoing, False
+            if head.operation == "CreateAccessKey":
+                with contextlib.suppress(MalformedMessage):
                     self.keyring.learn(head, parse_answer(head, whole, request))
-                stored = request
+            stored = request
+            duration = (time.monotonic() - begun) * 1000
+            try:
                 if spooled is not None:
-                    stored = Request(request.method, request.target, request.headers, await spooled.keep())
+                    stored = Request(request.method, request.target, request.headers, await recorder.keep(spooled))
                     spooled = None
-                duration = (time.monotonic() - begun) * 1000
                 notes = self._receipts.notes_for(head, stored)
                 await recorder.write(head, stored, shown, time=taken, duration_ms=duration, notes=notes)
-                if self._watch is not None:
-                    self._watch.change(head, stored, shown)
-                self.counters.recorded += 1
-                self.counters.by_service[head.service] += 1
-            else:
-                self.counters.refused += 1
-            return Outgoing(shown.status, shown.reason, shown.headers, _bytes(shown))
+            except StorageError as error:
+                recorder.unrecorded.excuse(head, error)
+                return outgoing, False
+            if self._watch is not None:
+                self._watch.change(head, stored, shown)
+            self.counters.recorded += 1
+            self.counters.by_service[head.service] += 1
+            return outgoing, True
         finally:
             if spooled is not None:
                 spooled.drop()
+
+    async def _too_large(self, begun: Answer, more: Stream, head: CallHead, recorder: Recorder) -> Outgoing:
+        """An executed call whose answer cannot be recorded. Raises StorageError where calls are refused then."""
+        reason = f"the answer to {head.service}:{head.operation} is larger than {WHOLE_LIMIT} bytes"
+        recorder.gap(reason)
+        try:
+            recorder.unrecorded.excuse(head, StorageError(reason, hint="--when-unrecordable continue lets it through"))
+        except StorageError:
+            await close_stream(more)
+            raise
+        return Outgoing(begun.status, begun.reason, begun.headers, rejoined(_bytes(begun), more))
 
     async def _tunnel(self, incoming: Incoming) -> Outgoing:
         request = self._outward(_request(incoming, b""), None)

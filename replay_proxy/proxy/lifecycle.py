@@ -61,8 +61,13 @@ class Proxy:
         self.last_restore: RestoreReport | None = None
         self._progress = progress
         self.upstream = Upstream(backend.url)
-        recorder = None if recording is None else Recorder(recording.writer, settings.body_threshold)
+        recorder = (
+            None
+            if recording is None
+            else Recorder(recording.writer, settings.body_threshold, go_on=settings.when_unrecordable == "continue")
+        )
         self._watch = None if recorder is None else Watch(recorder)
+        self._unrecorded = None if recorder is None else recorder.unrecorded
         policy = Policy(settings.body_threshold, settings.gate_timeout, settings.lost_timeout)
         self.engine = Engine(
             upstream=self.upstream,
@@ -247,6 +252,8 @@ class Proxy:
             "listen": f"http://{host}:{port}",
             "emulator": {"name": self.backend.name, "url": self.backend.url, "pid": self.backend.pid},
             "recording": None if recording is None else str(recording.path),
+            "recording_failure": _failure_of(recording),
+            "unrecorded": self._unrecorded.count if self._unrecorded is not None else 0,
             "persistence": recording is not None,
             "save_strategy": self.settings.save_strategy,
             "load_strategy": self.settings.load_strategy,
@@ -254,6 +261,12 @@ class Proxy:
             "aliases": len(self.engine.aliases),
             "last_restore": None if self.last_restore is None else self.last_restore.as_json(),
         }
+
+
+def _failure_of(recording: OpenRecording | None) -> dict[str, str] | None:
+    """Why nothing can be recorded at the moment; None where all is well."""
+    failure = None if recording is None else recording.writer.failure
+    return None if failure is None else {"reason": failure.message, "hint": failure.hint}
 
 
 async def _cancel(task: asyncio.Task[Any]) -> None:

@@ -3,59 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
+from replay_proxy.errors import StorageError
 from replay_proxy.exchange import Answer, Body, CallHead, Request
 from replay_proxy.journal.blobs import Spool
 from replay_proxy.journal.ordering import Ordering
 from replay_proxy.journal.records import Kind, Record, utc_now
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.streams import Stream
+from replay_proxy.proxy.unrecorded import Unrecorded
 from replay_proxy.wire.signing import scrub
 
 
 class Spooled:
-    """A request body on its way to the emulator, of which a copy is kept."""
+    """A request body on its way to the emulator, of which a copy is kept.
 
-    def __init__(self, spool: Spool, prefix: bytes, rest: Stream) -> None:
+    go_on: a body that cannot be kept is passed on all the same, and `keep` says why it was not kept.
+    """
+
+    def __init__(self, spool: Spool | StorageError, prefix: bytes, rest: Stream, *, go_on: bool) -> None:
         self._spool = spool
         self._prefix = prefix
         self._rest = rest
+        self._go_on = go_on
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body; each chunk is kept before it is passed on."""
+        """The body; each chunk is kept before it is passed on. Raises `StorageError` unless `go_on`."""
         if self._prefix:
-            self._spool.write(self._prefix)
+            self._take(self._prefix)
             yield self._prefix
         async for chunk in self._rest:
-            self._spool.write(chunk)
+            self._take(chunk)
             yield chunk
 
+    def _take(self, chunk: bytes) -> None:
+        if isinstance(self._spool, Spool):
+            try:
+                self._spool.write(chunk)
+            except StorageError as error:
+                self._spool = error
+                if not self._go_on:
+                    raise
+
     async def keep(self) -> Body:
-        """The body was sent whole, and belongs to a call that is recorded."""
+        """The body was sent whole, and belongs to a call that is recorded. Raises `StorageError`."""
+        if isinstance(self._spool, StorageError):
+            raise self._spool
         return await self._spool.commit()
 
     def drop(self) -> None:
         """The call is not recorded."""
-        self._spool.abort()
+        if isinstance(self._spool, Spool):
+            self._spool.abort()
 
 
 class Recorder:
-    """Writes calls into a recording. `threshold`: bytes from which a body becomes a blob."""
+    """Writes calls into a recording.
 
-    def __init__(self, writer: JournalWriter, threshold: int) -> None:
+    threshold: bytes from which a body becomes a blob. go_on: calls that cannot be recorded are let through.
+    """
+
+    def __init__(self, writer: JournalWriter, threshold: int, *, go_on: bool = False) -> None:
         self._writer = writer
         self._threshold = threshold
         self._ordering = Ordering()
+        self.unrecorded = Unrecorded(go_on=go_on)
 
     def check(self) -> None:
-        """Ask before a call is sent. Raises `StorageError` where it could not be recorded."""
-        self._writer.check()
+        """Ask before a call is sent. Raises `StorageError` where it could not be recorded, and is to be refused."""
+        try:
+            self._writer.check()
+        except StorageError:
+            if not self.unrecorded.go_on:
+                raise
 
     def spool(self, prefix: bytes, rest: Stream) -> Spooled:
-        """Keep a copy of a streamed body. Raises `StorageError` where no file can be written."""
-        return Spooled(self._writer.blobs.begin(), prefix, rest)
+        """Keep a copy of a streamed body. Raises `StorageError` where no file can be written, and calls are refused then."""
+        try:
+            spool = self._writer.blobs.begin()
+        except StorageError as error:
+            if not self.unrecorded.go_on:
+                raise
+            return Spooled(error, prefix, rest, go_on=True)
+        return Spooled(spool, prefix, rest, go_on=self.unrecorded.go_on)
+
+    async def keep(self, spooled: Spooled) -> Body:
+        """The body of a call that was executed. Raises `StorageError`, after marking a gap."""
+        try:
+            return await spooled.keep()
+        except StorageError as error:
+            self.gap(error.message)
+            raise
+
+    def gap(self, reason: str) -> None:
+        """Mark in the journal that a call that the emulator executed is missing there, as far as that can be written."""
+        with suppress(StorageError):
+            self._writer.gap(reason)
 
     def turn(self, head: CallHead, request: Request) -> AbstractAsyncContextManager[None]:
         """Held from before a call is sent until it is written: calls that could touch the same thing take turns."""
@@ -80,7 +125,12 @@ class Recorder:
         Raises:
             StorageError: it could not be written; the caller must not acknowledge it.
         """
-        self._writer.write(await self._record(Kind.MUTATION, head, request, answer, time, duration_ms, notes))
+        try:
+            record = await self._record(Kind.MUTATION, head, request, answer, time, duration_ms, notes)
+        except StorageError as error:
+            self.gap(error.message)
+            raise
+        self._writer.write(record)
 
     async def witness(self, head: CallHead, request: Request, answer: Answer, *, after: int) -> None:
         """Record a read that was made when `after` was the number of the last record. Raises `StorageError`."""

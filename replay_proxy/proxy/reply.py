@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from replay_proxy.proxy.framing import answer_head, declared_length
-from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, Tunnel, close_stream
+from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, Tunnel, close_stream, shown
 from replay_proxy.proxy.tunnel import TunnelEnd, splice
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Reply(web.StreamResponse):
                 await self._streamed(outgoing.body)
         except ValueError as exc:
             # A head that cannot be written. Nothing has been, so the connection just ends.
-            _log.error("%s %s: no answer: %s", self._incoming.method, self._incoming.target, exc)
+            _log.error("%s %s: no answer: %s", self._incoming.method, shown(self._incoming.target), exc)
             self._cut(reset=False)
             raise ConnectionResetError("the answer cannot be written") from exc
         finally:
@@ -125,7 +125,9 @@ class Reply(web.StreamResponse):
                 raise _LengthError("shorter than its Content-Length")
         except Exception as exc:
             if self._request.transport is not None:
-                _log.warning("%s %s: the answer broke off: %s", self._incoming.method, self._incoming.target, exc)
+                _log.warning(
+                    "%s %s: the answer broke off: %s", self._incoming.method, shown(self._incoming.target), exc
+                )
                 self._cut(reset=until_close)
             raise ConnectionResetError("the answer broke off") from exc
         await writer.write_eof()

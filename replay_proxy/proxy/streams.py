@@ -84,6 +84,12 @@ class Outgoing:
     tunnel: Tunnel | None = None
 
 
+def shown(target: str) -> str:
+    """A target for a log: without its query, which may hold signatures, session tokens, and parameters of calls."""
+    path, mark, _query = target.partition("?")
+    return f"{path}?..." if mark else path
+
+
 Handler = Callable[[Incoming], Awaitable[Outgoing]]
 """Answers one request. Cancelled when the client goes away first; it may shield what must be finished."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from replay_proxy.wire.masking import HIDDEN
+from replay_proxy.wire.masking import HIDDEN, told_by_name
 
 SHORTEST = 4
 """Characters. Shorter values are not looked for in other texts: they are in every text."""
@@ -23,11 +23,6 @@ SHORTEST = 4
 _KEPT = re.compile(
     r"(?:name|id|ids|arn|type|status|message|messages|description|definition|context|zipfile|phonenumber|email"
     r"|emailaddress|scope|scopes|templatebody)$",
-    re.IGNORECASE,
-)
-_TOLD_BY_NAME = re.compile(
-    r"(?:password|passphrase|secretaccesskey|secretstring|secretbinary|clientsecret|privatekey|sessiontoken|authtoken"
-    r"|apikeyvalue|keymaterial)$",
     re.IGNORECASE,
 )
 # API keys of API Gateway: the member is called `value`, and the model does not mark it.
@@ -40,9 +35,7 @@ def is_secret(parent: Shape | None, name: str, shape: Shape) -> bool:
         return False
     if shape.metadata.get("sensitive"):
         return True
-    if shape.type_name not in ("string", "blob"):
-        return False
-    return bool(_TOLD_BY_NAME.search(name)) or (parent is not None and (parent.name, name) in _TOLD_BY_PLACE)
+    return told_by_name(name, shape) or (parent is not None and (parent.name, name) in _TOLD_BY_PLACE)
 
 
 @lru_cache(maxsize=4096)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -122,56 +121,3 @@ def test_two_hundred_parallel_clients_lose_nothing(start_proxy: Callable[..., Pr
     assert {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]} == {
         f"k{n}" for n in range(clients)
     }
-
-
-def scattered(seed: int, rounds: int) -> Iterator[float]:
-    random_ = random.Random(seed)
-    for _ in range(rounds):
-        yield random_.uniform(0.05, 1.2)
-
-
-@pytest.mark.slow
-def test_whatever_was_acknowledged_is_back_after_a_kill_at_any_moment(start_proxy: Callable[..., Proxy]) -> None:
-    """Writers note what was acknowledged; proxy and emulator are killed under them, again and again."""
-    import threading
-    import time
-
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    proxy = start_proxy()
-    client("s3", proxy.url).create_bucket(Bucket="bucket")
-    client("sqs", proxy.url).create_queue(QueueName="q")
-    rounds = int(os.environ.get("REPLAY_TEST_KILLS", "5"))
-    acknowledged: set[str] = set()
-    for turn, pause in enumerate(scattered(11, rounds)):
-        stop = threading.Event()
-
-        def write(worker: int, turn: int = turn, stop: threading.Event = stop, url: str = proxy.url) -> None:
-            s3 = client("s3", url, retries={"max_attempts": 0}, connect_timeout=2, read_timeout=5)
-            number = 0
-            while not stop.is_set():
-                key = f"{turn}-{worker}-{number}"
-                try:
-                    s3.put_object(Bucket="bucket", Key=key, Body=key.encode() * 50)
-                except (ClientError, BotoCoreError):
-                    return
-                acknowledged.add(key)
-                number += 1
-
-        threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
-        for thread in threads:
-            thread.start()
-        time.sleep(pause)
-        proxy.kill_all()
-        stop.set()
-        for thread in threads:
-            thread.join()
-        proxy = proxy.again()
-        s3 = client("s3", proxy.url)
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket="bucket")
-        found = {item["Key"] for page in pages for item in page.get("Contents", [])}
-        assert acknowledged <= found, acknowledged - found
-        assert proxy.status()["last_restore"]["problems"] == []
-    assert len(acknowledged) > rounds
-    for key in sorted(acknowledged)[:: max(1, len(acknowledged) // 20)]:
-        assert s3.get_object(Bucket="bucket", Key=key)["Body"].read() == key.encode() * 50

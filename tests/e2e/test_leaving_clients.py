@@ -64,4 +64,3 @@ def test_an_upload_that_breaks_off_leaves_nothing(start_proxy: Callable[..., Pro
     assert proxy.operations() == ["s3:CreateBucket"]
     blobs = proxy.data_dir / "blobs"
     wait_for(lambda: not [path for path in blobs.rglob("*") if path.is_file()])
-

@@ -132,7 +132,6 @@ class TestOtherFiles:
         [
             (b"", "no recording that can be imported"),
             (b"hello", "no recording that can be imported"),
-            (b"9:4:name;1:x}", "mitmproxy"),
             (b'{"format":"replay-proxy-recording","version":1}', "already"),
         ],
     )

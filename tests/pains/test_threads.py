@@ -84,7 +84,9 @@ def test_3464_4297_4655_odd_signatures_cannot_hang_a_boot(start_proxy: Callable[
         url = s3.generate_presigned_url("put_object", Params={"Bucket": "archive", "Key": f"presigned{number}"})
         request = urllib.request.Request(url, data=b"put", method="PUT")
         assert urllib.request.urlopen(request, timeout=20).status == 200
-    for number, authorization in enumerate(("", "nonsense", "AWS test:c2lnbmF0dXJl", "AWS4-HMAC-SHA256 Credential=test")):
+    for number, authorization in enumerate(
+        ("", "nonsense", "AWS test:c2lnbmF0dXJl", "AWS4-HMAC-SHA256 Credential=test")
+    ):
         connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=20)
         connection.request("PUT", f"/archive/odd{number}", b"odd", {"Authorization": authorization})
         connection.getresponse().read()

@@ -1,0 +1,99 @@
+"""SIGKILL at random moments under load: whatever a client was told is there afterwards.
+
+Longer by hand, with figures:
+
+    REPLAY_CRASH_KILLS=100 pytest -s tests/crash/test_kills.py      (REPLAY_CRASH_SEED=N for other moments)
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.crash import workload
+from tests.crash.ledger import Ledger, merged
+from tests.support.processes import Proxy
+
+pytestmark = [pytest.mark.emulator, pytest.mark.slow]
+
+KILLS = int(os.environ.get("REPLAY_CRASH_KILLS", "4"))
+SEED = int(os.environ.get("REPLAY_CRASH_SEED", "11"))
+WAYS = ("both", "proxy", "emulator", "restoring")
+"""What is killed; `restoring`: both, and the proxy once more while it restores."""
+PER_RECORDING = 8
+"""Kills of one recording; then a new one is begun, so that a long run does not restore ever more."""
+
+
+@pytest.mark.timeout(120 + 30 * KILLS)
+@pytest.mark.parametrize("strategy", ["ON_REQUEST", "SCHEDULED"])
+def test_whatever_was_acknowledged_is_there_after_a_kill_at_any_moment(
+    start_proxy: Callable[..., Proxy], tmp_path: Path, strategy: str
+) -> None:
+    moments = random.Random(SEED)
+    ledgers: list[Ledger] = []
+    ways: dict[str, int] = {}
+    done = 0
+    while done < KILLS:
+        turns = min(PER_RECORDING, KILLS - done)
+        place = tmp_path / f"recording-{done}"
+        proxy = start_proxy("--save-strategy", strategy, data_dir=place)
+        workload.prepare(proxy.url)
+        ledgers.append(ledger := Ledger())
+        for turn in range(turns):
+            way = WAYS[(done + turn) % len(WAYS)]
+            ways[way] = ways.get(way, 0) + 1
+            proxy = crash(proxy, turn, ledger, way, moments)
+            found = workload.found(proxy.url)
+            assert ledger.violations(found) == [], way
+            assert workload.read_back(proxy.url, found, 8, turn) == []
+            assert proxy.status()["last_restore"]["problems"] == []
+        proxy.stop()
+        done += turns
+    attempted, acknowledged = merged(ledgers)
+    print(f"\n{strategy}: {done} kills {ways}, {attempted} writes, {acknowledged} acknowledged, none lost")
+    assert acknowledged > 10 * KILLS
+
+
+def crash(proxy: Proxy, turn: int, ledger: Ledger, way: str, moments: random.Random) -> Proxy:
+    """Write, kill in that way, and bring everything back; the proxy that runs then."""
+    emulator = proxy.status()["emulator"]["pid"]
+    stop = threading.Event()
+    threads = workload.run(proxy.url, turn, ledger, stop)
+    time.sleep(moments.uniform(0.05, 1.0))
+    if way == "emulator":
+        os.kill(emulator, signal.SIGKILL)
+    else:
+        if way != "proxy":
+            os.kill(emulator, signal.SIGKILL)
+        proxy.kill()
+    stop.set()
+    if way == "restoring":  # once more while it comes back
+        proxy = proxy.again(wait=False)
+        time.sleep(moments.uniform(0.3, 2.5))
+        with suppress(ProcessLookupError):
+            proxy.kill()
+    if way == "emulator":
+        join(threads)
+        deadline = time.monotonic() + 60
+        while proxy.status()["emulator"]["pid"] in (None, emulator):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        proxy.wait_until("/_localstack/health", [200])
+        return proxy
+    proxy = proxy.again()
+    join(threads)
+    return proxy
+
+
+def join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(90)
+        assert not thread.is_alive()
