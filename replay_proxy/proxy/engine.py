@@ -64,7 +64,7 @@ class Engine:
 
     aliases, keyring: those in force (a restore puts new ones in their place).
     recorder, watch: None where nothing is to be recorded.
-    on_lost: told when the emulator cannot be reached.
+    on_lost: told when the emulator cannot be reached. on_minted: told when `aliases` has grown by a live answer.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Engine:
         watch: Watch | None,
         policy: Policy,
         on_lost: Callable[[str], None],
+        on_minted: Callable[[], None],
     ) -> None:
         self._upstream = upstream
         self._gate = gate
@@ -89,6 +90,7 @@ class Engine:
         self._watch = watch
         self._policy = policy
         self._on_lost = on_lost
+        self._on_minted = on_minted
         self._receipts = Receipts()
         self.counters = Counters()
         self._changes: set[asyncio.Task[Outgoing]] = set()
@@ -203,6 +205,8 @@ class Engine:
                 return await self._too_large(whole, more, head, recorder), False
             whole = Answer(answer.status, answer.headers, body, answer.reason)
             shown = answer_to_client(whole, head, request, self.aliases, self.endpoints)
+            if self.aliases.take_minted():
+                self._on_minted()
             outgoing = Outgoing(shown.status, shown.reason, shown.headers, _bytes(shown))
             if not _succeeded(head, shown):
                 self.counters.refused += 1

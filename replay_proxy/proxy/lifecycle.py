@@ -17,7 +17,7 @@ import tenacity
 
 from replay_proxy import log
 from replay_proxy.config import Settings
-from replay_proxy.errors import EmulatorError, ReplayProxyError
+from replay_proxy.errors import EmulatorError, ReplayProxyError, StorageError
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.proxy.backend import Backend, Stranger, reachable
@@ -79,6 +79,7 @@ class Proxy:
             watch=self._watch,
             policy=policy,
             on_lost=self._unreachable,
+            on_minted=self._remember_aliases,
         )
         self.door = ReverseDoor(front(self), settings.listen.host, settings.listen.port)
         blobs = recording.blobs if recording is not None else None
@@ -223,6 +224,14 @@ class Proxy:
     def _is_stranger(self) -> bool:
         return isinstance(self.backend, Stranger)
 
+    def _remember_aliases(self) -> None:
+        """A proxy that is killed and started again must know the ids that it gave out itself."""
+        if self._session is not None:
+            try:
+                self._session.save(self.engine.aliases, self.engine.keyring)
+            except StorageError as error:
+                _log.warning("the aliases could not be saved", reason=error.message)
+
     def _unreachable(self, reason: str) -> None:
         if isinstance(self.backend, Stranger):
             if self.gate.is_open:
@@ -235,12 +244,14 @@ class Proxy:
         await self.engine.quiet(QUIET_SECONDS)
         if self._watch is not None:
             await self._watch.stop()
-        if self.recording is not None:
-            if self._session is not None and len(self.engine.aliases):
-                self._session.save(self.engine.aliases, self.engine.keyring)
-            await self.recording.writer.close()
-        await self.upstream.close()
-        await self.backend.down()
+        if len(self.engine.aliases):
+            self._remember_aliases()
+        try:
+            if self.recording is not None:
+                await self.recording.writer.close()
+        finally:
+            await self.upstream.close()
+            await self.backend.down()
 
     def status(self) -> dict[str, Any]:
         """What `/_replay/status` shows."""
