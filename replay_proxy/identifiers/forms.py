@@ -33,7 +33,8 @@ _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]*):([a-z0-9-]*):(\d{12}|aws|)?:(.
 _NOBODYS = re.compile(r"127\.0\.0\.1|0\.0\.0\.0|255\.255\.255\.255|169\.254\.\d{1,3}\.\d{1,3}")
 """Addresses that mean the same to everybody, and so never anybody's."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
-_HOST = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+(?::\d+)?")
+_HOST = re.compile(r"[A-Za-z0-9_-]+\.(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]+(?::\d+)?")
+"""Emulators write domains in small letters; with capital ones it is base64 with dots in it (LocalStack's version ids)."""
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _WORD_AND_NUMBER = re.compile(r"[A-Za-z]{3,}\d{1,4}")
 _DASHED_ADDRESS = re.compile(r"(?:^|-)\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$")

@@ -1,7 +1,8 @@
 """Putting the recorded state back.
 
-`execute` sends recorded calls to an emulator, in the order of `sequence`, through a sender that it is given (it knows no
-socket), learns from each answer which identifiers changed, and rewrites the calls that follow. `sightings` decides which
-reads are recorded as witnesses, `choices` what is asked for that the emulator had chosen, `patience` which failures mean
-"not yet". `report` is the honest account of it all: only calls with an equivalent outcome are counted as restored.
+`compact` decides what need not be replayed. `execute` sends the rest, in the order of `sequence`, through a sender that it
+is given (it knows no socket), learns from each answer which identifiers changed, and rewrites the calls that follow.
+`sightings` decides which reads are recorded as witnesses, `choices` what is asked for that the emulator had chosen, `waits`
+what is waited for, `patience` which failures mean "not yet". `report` is the honest account of it all: only calls with an
+equivalent outcome are counted as restored.
 """

@@ -30,10 +30,12 @@ from replay_proxy.replay.patience import retrying, worth_another_try
 from replay_proxy.replay.report import CallResult, RestoreReport, Result
 from replay_proxy.replay.sequence import in_order
 from replay_proxy.replay.sightings import Sightings
+from replay_proxy.replay.waits import wait_after
 from replay_proxy.wire import models
 from replay_proxy.wire.answers import Outcome, parse_answer
 from replay_proxy.wire.parameters import parse_parameters
 from replay_proxy.wire.recognise import recognise
+from replay_proxy.wire.requests import build_request
 from replay_proxy.wire.signing import Credential
 
 Send = Callable[[Request], Awaitable[Answer]]
@@ -47,6 +49,8 @@ Progress = Callable[[RestoreReport], None]
 
 WITNESS_SECONDS = 30.0
 WITNESS_PAUSE = 0.2
+SETTLING_SHARE = 0.8
+"""Of the time that a call may take: what is still under way then is left to itself, and the call counts by its answer."""
 _ON_THE_WAY = re.compile(r"progress|pending|creating|starting|provision|updating|modifying|deploying", re.IGNORECASE)
 
 
@@ -149,6 +153,7 @@ class Restorer:
                     asked = with_choices(original, head, recorded, parse_parameters(head, original))
                 request = request_to_emulator(asked, head, self._aliases, self._endpoints)
                 outcome = await self._patiently(self._signed(request, record.credential), head)
+                await self._settled(head, request, outcome, record.credential)
         except TimeoutError as error:
             raise NotRestored(f"no answer within {self._call_timeout:g} s") from error
         except ConnectionError as error:
@@ -170,6 +175,22 @@ class Restorer:
         if verdict.differences:
             return Discretion(head, original, recorded, outcome).of_verdict(verdict)
         return verdict
+
+    async def _settled(self, head: CallHead, request: Request, outcome: Outcome, credential: Credential) -> None:
+        """Wait, within the call's time, until what this call began is done."""
+        wait = wait_after(head)
+        if wait is None or not outcome.ok:
+            return
+        question = wait.question(head, outcome.parsed, parse_parameters(head, request))
+        if question is None:
+            return
+        asked = build_request(question.head, question.parameters, request.headers.get("host"))
+        deadline = time.monotonic() + self._call_timeout * SETTLING_SHARE
+        while time.monotonic() < deadline:
+            answered = await self._send(self._signed(asked, credential))
+            if not wait.goes_on(parse_answer(question.head, answered, asked)):
+                return
+            await asyncio.sleep(WITNESS_PAUSE)
 
     async def _whole(self, record: Record, head: CallHead) -> tuple[Request, Answer]:
         """The record's messages, with their bodies in memory where identifiers may have to be found in them."""

@@ -37,11 +37,15 @@ def mirrors() -> Iterable[Path]:
 
 def provider_folder() -> Path | None:
     """The folder of an unpacked AWS provider for this machine, the newest version."""
-    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(
+        platform.machine(), platform.machine()
+    )
     target = f"{platform.system().lower()}_{machine}"
     for mirror in mirrors():
         found = [
-            folder for folder in mirror.glob(f"{ADDRESS}/*/{target}") if any(folder.glob("terraform-provider-aws*"))
+            folder
+            for folder in mirror.glob(f"{ADDRESS}/*/{target}")
+            if any(folder.glob("terraform-provider-aws*"))
         ]
         if found:
             return max(
@@ -91,7 +95,6 @@ class Terraform:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))},
             **CREDENTIALS,
-            **{f"TF_VAR_{name}": value for name, value in (variables or {}).items()},
             "AWS_ENDPOINT_URL": url,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "2",
@@ -100,6 +103,11 @@ class Terraform:
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
         }
+        self.variables(**(variables or {}))
+
+    def variables(self, **values: str) -> None:
+        """Set input variables for the commands to come."""
+        self.environment.update({f"TF_VAR_{name}": value for name, value in values.items()})
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Output and exit status of one command, stderr joined to stdout."""
@@ -133,7 +141,9 @@ class Terraform:
 
     def resources(self) -> list[str]:
         """Addresses of the managed resources in the state."""
-        return [line for line in self.must("state", "list").splitlines() if line and not line.startswith("data.")]
+        return [
+            line for line in self.must("state", "list").splitlines() if line and not line.startswith("data.")
+        ]
 
     def outputs(self) -> dict[str, Any]:
         return {name: output["value"] for name, output in json.loads(self.must("output", "-json")).items()}

@@ -46,6 +46,7 @@ resource "aws_iam_role_policy" "inline" {
     Version = "2012-10-17"
     Statement = [{
       Effect   = "Allow"
+      Sid      = "For${title(var.owner)}"
       Action   = "iam:PassRole"
       Resource = aws_iam_role.function.arn
     }]

@@ -1,5 +1,5 @@
 resource "aws_kms_key" "main" {
-  description         = "for secrets"
+  description         = "for the secrets of ${var.owner}"
   enable_key_rotation = true
 }
 

@@ -7,6 +7,12 @@ terraform {
   }
 }
 
+# Changed between two restarts, so that resources are updated by the identifiers of an earlier life of the emulator.
+variable "owner" {
+  type    = string
+  default = "nobody"
+}
+
 provider "aws" {
   region                      = "us-east-1"
   max_retries                 = 4

@@ -11,6 +11,10 @@ resource "aws_subnet" "public" {
   vpc_id            = aws_vpc.main.id
   cidr_block        = "10.20.1.0/24"
   availability_zone = "us-east-1a"
+
+  tags = {
+    owner = var.owner
+  }
 }
 
 resource "aws_subnet" "private" {

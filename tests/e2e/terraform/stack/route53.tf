@@ -8,5 +8,5 @@ resource "aws_route53_record" "www" {
   name    = "www"
   type    = "A"
   ttl     = 60
-  records = ["192.0.2.1"]
+  records = [var.owner == "nobody" ? "192.0.2.1" : "192.0.2.2"]
 }

@@ -8,5 +8,5 @@ resource "aws_ssm_parameter" "sealed" {
   name   = "/app/token"
   type   = "SecureString"
   key_id = aws_kms_key.main.key_id
-  value  = "s3cr3t"
+  value  = "s3cr3t of ${var.owner}"
 }

@@ -1,0 +1,76 @@
+"""Calls that only begin something: what to ask, and how long, before the next call is replayed.
+
+A client waited for a stack before it used what the stack made, and its polls are not in the journal. So a restore waits
+by itself. What it asks stands in `data/waits.json`; the states are those of botocore's waiters for the same resources.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from replay_proxy.exchange import CallHead
+from replay_proxy.wire.answers import Outcome
+
+_DATA = Path(__file__).parent / "data" / "waits.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What to ask after a call. sources: for each parameter, the members that may hold its value, the best first."""
+
+    ask: str
+    sources: Mapping[str, tuple[str, ...]]
+    status: tuple[str | int, ...]
+    pending: re.Pattern[str]
+
+    def question(self, head: CallHead, answer: Mapping[str, Any], parameters: Mapping[str, Any]) -> Question | None:
+        """The call to make, with its parameters; None where they are not known."""
+        found = {}
+        for name, members in self.sources.items():
+            value = next((source[m] for m in members for source in (answer, parameters) if source.get(m)), None)
+            if not isinstance(value, str):
+                return None
+            found[name] = value
+        return Question(replace(head, operation=self.ask), found, self)
+
+    def goes_on(self, outcome: Outcome) -> bool:
+        """Is it still under way? Not where the question is refused: what is deleted cannot be described."""
+        value: Any = outcome.parsed
+        try:
+            for step in self.status:
+                value = value[step]
+        except (LookupError, TypeError):
+            return False
+        return outcome.ok and isinstance(value, str) and self.pending.search(value) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call to make until its answer says that the wait is over."""
+
+    head: CallHead
+    parameters: Mapping[str, str]
+    wait: Wait
+
+
+@cache
+def _waits() -> Mapping[tuple[str, str], Wait]:
+    table = {}
+    for entry in orjson.loads(_DATA.read_bytes())["waits"]:
+        sources = {name: tuple(members) for name, members in entry["parameters"].items()}
+        wait = Wait(entry["ask"], sources, tuple(entry["status"]), re.compile(entry["while"]))
+        for operation in entry["operations"]:
+            table[entry["service"], operation] = wait
+    return table
+
+
+def wait_after(head: CallHead) -> Wait | None:
+    """What to wait for after this call; None for most."""
+    return _waits().get((head.service, head.operation))
