@@ -35,6 +35,7 @@ _NOBODYS = re.compile(r"127\.0\.0\.1|0\.0\.0\.0|255\.255\.255\.255|169\.254\.\d{
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
 _HOST = re.compile(r"[A-Za-z0-9_-]+\.(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]+(?::\d+)?")
 """Emulators write domains in small letters; with capital ones it is base64 with dots in it (LocalStack's version ids)."""
+_DOTTED_BASE64 = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9._]{24,}")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _WORD_AND_NUMBER = re.compile(r"[A-Za-z]{3,}\d{1,4}")
 _DASHED_ADDRESS = re.compile(r"(?:^|-)\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$")
@@ -131,7 +132,9 @@ def _text_pairs(client: str, emulator: str, *, trusted: bool) -> list[Pair] | No
     if not stamped and len(one) == len(two) and one[1::2] == two[1::2]:
         differing = [(a, b) for a, b in zip(one[::2], two[::2], strict=True) if a != b]
         if len(differing) == 1 or (trusted and len(differing) * 2 < len(one)):
-            return _token_pairs(differing, trusted=trusted)
+            out = _token_pairs(differing, trusted=trusted)
+            if out is not None or set(one[1::2]) != {"."}:
+                return out
     if stamped and not trusted:
         return None
     if _HOST.fullmatch(client) and _HOST.fullmatch(emulator) and trusted:
@@ -213,7 +216,9 @@ def _mostly_differ(client: str, emulator: str) -> bool:
 
 def _is_compound(text: str) -> bool:
     runs = [run.decode() for run in tokens.RUN.findall(text.encode())]
-    return len(text) >= 12 and (any(map(looks_generated, runs)) or _STAMP.search(text) is not None)
+    if _STAMP.search(text) or _DOTTED_BASE64.fullmatch(text):
+        return True
+    return len(text) >= 12 and any(map(looks_generated, runs))
 
 
 def _is_plain_value(text: str) -> bool:

@@ -92,15 +92,24 @@ class Restorer:
         partial: the numbers of witnesses that had shown what is no longer there; how they differ is not reported.
         """
         begun = time.monotonic()
+        unanswered: list[Record] = []
         for record in in_order(records):
             if record.kind is Kind.WITNESS:
-                await self._ask(record, report, tell=record.seq not in partial)
+                try:
+                    await self._ask(record, report, tell=record.seq not in partial)
+                except NotRestored:
+                    unanswered.append(record)
             else:
                 report.add(await self._replay(record, report))
             if self._sightings is not None:
                 self._sightings.explain(record.head, record.request, record.answer)
             report.seconds = time.monotonic() - begun
             progress(report)
+        for record in unanswered:
+            try:
+                await self._ask(record, report, tell=record.seq not in partial)
+            except NotRestored as error:
+                report.find(record.seq, *_named(record), f"the read could not be repeated: {error}")
         report.seconds = time.monotonic() - begun
         report.finished = True
         return report
@@ -120,16 +129,16 @@ class Restorer:
         return result(Result.DIVERGED, "the answer differs", tuple(str(each) for each in verdict.differences))
 
     async def _ask(self, record: Record, report: RestoreReport, *, tell: bool) -> None:
-        """Read a witness again, until what it shows is no longer on its way to what it showed then."""
+        """Read a witness again, until what it shows is no longer on its way to what it showed then.
+
+        Raises:
+            NotRestored: it was refused, or there was no answer.
+        """
         deadline = time.monotonic() + min(WITNESS_SECONDS, self._call_timeout)
-        try:
+        verdict = await self._attempt(record, report)
+        while any(_on_the_way(each) for each in verdict.differences) and time.monotonic() < deadline:
+            await asyncio.sleep(WITNESS_PAUSE)
             verdict = await self._attempt(record, report)
-            while any(_on_the_way(each) for each in verdict.differences) and time.monotonic() < deadline:
-                await asyncio.sleep(WITNESS_PAUSE)
-                verdict = await self._attempt(record, report)
-        except NotRestored as error:
-            report.find(record.seq, *_named(record), f"the read could not be repeated: {error}")
-            return
         for difference in verdict.differences if tell else ():
             if difference.severity is Severity.DIVERGED:
                 report.find(record.seq, *_named(record), str(difference))

@@ -72,6 +72,27 @@ LB = "arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/lb/{}/{}/{}"
             "arn:aws:dynamodb:us-east-1:000000000000:table/T/stream/2026-11-21T03:10:42.852",
             [("table/T/stream/2026-11-21T03:10:36.089", "table/T/stream/2026-11-21T03:10:42.852")],
         ),
+        # Base64 with dots in it is no host, and no list of names.
+        (
+            "AaH8bnxYIDDrTh.tr.0GMKF2nqZQU2.D",
+            "AaH8bnxYIDDrTh.c0nMGDNnQX1Bj8uNaaPT6rWur",
+            [("AaH8bnxYIDDrTh.tr.0GMKF2nqZQU2.D", "AaH8bnxYIDDrTh.c0nMGDNnQX1Bj8uNaaPT6rWur")],
+        ),
+        (
+            "AaH8cjlkyGqsNLdnFP8rHDZbTn.Ayiz0",
+            "AaH8cjllDDrr9hn_E.D9ESYsZXuQ72G4",
+            [("AaH8cjlkyGqsNLdnFP8rHDZbTn.Ayiz0", "AaH8cjllDDrr9hn_E.D9ESYsZXuQ72G4")],
+        ),
+        (
+            "AaH8cq.57k5bJdVLT0Ec.iPOgfFlRgqb",
+            "AaH8cq.686KsEkt0l1ReSw97UUDc.sF1",
+            [("AaH8cq.57k5bJdVLT0Ec.iPOgfFlRgqb", "AaH8cq.686KsEkt0l1ReSw97UUDc.sF1")],
+        ),
+        (
+            "AaH8c.AL6L.AEHphVjCjQ_L9HvH_fqW4",
+            "AaH8c.AMS_1SAPYjATdK5k3jZJA3c7mh",
+            [("AaH8c.AL6L.AEHphVjCjQ_L9HvH_fqW4", "AaH8c.AMS_1SAPYjATdK5k3jZJA3c7mh")],
+        ),
         ("same", "same", []),
     ],
 )

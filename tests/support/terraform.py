@@ -37,15 +37,11 @@ def mirrors() -> Iterable[Path]:
 
 def provider_folder() -> Path | None:
     """The folder of an unpacked AWS provider for this machine, the newest version."""
-    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(
-        platform.machine(), platform.machine()
-    )
+    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     target = f"{platform.system().lower()}_{machine}"
     for mirror in mirrors():
         found = [
-            folder
-            for folder in mirror.glob(f"{ADDRESS}/*/{target}")
-            if any(folder.glob("terraform-provider-aws*"))
+            folder for folder in mirror.glob(f"{ADDRESS}/*/{target}") if any(folder.glob("terraform-provider-aws*"))
         ]
         if found:
             return max(
@@ -141,9 +137,7 @@ class Terraform:
 
     def resources(self) -> list[str]:
         """Addresses of the managed resources in the state."""
-        return [
-            line for line in self.must("state", "list").splitlines() if line and not line.startswith("data.")
-        ]
+        return [line for line in self.must("state", "list").splitlines() if line and not line.startswith("data.")]
 
     def outputs(self) -> dict[str, Any]:
         return {name: output["value"] for name, output in json.loads(self.must("output", "-json")).items()}

@@ -70,9 +70,7 @@ def options(emulator: str) -> list[str]:
     return ["--emulator", emulator, *more]
 
 
-def test_no_restart_changes_a_stack(
-    start_proxy: Callable[..., Proxy], emulator_name: str, tmp_path: Path
-) -> None:
+def test_no_restart_changes_a_stack(start_proxy: Callable[..., Proxy], emulator_name: str, tmp_path: Path) -> None:
     proxy = start_proxy(*options(emulator_name))
     files = [file for file in sorted(STACK.glob("*.tf")) if file.stem not in LEFT_OUT[emulator_name]]
     package = function_zip(tmp_path / "worker.zip")
