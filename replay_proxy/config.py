@@ -183,7 +183,7 @@ class Settings:
         parse_path,
         "the recording: recorded_api_calls.json, blobs/ and what belongs to them",
         "DIR",
-        verbs="serve restore plan check import aliases export",
+        verbs="serve restore plan compact check import aliases export",
     )
     persistence: bool = _setting("PERSISTENCE", "1", parse_switch, "1 records and restores; 0 only forwards", "0|1")
     save_strategy: str = _setting(

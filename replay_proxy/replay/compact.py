@@ -63,17 +63,27 @@ class Plan:
 
         Raises as the recording does when it is read.
         """
-        decided = self._decided
         for record in self._source():
-            if record.seq not in decided.dropped:
-                gone = decided.thinned.get(record.seq, _NOTHING)
-                unconditional = decided.unconditional.get(record.seq, _NOTHING)
-                yield survivor(record, gone, unconditional, self._load)
+            if record.seq not in self._decided.dropped:
+                yield self.survivor(record)
 
     __iter__ = records
 
+    @property
+    def edited(self) -> frozenset[int]:
+        """The numbers of the kept calls that `survivor` changes."""
+        return frozenset(self._decided.thinned) | frozenset(self._decided.unconditional)
+
+    def survivor(self, record: Record) -> Record:
+        """What is left of a kept record. Raises as the recording does when it is read."""
+        gone = self._decided.thinned.get(record.seq, _NOTHING)
+        unconditional = self._decided.unconditional.get(record.seq, _NOTHING)
+        return survivor(record, gone, unconditional, self._load)
+
 
 _NOTHING: frozenset[int] = frozenset()
+PARTIAL = "partial"
+"""The note of a witness in a compacted recording: it had shown something of calls that are no longer there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +115,12 @@ def _plan(source: Callable[[], Iterable[Record]], load: Load) -> Plan:
     decisions = Decisions()
     rules = Rules(decisions)
     mutations: list[int] = []
+    noted: set[int] = set()
     for record in in_order(source()):
         if record.kind is not Kind.WITNESS:
             mutations.append(record.seq)
+        elif record.notes.get(PARTIAL):
+            noted.add(record.seq)
         verdict = passing(record)
         if verdict is not None:
             decisions.drop(record.seq, f"it leaves nothing that outlives a restart: {verdict.reason}")
@@ -120,7 +133,7 @@ def _plan(source: Callable[[], Iterable[Record]], load: Load) -> Plan:
     rules.finish()
     decided = decisions.decide()
     kept = sum(seq not in decided.dropped for seq in mutations)
-    partial = rules.partial(decided.dropped) - decided.dropped.keys()
+    partial = (rules.partial(decided.dropped) | noted) - decided.dropped.keys()
     return Plan(tuple(decided.dropped.values()), kept, partial, decided, source, load)
 
 
