@@ -91,6 +91,14 @@ def parse_bytes(text: str) -> int:
     return int(digits) * factor
 
 
+def parse_percentage(text: str) -> int:
+    """A whole number of per cent, 0 or more."""
+    word = text.strip().removesuffix("%").rstrip()
+    if not word.isdecimal():
+        raise UsageError(f"{text!r} is not a percentage", hint="write a whole number, as in 100; 0 switches it off")
+    return int(word)
+
+
 def parse_path(text: str) -> Path:
     """A path of the file system; `~` is the home directory."""
     return Path(text).expanduser()
@@ -225,6 +233,21 @@ class Settings:
         "1 leaves out of a restore what no longer matters, such as messages that were deleted; 0 replays every call",
         "0|1",
         verbs="serve restore",
+    )
+    compact_percentage: int = _setting(
+        "REPLAY_COMPACT_PERCENTAGE",
+        "100",
+        parse_percentage,
+        "rewrite the recording to its live part, in the background, when it has grown by so much since the last time; "
+        "0 never does",
+        "PERCENT",
+    )
+    compact_min_size: int = _setting(
+        "REPLAY_COMPACT_MIN_SIZE",
+        "16m",
+        parse_bytes,
+        "the size, large bodies included, below which a recording is not rewritten in the background",
+        "BYTES",
     )
     gate_timeout: float = _setting(
         "REPLAY_GATE_TIMEOUT",

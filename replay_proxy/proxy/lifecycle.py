@@ -21,6 +21,7 @@ from replay_proxy.errors import EmulatorError, ReplayProxyError, StorageError
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.proxy.backend import Backend, Stranger, reachable
+from replay_proxy.proxy.compacting import Compaction
 from replay_proxy.proxy.door import ReverseDoor
 from replay_proxy.proxy.engine import Engine, Policy
 from replay_proxy.proxy.gate import Gate, State
@@ -88,6 +89,9 @@ class Proxy:
             Session(recording.data_dir, self._sender, settings.secret_key or "") if recording is not None else None
         )
         self._restoring = asyncio.Lock()
+        self._compaction = (
+            Compaction(recording.writer, settings, lambda: self.gate.is_open) if recording is not None else None
+        )
 
     async def run(self, stopped: asyncio.Event, announce: Callable[[Proxy], None]) -> None:
         """Serve until `stopped` is set. `announce` is called once requests pass for the first time.
@@ -103,6 +107,8 @@ class Proxy:
             if begin.done():
                 begin.result()
                 announce(self)
+                if self._compaction is not None:
+                    self._compaction.start()
                 keep = asyncio.create_task(self._keep_alive())
                 await asyncio.wait({stop, keep}, return_when=asyncio.FIRST_COMPLETED)
                 await _cancel(keep)
@@ -244,6 +250,8 @@ class Proxy:
         await self.engine.quiet(QUIET_SECONDS)
         if self._watch is not None:
             await self._watch.stop()
+        if self._compaction is not None:
+            await self._compaction.stop()
         if len(self.engine.aliases):
             self._remember_aliases()
         try:
@@ -264,6 +272,7 @@ class Proxy:
             "emulator": {"name": self.backend.name, "url": self.backend.url, "pid": self.backend.pid},
             "recording": None if recording is None else str(recording.path),
             "recording_failure": _failure_of(recording),
+            "compaction": None if self._compaction is None else self._compaction.as_json(),
             "unrecorded": self._unrecorded.count if self._unrecorded is not None else 0,
             "persistence": recording is not None,
             "save_strategy": self.settings.save_strategy,

@@ -23,7 +23,7 @@ from replay_proxy.journal.durable import Files, storage_error
 from replay_proxy.journal.lock import RecordingLock
 from replay_proxy.journal.opening import open_journal
 from replay_proxy.journal.records import JOURNAL_NAME, Kind, Record
-from replay_proxy.journal.switching import KEPT, Switch, give_up, kept_references, references
+from replay_proxy.journal.switching import KEPT, STAGED, Switch, give_up, kept_references, references
 from replay_proxy.replay.compact import PARTIAL, Plan, plan_of
 from replay_proxy.replay.compaction.calls import call_of
 from replay_proxy.replay.compaction.messages import DEDUPLICATION, queue_of
@@ -47,6 +47,7 @@ def compact_recording(
     files = files or Files(data_dir)
     path = files.root / JOURNAL_NAME
     lock = RecordingLock.acquire(files)
+    switch = Switch(files)
     try:
         opened = open_journal(files, {}, str(uuid.uuid4()))
         files.close(opened.fd)
@@ -55,7 +56,7 @@ def compact_recording(
         store = BlobStore(files.root, files=files)
         store.recover(younger_than=0.0)
         if report.worth_it:
-            Switch(files).carry_out()
+            switch.carry_out()
         if discard_original:
             with suppress(FileNotFoundError):
                 files.unlink(KEPT)
@@ -65,7 +66,8 @@ def compact_recording(
         report.bodies_removed, report.body_bytes_removed = store.discard(gone)
         return report
     except OSError as error:
-        give_up(files)
+        if not switch.renamed:
+            give_up(files)
         raise storage_error("compact the recording", path, error) from error
     finally:
         lock.release()
@@ -84,7 +86,8 @@ def condense(
     stretch = Stretch(files, end)
     report = stage(stretch, verdicts_of(stretch, now or datetime.now(UTC)), write=write)
     if write and report.worth_it:
-        report.unneeded = sorted(kept_references(files).keys() - references(files, stretch.recording.path.name).keys())
+        needed = references(files, JOURNAL_NAME).keys() | references(files, STAGED).keys()
+        report.unneeded = sorted(kept_references(files).keys() - needed)
     return report
 
 
