@@ -1,0 +1,215 @@
+"""Compactions on failing disks, killed at every change of a file, and cut off from power: nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from replay_proxy.errors import RecordingError
+from replay_proxy.journal import writer as writer_module
+from replay_proxy.journal.check import check, repair
+from replay_proxy.journal.durable import Files
+from replay_proxy.journal.reader import read
+from replay_proxy.journal.records import JOURNAL_NAME
+from replay_proxy.journal.switching import KEPT, STAGED, leftovers
+from replay_proxy.journal.writer import JournalWriter
+from tests.journal.compacting import ObjectWriter, holds
+from tests.journal.disks import DyingFiles, FaultyFiles, VolatileDisk
+from tests.journal.test_kill import in_a_child
+
+ACTIONS = st.lists(
+    st.sampled_from(["new", "again", "again", "blob", "several", "flush", "compact", "adopt", "adopt"]), max_size=10
+)
+FAULTS = st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, -1, errno.ENOSPC, errno.EIO]), max_size=120)
+SCRIPTS = {
+    "with nobody using it": [
+        "new",
+        "again",
+        "again",
+        "blob",
+        "blob",
+        "blob",
+        "compact",
+        "blob",
+        "blob",
+        "again",
+        "compact",
+    ],
+    "in the background": ["new", "again", "again", "blob", "blob", "blob", "adopt", "several", "adopt", "new"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(writer_module, "RETRY_SECONDS", 0.0)
+    yield
+
+
+class TellingWriter(ObjectWriter):
+    """Tells what it does to a file of its own, as clients in other processes would know it."""
+
+    def __init__(self, files: Files, strategy: str, log: Path) -> None:
+        super().__init__(files, strategy)
+        self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def _tell(self, *words: str) -> None:
+        os.write(self.log, json.dumps(words).encode() + b"\n")
+
+    def begin(self, key: str, digest: str) -> None:
+        self._tell("begun", key, digest)
+
+    def acknowledge(self, key: str, digest: str) -> None:
+        self._tell("acknowledged", key, digest)
+
+
+def allowed_by(log: Path) -> dict[str, set[str]]:
+    allowed: dict[str, set[str]] = {}
+    for line in log.read_text().splitlines() if log.exists() else []:
+        word, key, digest = json.loads(line)
+        if word == "begun":
+            allowed.setdefault(key, {""}).add(digest)
+        else:
+            allowed[key] = {digest}
+    return allowed
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("strategy", ["ON_REQUEST", "SCHEDULED"])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_kill_at_every_step_of_a_compaction(tmp_path: Path, strategy: str, script: str) -> None:
+    found_left = 0
+    for step in range(1, 500):
+        root, log = tmp_path / str(step), tmp_path / f"{step}.log"
+
+        def work(step: int, root: Path = root, log: Path = log) -> None:
+            root.mkdir()
+            writer = TellingWriter(DyingFiles(root, step), strategy, log)
+
+            async def run() -> None:
+                for action in SCRIPTS[script]:
+                    await writer.do(action)
+                await writer.end()
+                writer._tell("begun", "compactions", str(writer.compactions))
+
+            asyncio.run(run())
+
+        killed = in_a_child(work, step)
+        allowed = allowed_by(log)
+        if leftovers(Files(root)):
+            found_left += 1
+            told = [str(finding) for finding in check(root).findings]
+            assert any("a compaction was interrupted" in line for line in told), told
+        asyncio.run(start_and_stop(root))
+        compactions = allowed.pop("compactions", set())
+        holds(read(root), allowed)
+        report = check(root)
+        assert report.ok, report.findings
+        assert leftovers(Files(root)) == []
+        if not killed:
+            assert compactions == {"", "2"}
+            break
+    else:
+        raise AssertionError("it never came to its end")
+    print(f"\n{step} steps, {found_left} with something left by a compaction")
+    assert found_left > 5
+
+
+async def start_and_stop(root: Path) -> None:
+    await (await JournalWriter.open(root)).close()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ACTIONS, FAULTS, st.sampled_from(["ON_REQUEST", "SCHEDULED"]))
+def test_compactions_on_a_failing_disk(actions: list[str], faults: list[int], strategy: str) -> None:
+    """Short writes, full disks, I/O errors at any write, sync, cut, rename, link, removal or creation."""
+    left = iter(faults)
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        writer = ObjectWriter(FaultyFiles(root, lambda _operation: next(left, 0)), strategy)
+
+        async def run() -> None:
+            for action in actions:
+                await writer.do(action)
+            await writer.end()
+            await start_and_stop(root)  # on a disk that is well again
+
+        asyncio.run(run())
+        holds(read(root), writer.allowed)
+        report = check(root)
+        assert report.ok, report.findings
+        assert leftovers(Files(root)) == []
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ACTIONS, st.randoms(use_true_random=False))
+def test_compactions_and_a_power_cut(actions: list[str], random: object) -> None:
+    """ON_REQUEST: everything acknowledged is there, whichever of the two journals the disk has."""
+    draw = random.randrange  # type: ignore[attr-defined]  # hypothesis gives a random.Random
+    with tempfile.TemporaryDirectory() as directory:
+        disk = VolatileDisk(Path(directory) / "before")
+        after = Path(directory) / "after"
+        writer = ObjectWriter(disk, "ON_REQUEST")
+
+        async def run() -> None:
+            await writer.open()
+            for action in actions:
+                await writer.do(action)
+            disk.power_cut(after, draw)
+            await writer.end()
+
+        asyncio.run(run())
+        try:
+            asyncio.run(start_and_stop(after))
+        except RecordingError:
+            repair(after, drop_damaged=True)
+            asyncio.run(start_and_stop(after))
+        holds(read(after), writer.allowed)
+
+
+def test_a_disk_that_fills_up_leaves_the_recording_as_it_was(tmp_path: Path) -> None:
+    full = False
+    files = FaultyFiles(tmp_path, lambda operation: errno.ENOSPC if full and operation in ("write", "create") else 0)
+    writer = ObjectWriter(files, "SCHEDULED")
+
+    async def run() -> None:
+        nonlocal full
+        for action in ("new", "again", "again"):
+            await writer.do(action)
+        await writer.end()
+        before = (tmp_path / JOURNAL_NAME).read_bytes()
+        full = True
+        await writer.do("compact")
+        full = False
+        assert (tmp_path / JOURNAL_NAME).read_bytes() == before
+        assert not (tmp_path / STAGED).exists()
+        await writer.do("compact")
+        await writer.do("compact")
+        assert (tmp_path / KEPT).read_bytes() != (tmp_path / JOURNAL_NAME).read_bytes()
+
+    asyncio.run(run())
+    holds(read(tmp_path), writer.allowed)
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.EOPNOTSUPP])
+def test_file_systems_without_hard_links(tmp_path: Path, error: int) -> None:
+    files = FaultyFiles(tmp_path, lambda operation: error if operation == "link" else 0)
+    writer = ObjectWriter(files, "ON_REQUEST")
+
+    async def run() -> None:
+        for action in ("new", "again", "again", "adopt", "again", "compact", "new"):
+            await writer.do(action)
+        await writer.end()
+
+    asyncio.run(run())
+    assert writer.compactions == 2
+    holds(read(tmp_path), writer.allowed)
+    assert (tmp_path / KEPT).exists()
