@@ -81,6 +81,14 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+def parse_count(text: str) -> int:
+    """A number of things, at least one."""
+    word = text.strip()
+    if not word.isdecimal() or not 0 < int(word) <= 1000:
+        raise UsageError(f"{text!r} is not a number from 1 to 1000", hint="write a whole number, as in 4")
+    return int(word)
+
+
 def parse_bytes(text: str) -> int:
     """A size in bytes, with an optional suffix k, m or g (powers of 1024)."""
     word = text.strip().lower().removesuffix("ib").removesuffix("b")
@@ -141,6 +149,41 @@ def _setting(
     """A field of `Settings`; `verbs` are the commands that take it, separated by blanks."""
     parts = (env, default, parse, meaning, metavar, frozenset(verbs.split()))
     return field(default=None, metadata={"setting": parts})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A list of names. taken: None for all. left_out: whatever is taken."""
+
+    taken: frozenset[str] | None = None
+    left_out: frozenset[str] = frozenset()
+
+    def has(self, word: str) -> bool:
+        """Is it in the list?"""
+        return word not in self.left_out and (self.taken is None or word in self.taken)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Every name that the list mentions."""
+        return self.left_out | (self.taken or frozenset())
+
+
+def parse_choice(text: str) -> Choice:
+    """Names with commas between. `sqs,sns`: these alone. `-sqs`, or `all,-sqs`: all others. `all`."""
+    taken: set[str] = set()
+    left_out: set[str] = set()
+    every = False
+    for word in (part.strip().lower() for part in text.split(",")):
+        if word == "all":
+            every = True
+        elif word.startswith("-") and word[1:].strip():
+            left_out.add(word[1:].strip())
+        elif word and not word.startswith("-"):
+            taken.add(word)
+        else:
+            hint = "write names with commas between: sqs,sns or all,-sqs"
+            raise UsageError(f"{text!r} is not a list of names", hint=hint)
+    return Choice(None if every or not taken else frozenset(taken), frozenset(left_out))
 
 
 EMULATORS = ("moto", "ministack", "localstack")
@@ -249,6 +292,52 @@ class Settings:
         "the size, large bodies included, below which a recording is not rewritten in the background",
         "BYTES",
     )
+    restore_concurrency: int | None = _setting(
+        "REPLAY_RESTORE_CONCURRENCY",
+        "",
+        parse_count,
+        "how many calls of a restore are under way at a time, as far as their order allows; 1 replays them one by one. "
+        "Not set: twice the number of processors, at most 8",
+        "N",
+        verbs="serve restore",
+    )
+    record_services: Choice = _setting(
+        "REPLAY_RECORD_SERVICES",
+        "all",
+        parse_choice,
+        "the services whose calls are recorded: sqs,sns are these alone; all,-sqs are all but one",
+        "LIST",
+    )
+    record_kinds: Choice = _setting(
+        "REPLAY_RECORD_KINDS",
+        "all",
+        parse_choice,
+        "the kinds of calls that are recorded: infrastructure, data (objects, items, messages), or all",
+        "LIST",
+    )
+    restore_services: Choice = _setting(
+        "REPLAY_RESTORE_SERVICES",
+        "all",
+        parse_choice,
+        "the services whose recorded calls are restored; as --record-services. The others stay in the recording",
+        "LIST",
+        verbs="serve restore plan",
+    )
+    restore_kinds: Choice = _setting(
+        "REPLAY_RESTORE_KINDS",
+        "all",
+        parse_choice,
+        "the kinds of recorded calls that are restored; as --record-kinds",
+        "LIST",
+        verbs="serve restore plan",
+    )
+    read_only: bool = _setting(
+        "REPLAY_READ_ONLY",
+        "0",
+        parse_switch,
+        "1 restores the recording, and writes nothing into its directory; several proxies may share one then",
+        "0|1",
+    )
     gate_timeout: float = _setting(
         "REPLAY_GATE_TIMEOUT",
         "300",
@@ -329,11 +418,13 @@ def add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     for setting in SETTINGS:
         if verb in setting.verbs:
             default = f"default: {setting.default}" if setting.default else "not set by default"
+            more: dict[str, Any] = {"nargs": "?", "const": "1"} if setting.parse is parse_switch else {}
             parser.add_argument(
                 setting.flag,
                 dest=setting.name,
                 metavar=setting.metavar,
                 default=None,
+                **more,
                 help=f"{setting.meaning} [{setting.env}; {default}]",
             )
 

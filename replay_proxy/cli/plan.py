@@ -32,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
         raise RecordingError(
             f"there is no recording in {settings.data_dir}", hint="name its directory with --data-dir (DATA_DIR)"
         )
-    document = _document(read(settings.data_dir))
+    from replay_proxy.wire.selection import to_restore
+
+    document = _document(read(settings.data_dir), to_restore(settings))
     if args.json:
         sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -40,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _document(recording: Any) -> dict[str, Any]:
+def _document(recording: Any, selection: Any) -> dict[str, Any]:
     from replay_proxy.journal.records import Kind
     from replay_proxy.replay.compact import plan_of
 
-    plan = plan_of(recording)
+    plan = plan_of(recording, selection=selection)
     dropped = {each.seq: each for each in plan.dropped}
     calls = []
     milliseconds = 0.0
@@ -61,7 +63,8 @@ def _document(recording: Any) -> dict[str, Any]:
     return {
         "recording": str(recording.path),
         "replay": plan.kept_count,
-        "leave_out": len(dropped),
+        "leave_out": len(dropped) - plan.switched_off_count,
+        "switched_off": plan.switched_off_count,
         "will_be_missed": len(plan.losses),
         "estimated_seconds": round(milliseconds / 1000, 2),
         "calls": calls,
@@ -76,6 +79,8 @@ def _show(document: dict[str, Any], every: bool) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=160)
     summary = f"{document['replay']} calls to replay, {document['leave_out']} to leave out"
+    if document["switched_off"]:
+        summary += f", {document['switched_off']} switched off"
     console.print(f"{document['recording']}: {summary}; about {document['estimated_seconds']:g} s", highlight=False)
     if every:
         table = Table("seq", "call", "what a restore does", "why", box=None)

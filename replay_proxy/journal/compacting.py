@@ -26,7 +26,7 @@ from replay_proxy.journal.blobs import BlobStore
 from replay_proxy.journal.codec import decode_line, encode_header, encode_record, scan_line
 from replay_proxy.journal.durable import Files, storage_error, write_all
 from replay_proxy.journal.effect import Effect, Fate
-from replay_proxy.journal.reader import MARK, Pin, Recording, Shape, inspect, pinned, raw_lines, read
+from replay_proxy.journal.reader import MARK, Pin, Places, Recording, Shape, inspect, pinned, raw_lines, read
 from replay_proxy.journal.records import JOURNAL_NAME, Compacted, Item, Mark, Record, utc_now
 from replay_proxy.journal.switching import STAGED, bodies, give_up
 
@@ -131,9 +131,13 @@ class Stretch:
         """Every record and mark. Raises as `Recording.entries`."""
         return (entry.decoded.item for entry in self._recording.entries())
 
-    def records(self) -> Iterator[Record]:
+    def fetch(self, seq: int, places: Places) -> Record:
+        """One record. Raises as `Recording.fetch`."""
+        return self._recording.fetch(seq, places)
+
+    def records(self, places: Places | None = None) -> Iterator[Record]:
         """The calls to decide about, in order. Raises as `Recording.records`."""
-        for record in self._recording.records():
+        for record in self._recording.records(places):
             if self.first_pending is not None and record.seq >= self.first_pending:
                 return
             yield record

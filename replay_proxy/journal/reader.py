@@ -13,6 +13,8 @@ from __future__ import annotations
 import io
 import os
 import stat
+from array import array
+from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -76,6 +78,30 @@ class Entry:
     decoded: Decoded
 
 
+class Places:
+    """Where records lie in a journal, by their numbers: three machine words each."""
+
+    __slots__ = ("_lengths", "_offsets", "_seqs")
+
+    def __init__(self) -> None:
+        self._seqs = array("Q")
+        self._offsets = array("Q")
+        self._lengths = array("Q")
+
+    def note(self, seq: int, offset: int, length: int) -> None:
+        """Remember a record; called in the order of the journal."""
+        self._seqs.append(seq)
+        self._offsets.append(offset)
+        self._lengths.append(length)
+
+    def of(self, seq: int) -> tuple[int, int]:
+        """Offset and length, in bytes, of a record's line. Raises KeyError for a number that was not noted."""
+        index = bisect_left(self._seqs, seq)
+        if index == len(self._seqs) or self._seqs[index] != seq:
+            raise KeyError(seq)
+        return self._offsets[index], self._lengths[index]
+
+
 @dataclass(slots=True)
 class Recording:
     """A recording as it was when `read` looked at it.
@@ -117,8 +143,8 @@ class Recording:
     def __iter__(self) -> Iterator[Record]:
         return self.records()
 
-    def records(self) -> Iterator[Record]:
-        """The records that are in effect, in order.
+    def records(self, places: Places | None = None) -> Iterator[Record]:
+        """The records that are in effect, in order; `places` is told where each lies, for `fetch`.
 
         Raises:
             RecordingError: a damaged line; the message says where, why, and what to do.
@@ -133,6 +159,8 @@ class Recording:
             elif self.shape.legacy and not changes_state(item):
                 reads += 1
             elif self.effect.holds(item):
+                if places is not None:
+                    places.note(item.seq, entry.offset, entry.length)
                 yield item
             else:
                 pending += 1
@@ -140,6 +168,28 @@ class Recording:
             self._tell(f"{reads} calls of LocalStack's file only read, and are left out")
         if pending:
             self._tell(f"{pending} calls were recorded with MANUAL and never saved; they are not restored")
+
+    def fetch(self, seq: int, places: Places) -> Record:
+        """One record, from its place.
+
+        Raises:
+            KeyError: a number that was not noted. RecordingError: the journal was rewritten since. StorageError: it cannot
+            be read.
+        """
+        offset, length = places.of(seq)
+        try:
+            line = self.files.read_at(self.pin.fd, length, offset) if self.pin is not None else b""
+            item = (_legacy(line, seq) if self.shape.legacy else decode_line(line)).item
+        except OSError as error:
+            raise storage_error("read the recording", self.path, error) from error
+        except LineError:
+            item = None
+        if not isinstance(item, Record) or item.seq != seq:
+            raise RecordingError(
+                f"{self.path}: at byte {offset}, where record {seq} was, it is not any more",
+                hint="something else rewrote the recording while it was read; try again",
+            )
+        return item
 
     def entries(self) -> Iterator[Entry]:
         """Every line but the header, marks and calls that are not in effect included. Raises as `records`."""
