@@ -101,7 +101,7 @@ def _announce(proxy: Proxy, settings: Settings) -> None:
         listen=f"http://{shown}:{port}",
         emulator=f"{proxy.backend.name} at {proxy.backend.url}",
         recording=recording,
-        save=settings.save_strategy,
+        save="nothing, the recording is only read" if settings.read_only else settings.save_strategy,
     )
     if host not in ("127.0.0.1", "::1", "localhost"):
         logger.warning("this address can be reached from other machines; emulators check no credentials", listen=host)

@@ -264,6 +264,8 @@ class _Pass:
         if sink is not None:
             sink.flush()
         report.bodies_before, report.bodies_after = sum(self._before.values()), sum(self._after.values())
+        if not report.worth_it:
+            report.journal_after, report.bodies_after = report.journal_before, report.bodies_before
         return count
 
     def _header(self, shape: Shape) -> bytes:

@@ -127,7 +127,9 @@ async def start_and_stop(root: Path) -> None:
     await (await JournalWriter.open(root)).close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(ACTIONS, FAULTS, st.sampled_from(["ON_REQUEST", "SCHEDULED"]))
 def test_compactions_on_a_failing_disk(actions: list[str], faults: list[int], strategy: str) -> None:
     """Short writes, full disks, I/O errors at any write, sync, cut, rename, link, removal or creation."""
@@ -149,7 +151,9 @@ def test_compactions_on_a_failing_disk(actions: list[str], faults: list[int], st
         assert leftovers(Files(root)) == []
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(ACTIONS, st.randoms(use_true_random=False))
 def test_compactions_and_a_power_cut(actions: list[str], random: object) -> None:
     """ON_REQUEST: everything acknowledged is there, whichever of the two journals the disk has."""
