@@ -26,7 +26,7 @@ def record(url: str) -> None:
     s3, sqs = client("s3", url), client("sqs", url)
     s3.create_bucket(Bucket="archive")
     s3.put_object(Bucket="archive", Key="k", Body=b"x")
-    sqs.send_message(QueueUrl=sqs.create_queue(QueueName="q")["QueueUrl"], MessageBody="m")
+    sqs.send_message(QueueUrl=sqs.create_queue(QueueName="work")["QueueUrl"], MessageBody="m")
 
 
 def snapshot(directory: Path) -> dict[Path, tuple[int, int]]:
