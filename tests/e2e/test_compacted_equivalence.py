@@ -1,8 +1,8 @@
 """A recording that is compacted, and gone on with, restores the state that was: at random places of random histories.
 
 The histories are those of `test_equivalence`. A compaction sees only the part before it; what comes later must neither miss
-what it left out, nor bring anything of it back. (Objects are not tagged here: MiniStack leaves an object the tags of the one that it
-overwrote, which AWS does not, and which no plan repeats.)
+what it left out, nor bring anything of it back. (Objects are not tagged here: MiniStack leaves an object the
+tags of the one that it overwrote, which AWS does not, and which no plan repeats.)
 """
 
 from __future__ import annotations
