@@ -47,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
             "--upstream and --emulator exclude each other", hint="leave one of them out (environment included)"
         )
     from replay_proxy import log
+    from replay_proxy.wire.selection import to_record, to_restore
 
+    to_record(settings), to_restore(settings)  # a name that does not exist is told before anything is started
     log.set_up(settings.log_format, settings.log_level)
     _run_loop(settings, args.command)
     return 0
@@ -99,7 +101,7 @@ def _announce(proxy: Proxy, settings: Settings) -> None:
         listen=f"http://{shown}:{port}",
         emulator=f"{proxy.backend.name} at {proxy.backend.url}",
         recording=recording,
-        save=settings.save_strategy,
+        save="nothing, the recording is only read" if settings.read_only else settings.save_strategy,
     )
     if host not in ("127.0.0.1", "::1", "localhost"):
         logger.warning("this address can be reached from other machines; emulators check no credentials", listen=host)

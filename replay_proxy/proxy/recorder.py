@@ -14,6 +14,7 @@ from replay_proxy.journal.records import Kind, Record, utc_now
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.streams import Stream
 from replay_proxy.proxy.unrecorded import Unrecorded
+from replay_proxy.wire.selection import Selection
 from replay_proxy.wire.signing import scrub
 
 
@@ -63,13 +64,19 @@ class Recorder:
     """Writes calls into a recording.
 
     threshold: bytes from which a body becomes a blob. go_on: calls that cannot be recorded are let through.
+    selection: what is to be recorded at all.
     """
 
-    def __init__(self, writer: JournalWriter, threshold: int, *, go_on: bool = False) -> None:
+    def __init__(self, writer: JournalWriter, threshold: int, *, selection: Selection, go_on: bool = False) -> None:
         self._writer = writer
         self._threshold = threshold
         self._ordering = Ordering()
+        self._selection = selection
         self.unrecorded = Unrecorded(go_on=go_on)
+
+    def takes(self, head: CallHead, *, witness: bool = False) -> bool:
+        """Is this call to be recorded, as far as the switches say?"""
+        return not self._selection.refusal(head, witness=witness)
 
     def check(self) -> None:
         """Ask before a call is sent. Raises `StorageError` where it could not be recorded, and is to be refused."""
