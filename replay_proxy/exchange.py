@@ -33,9 +33,8 @@ class Headers:
         """The first value of the field called `name` (lower case), or `default`."""
         index = self._index
         if index is None:
-            index = self._index = {}
-            for key, value in self.pairs:
-                index.setdefault(key.lower(), value)
+            # Backwards, so that of several fields of one name the first is left.
+            index = self._index = {key.lower(): value for key, value in self.pairs[::-1]}
         return index.get(name, default)
 
     def get_all(self, name: str) -> list[str]:
@@ -43,8 +42,9 @@ class Headers:
         return [value for key, value in self.pairs if key.lower() == name]
 
     def without(self, *names: str) -> Headers:
-        """These fields less every field called one of `names` (lower case)."""
-        return Headers(pair for pair in self.pairs if pair[0].lower() not in names)
+        """These fields less every field called one of `names` (lower case); the same object where there is none."""
+        kept = [pair for pair in self.pairs if pair[0].lower() not in names]
+        return self if len(kept) == len(self.pairs) else Headers(kept)
 
     def replaced(self, name: str, value: str) -> Headers:
         """These fields with `name` set once to `value`: in the place of its first occurrence, else at the end."""

@@ -28,7 +28,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import BlobRef, Headers, Request
-from replay_proxy.wire.chunked import unframe
+from replay_proxy.wire.chunked import is_aws_chunked, unframe
 from replay_proxy.wire.credentials import read_credentials
 from replay_proxy.wire.form_scrub import scrub_form, scrub_form_upload
 from replay_proxy.wire.parse_query import load_pairs
@@ -72,13 +72,16 @@ def scrub(request: Request) -> tuple[Request, Credential]:
     """`request` without signatures and tokens, and what is to be remembered of its credential. Never raises."""
     credential = credential_of(request)
     headers = request.headers.without(*_TOKEN_HEADERS)
-    dropped = _TOKEN_PARAMETERS | (_SIGV2_PARAMETERS if credential.kind.startswith("sigv2") else frozenset())
-    target = _without_parameters(request.target, dropped)
+    target = request.target
+    if "?" in target:
+        dropped = _TOKEN_PARAMETERS | (_SIGV2_PARAMETERS if credential.kind.startswith("sigv2") else frozenset())
+        target = _without_parameters(target, dropped)
     stripped = Request(request.method, target, headers, request.body)
-    with suppress(MalformedMessage):  # what is broken is stored as it came, to be refused again at a replay
-        stripped = unframe(stripped)
+    if is_aws_chunked(request.headers):
+        with suppress(MalformedMessage):  # what is broken is stored as it came, to be refused again at a replay
+            stripped = unframe(stripped)
     if isinstance(stripped.body, bytes) and stripped.body:
-        content_type = headers.get("content-type").lower()
+        content_type = request.headers.get("content-type").lower()
         body = stripped.body
         if content_type.startswith("application/x-www-form-urlencoded") and credential.kind == "sigv2-query":
             body = scrub_form(body)
@@ -95,7 +98,7 @@ def scrub(request: Request) -> tuple[Request, Credential]:
 def credential_of(request: Request) -> Credential:
     """What a request says of its signer. Never raises."""
     headers = request.headers
-    query = _pairs(request.query.encode("latin-1", "replace"))
+    query = _pairs(request.query.encode("latin-1", "replace")) if "?" in request.target else {}
     found = read_credentials(headers, query)
     authorization = headers.get("authorization")
     if authorization.startswith("AWS4-"):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from replay_proxy.exchange import CallHead, Headers, Request
-from replay_proxy.journal.ordering import ALONE, Ordering, Subjects, subjects
+from replay_proxy.journal.ordering import Ordering
+from replay_proxy.journal.subjects import ALONE, Subjects, subjects
 
 
 def call(service: str, operation: str, params: dict[str, Any], account: str = "") -> tuple[CallHead, Request]:
@@ -65,7 +66,7 @@ async def waits(
             await asyncio.sleep(0)
         waited = not entered.is_set()
     await asyncio.wait_for(task, 5)
-    assert not ordering._under_way
+    assert not ordering.under_way
     return waited
 
 
@@ -277,7 +278,7 @@ class TestTurns:
         await asyncio.wait_for(started.wait(), 5)
         waiting[1].cancel()
         await asyncio.gather(hanging, *waiting, return_exceptions=True)
-        assert not ordering._under_way
+        assert not ordering.under_way
 
     async def test_the_journal_ends_where_the_emulator_does(self) -> None:
         """An emulator that takes its time at random: without turns the last record is often not the last write."""
