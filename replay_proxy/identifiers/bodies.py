@@ -90,7 +90,7 @@ def spelling_of(message: Request | Answer, head: CallHead, body: bytes) -> Spell
     """How a body spells its members; None for CBOR. Answers are judged by their first byte, as `wire.answers` does."""
     if body[0] in _CBOR_MAPS and "cbor" in message.headers.get("content-type"):
         return None
-    if body.lstrip()[:1] == b"<":
+    if (body if body[0] > 0x20 else body.lstrip())[:1] == b"<":
         return "xml"
     if isinstance(message, Request) and head.protocol in ("query", "ec2"):
         return "form"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from replay_proxy.identifiers import tokens
 from replay_proxy.identifiers.aliases import AliasTable, Direction, Kind, Scope
@@ -17,8 +17,7 @@ _LONGEST_ARN_HEAD = 96  # bytes before a region, percent-encoded twice
 _BEFORE_REGION = re.compile(rb"arn:aws[a-z-]*:[a-z0-9-]*:\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """Bytes `start:end` of a message that name an identifier. `new` is empty for a collision (see `aliases`)."""
 
     start: int
@@ -35,6 +34,9 @@ def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
     way, back = _ways(table, to_client=to_client)
     addresses = bool(way.addresses or back.addresses)
     found = tokens.runs(data, addresses=addresses)
+    if table.tokens.isdisjoint(found):
+        return set()
+    found = list(table.tokens.intersection(found))
     known = way.pairs.keys() & found
     if way.anchors:
         known |= way.anchors.keys() & found
@@ -43,6 +45,11 @@ def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
     elif addresses:
         known |= {token for token in back.pairs.keys() & found if tokens.is_address(token)}
     return known
+
+
+def may_name(data: bytes, known: set[bytes]) -> bool:
+    """Whether `data`, a part of the message in which `known` was found, may hold any of it: a second look, fast."""
+    return any(token in data for token in known) or tokens.hides_runs(data)
 
 
 def find(
@@ -56,36 +63,56 @@ def find(
         known = known_in(data, table, to_client=to_client)
     if not known:
         return [], []
-    way, _ = _ways(table, to_client=to_client)
-    translate = table.to_client if to_client else table.to_emulator
+    way, back = _ways(table, to_client=to_client)
+    anchors = way.anchors
     view = tokens.Plain(data)
-    if tokens.hides_runs(data) or any(token in way.anchors and token in data for token in known):
+    if tokens.hides_runs(data) or any(_is_escaped(token, anchors[token], data) for token in anchors.keys() & known):
         view = tokens.plain(data)
+    text = view.text
+    addresses = bool(way.addresses or back.addresses)
     found: list[tuple[int, int, bytes]] = []
     for token in known:
-        if token not in view.text:
-            continue
-        for whole in (token, *way.anchors.get(token, ())):
-            found += [(start, end, whole) for start, end in tokens.places(view.text, whole)]
+        if token in way.pairs or token in back.pairs:
+            found += tokens.places(text, token, addresses=addresses)
+        for whole in anchors.get(token, ()):
+            found += tokens.places(text, whole, addresses=addresses)
     if not found:
         return [], []
-    found.sort(key=lambda place: (place[0], -place[1]))
+    found.sort(key=_by_place)
+    translate = table.to_client if to_client else table.to_emulator
     hits: list[Hit] = []
     collisions: list[Hit] = []
     done = 0
     for start, end, token in found:
-        if start < done or not _in_place(way, view.text, start, token):
+        if start < done:
             continue
-        old = token.decode("latin-1")
-        new = translate(old, scope)
-        place = view.origin(start), view.origin(end)
+        sole = way.sole(token)
+        if sole is not None and sole.scope == scope:  # as most are
+            old, new = (sole.emulator, sole.client) if to_client else (sole.client, sole.emulator)
+        elif _in_place(way, text, start, token):
+            old = token.decode("latin-1")
+            new = translate(old, scope)
+        else:
+            continue
+        if new == old and not (to_client and table.collides(old, scope)):
+            continue
+        done = end
+        place = (start, end) if view.is_original else (view.origin(start), view.origin(end))
         if new != old:
             hits.append(Hit(*place, old, new))
-            done = end
-        elif to_client and table.collides(old, scope):
+        else:
             collisions.append(Hit(*place, old, ""))
-            done = end
     return hits, collisions
+
+
+def _by_place(found: tuple[int, int, bytes]) -> tuple[int, int]:
+    """From left to right, and the longest first of what begins at one place."""
+    return found[0], -found[1]
+
+
+def _is_escaped(anchor: bytes, wholes: set[bytes], data: bytes) -> bool:
+    """Whether `anchor` stands in `data` otherwise than in the one compound that it is the anchor of, spelt as it is."""
+    return len(wholes) > 1 or data.count(anchor) != data.count(next(iter(wholes)))
 
 
 def replaced(data: bytes, hits: Iterable[Hit], *, url: bool) -> bytes:

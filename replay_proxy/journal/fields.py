@@ -112,13 +112,9 @@ def _and_length(left_out: frozenset[str]) -> frozenset[str]:
 
 
 def _kept(headers: Headers, left_out: frozenset[str], body: Body) -> Headers:
-    pairs = headers.pairs
-    names = [name.lower() for name, _ in pairs]
-    if "connection" in names:
-        left_out = left_out.union(token.strip().lower() for token in headers.get("connection").split(","))
-    if "content-length" in names:
-        length = str(body.size if isinstance(body, BlobRef) else len(body))
-        if pairs[names.index("content-length")][1] == length:
-            left_out = _and_length(left_out)
-    kept = [pair for pair, name in zip(pairs, names, strict=True) if name not in left_out]
-    return headers if len(kept) == len(pairs) else Headers(kept)
+    connection = headers.get("connection")
+    if connection:
+        left_out = left_out.union(token.strip().lower() for token in connection.split(","))
+    if headers.get("content-length") == str(body.size if isinstance(body, BlobRef) else len(body)):
+        left_out = _and_length(left_out)
+    return headers.less(left_out)

@@ -36,13 +36,15 @@ from replay_proxy.wire.parse_query import load_pairs
 PLACEHOLDER_SIGNATURE = "0" * 64
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
-_TOKEN_HEADERS = (
-    "authorization",
-    "proxy-authorization",
-    "x-amzn-authorization",
-    "x-amz-security-token",
-    "x-amz-s3session-token",
-    "x-amz-bearer-token",
+_TOKEN_HEADERS = frozenset(
+    (
+        "authorization",
+        "proxy-authorization",
+        "x-amzn-authorization",
+        "x-amz-security-token",
+        "x-amz-s3session-token",
+        "x-amz-bearer-token",
+    )
 )
 _TOKEN_PARAMETERS = frozenset({"x-amz-signature", "x-amz-security-token", "x-amz-s3session-token"})
 _SIGV2_PARAMETERS = frozenset({"signature", "securitytoken", "x-amz-security-token"})
@@ -71,7 +73,7 @@ class Credential:
 def scrub(request: Request) -> tuple[Request, Credential]:
     """`request` without signatures and tokens, and what is to be remembered of its credential. Never raises."""
     credential = credential_of(request)
-    headers = request.headers.without(*_TOKEN_HEADERS)
+    headers = request.headers.less(_TOKEN_HEADERS)
     target = request.target
     if "?" in target:
         dropped = _TOKEN_PARAMETERS | (_SIGV2_PARAMETERS if credential.kind.startswith("sigv2") else frozenset())

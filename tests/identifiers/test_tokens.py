@@ -80,7 +80,7 @@ def test_addresses_are_whole(text: bytes, found: int) -> None:
 def test_an_identifier_never_matches_inside_a_longer_run(run: str, before: str, after: str) -> None:
     text = f"{before}{run}{after}".encode()
     whole = not before and not after
-    assert ((len(before), len(before) + len(run)) in tokens.places(text, run.encode())) == whole
+    assert ((len(before), len(before) + len(run), run.encode()) in tokens.places(text, run.encode())) == whole
 
 
 @given(compound_ids)
