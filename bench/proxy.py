@@ -228,7 +228,11 @@ def _emulators(report: Report, place: Servers, *, rounds: int, seconds: float) -
         emulator = place.start(kind, list(launch.command), port, dict(launch.environment))
         emulator.wait()
         proxy = place.proxy(f"before-{kind}", emulator.url)
+        port = free_port()
+        command = [sys.executable, "bench/minimal_proxy.py", str(port), emulator.url]
+        minimal = place.start(f"minimal-{kind}", command, port)
         proxy.wait()
+        minimal.wait()
         queue = _create_queue(emulator)
         calls = {
             "a read": sdk_request(READ, {"QueueUrl": queue, "AttributeNames": ["All"]}),
@@ -236,20 +240,22 @@ def _emulators(report: Report, place: Servers, *, rounds: int, seconds: float) -
         }
         for request in calls.values():
             fire(proxy.port, request, 1, 0.2)
-        measured: dict[str, list[tuple[float, float]]] = {}
+        measured: dict[str, list[tuple[float, float, float]]] = {}
         for _ in range(rounds):
             for call, request in calls.items():
-                direct = _burst(emulator, request, 1, seconds)["p50_us"]
-                measured.setdefault(call, []).append((direct, _burst(proxy, request, 1, seconds)["p50_us"]))
-        for call, pairs in measured.items():
-            shares = [(through - direct) / direct for direct, through in pairs]
+                p50s = [_burst(server, request, 1, seconds)["p50_us"] for server in (emulator, minimal, proxy)]
+                measured.setdefault(call, []).append((p50s[0], p50s[1], p50s[2]))
+        for call, runs in measured.items():
+            shares = [(through - direct) / direct for direct, _, through in runs]
             report.row(
                 {
                     "emulator": kind,
                     "call": call,
-                    "its own p50 µs": _spread([direct for direct, _ in pairs]),
-                    "through replay_proxy": _spread([through for _, through in pairs]),
-                    "added ÷ its own": _spread(shares),
+                    "its own p50 µs": _spread([direct for direct, _, _ in runs]),
+                    "through the minimal proxy": _spread([through for _, through, _ in runs]),
+                    "through replay_proxy": _spread([through for _, _, through in runs]),
+                    "minimal: added ÷ its own": _spread([(least - direct) / direct for direct, least, _ in runs]),
+                    "replay_proxy: added ÷ its own": _spread(shares),
                 }
             )
             share = statistics.median(shares)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from replay_proxy.errors import MalformedMessage
@@ -63,19 +63,21 @@ def request_to_emulator(
     if not len(table):
         return request
     outside, body_text = _glance(request, head)
-    known = scan.known_in(_joined(outside, body_text), table, to_client=False)
-    if not known:
+    look = scan.look_over(_joined(outside, body_text), table, to_client=False)
+    if not look.known:
         return request
     scope = scope_of(head)
 
     def change(data: bytes) -> list[scan.Hit]:
-        return scan.find(data, table, scope, to_client=False, known=known)[0]
+        return scan.find(data, table, scope, to_client=False, look=look)[0]
 
     target, headers = request.target, request.headers
-    if scan.may_name(outside, known):
+    if scan.may_name(outside, look):
         target = _target(target, change)
         headers = _headers(request, head, change)
-    body = bodies.changed(request, head, change)
+    body = bodies.changed(
+        request, head, change, partial(scan.swapped, look=look, table=table, scope=scope, to_client=False)
+    )
     if body is not None:
         headers = dependents.for_body(headers.without("content-encoding"), body)
     if target is request.target and headers is request.headers:
@@ -98,24 +100,25 @@ def answer_to_client(
     """
     if len(table):
         outside, body_text = _glance(answer, head)
-        known = scan.known_in(_joined(outside, body_text), table, to_client=True)
-        if known:
-            answer = _translated(answer, head, request, table, known, outside)
+        look = scan.look_over(_joined(outside, body_text), table, to_client=True)
+        if look.known:
+            answer = _translated(answer, head, request, table, look, outside)
     return endpoints.to_client(answer, request, head) if endpoints is not None else answer
 
 
 def _translated(
-    answer: Answer, head: CallHead | None, request: Request, table: AliasTable, known: set[bytes], outside: bytes
+    answer: Answer, head: CallHead | None, request: Request, table: AliasTable, look: scan.Look, outside: bytes
 ) -> Answer:
     scope = scope_of(head)
     if head is not None:
-        mint_for_collisions(answer, head, request, table, known)
+        mint_for_collisions(answer, head, request, table, look.known)
 
     def change(data: bytes) -> list[scan.Hit]:
-        return scan.find(data, table, scope, to_client=True, known=known)[0]
+        return scan.find(data, table, scope, to_client=True, look=look)[0]
 
-    headers = _headers(answer, head, change) if scan.may_name(outside, known) else answer.headers
-    body = bodies.changed(answer, head, change) if request.method != "HEAD" else None
+    headers = _headers(answer, head, change) if scan.may_name(outside, look) else answer.headers
+    swap = partial(scan.swapped, look=look, table=table, scope=scope, to_client=True)
+    body = bodies.changed(answer, head, change, swap) if request.method != "HEAD" else None
     if body is not None:
         headers = dependents.for_body(headers.without("content-encoding"), body)
     if headers is answer.headers:

@@ -137,23 +137,28 @@ def hides_runs(data: bytes) -> bool:
     return (b"&" in data and b"&#" in data) or (b"\\" in data and b"\\u00" in data)
 
 
-def runs(data: bytes, *, addresses: bool = False) -> list[bytes]:
-    """The runs of `data`, duplicates included; with `addresses`, IP and MAC addresses as well.
+def runs(data: bytes, *, hidden: bool | None = None) -> list[bytes]:
+    """The runs of `data`, duplicates included. hidden: what `hides_runs` says, where that is known.
 
-    May hold strings that are no runs (shorter ones, parts of addresses): this list is for a first look.
+    May hold strings that are no runs, because they are shorter: this list is for a first look.
     """
-    if hides_runs(data):
-        data = plain(data).text
-    else:
-        if b"%" in data:
-            data = _SPOILING_PERCENT.sub(b" ", data)
-        if b"\\" in data:
-            data = _SPOILING_BACKSLASH.sub(b" ", data)
-    found = data.translate(_ONLY_RUNS).split()
-    if addresses:
-        found += data.translate(_WITH_DOTS).split()
-        found += data.translate(_WITH_COLONS).split()
-    return found
+    return _without_escapes(data, hidden).translate(_ONLY_RUNS).split()
+
+
+def address_parts(data: bytes, *, hidden: bool | None = None) -> list[bytes]:
+    """The IP and MAC addresses of `data`, and much else: for a first look."""
+    data = _without_escapes(data, hidden)
+    return data.translate(_WITH_DOTS).split() + data.translate(_WITH_COLONS).split()
+
+
+def _without_escapes(data: bytes, hidden: bool | None) -> bytes:
+    if hides_runs(data) if hidden is None else hidden:
+        return plain(data).text
+    if b"%" in data:
+        data = _SPOILING_PERCENT.sub(b" ", data)
+    if b"\\" in data:
+        data = _SPOILING_BACKSLASH.sub(b" ", data)
+    return data
 
 
 def places(text: bytes, token: bytes, *, addresses: bool = True) -> list[tuple[int, int, bytes]]:
