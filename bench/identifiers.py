@@ -28,7 +28,7 @@ EAST = Scope("", "us-east-1")
 def table_of(size: int) -> AliasTable:
     """A table of that many pairs, of the kinds that a real one has."""
     table, noise = AliasTable(), random.Random(1)
-    makers = [
+    makers: list[Callable[[], str]] = [
         lambda: f"vpc-{noise.getrandbits(68):017x}",
         lambda: f"{noise.getrandbits(32):08x}-{noise.getrandbits(16):04x}-4000-8000-{noise.getrandbits(48):012x}",
         lambda: "".join(noise.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=10)),

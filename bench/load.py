@@ -207,17 +207,17 @@ def answer_head(content_type: str, length: int) -> bytes:
     ).encode()
 
 
-def fire(port: int, request: bytes, connections: int, seconds: float) -> list[float]:
-    """The latencies, in seconds, of as many requests as `connections` clients make one after the other in `seconds`.
-
-    With 0 seconds each client makes one request.
+def fire(port: int, request: bytes, connections: int, seconds: float) -> tuple[list[float], float]:
+    """The latencies of as many requests as `connections` clients make one after the other in `seconds`, and how long
+    that took in all (the last answers come later), in seconds. With 0 seconds each client makes one request.
     """
     return run(_fire(port, request, connections, seconds))
 
 
-async def _fire(port: int, request: bytes, connections: int, seconds: float) -> list[float]:
+async def _fire(port: int, request: bytes, connections: int, seconds: float) -> tuple[list[float], float]:
     loop = asyncio.get_running_loop()
-    until = time.perf_counter() + seconds
+    begun = time.perf_counter()
+    until = begun + seconds
     clients: list[_Client] = []
     waits = []
     for _ in range(connections):
@@ -227,7 +227,7 @@ async def _fire(port: int, request: bytes, connections: int, seconds: float) -> 
         await clients[-1].connect()
     async with asyncio.timeout(seconds + 120):
         await asyncio.gather(*waits)
-    return [took for client in clients for took in client.times]
+    return [took for client in clients for took in client.times], time.perf_counter() - begun
 
 
 def summary(times: list[float], seconds: float) -> dict[str, float]:

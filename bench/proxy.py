@@ -19,6 +19,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -43,17 +44,19 @@ Figures = dict[str, float]
 
 def run(quick: bool) -> Report:
     """Measure."""
+    load = os.getloadavg()[0]
     report = Report("proxy", "the same load through each in turns; CPU is the proxy's own process")
     with tempfile.TemporaryDirectory(prefix="replay-proxy-bench-") as scratch, servers(Path(scratch)) as place:
         mitmdump = os.environ.get("MITMDUMP") or shutil.which("mitmdump")
         if not mitmdump:
             report.note("SKIPPED: bare mitmdump, because mitmproxy could not be installed; its bars were not tried")
+        emulators = _start_emulators(report, place)  # first, because they take their time
         _forwarding(report, place, mitmdump, rounds=4 if quick else 9, seconds=0.2 if quick else 1.0)
-        place.stop()
         _streams(report, place, mitmdump, rounds=2 if quick else 5)
-        place.stop()
-        _emulators(report, place, rounds=4 if quick else 9, seconds=0.25 if quick else 1.0)
+        _emulators(report, place, emulators, rounds=4 if quick else 9, seconds=0.2 if quick else 1.0)
     _aliases(report, rounds=5 if quick else 15)
+    if load > 1:
+        report.note(f"this machine was busy with other things: a load average of {load:.1f} at the beginning")
     return report
 
 
@@ -95,8 +98,10 @@ def _forwarding(report: Report, place: Servers, mitmdump: str | None, *, rounds:
     aliased = place.proxy("aliases", upstream.url, data_dir=data)
     variants["replay_proxy, a read, 10,000 aliases, none named"] = (aliased, requests["read"])
     variants["replay_proxy, a read, 10,000 aliases, 6 named"] = (aliased, requests["naming"])
-    for server, request in variants.values():
+    for server, _ in variants.values():
         server.wait()
+    time.sleep(1)  # for what else is starting
+    for server, request in variants.values():
         fire(server.port, request, 4, 0.1)
     _check_aliases(aliased, requests["naming"], named[0].client)
 
@@ -195,7 +200,7 @@ def _streams(report: Report, place: Servers, mitmdump: str | None, *, rounds: in
         for way, request in loads.items():
             for name, server in found.items():
                 before = server.cpu()
-                seconds = fire(server.port, request, 1, 0)[0]
+                seconds = fire(server.port, request, 1, 0)[0][0]
                 measured.setdefault((name, way), []).append({"s": seconds, "cpu": server.cpu() - before})
     for (name, way), runs in measured.items():
         report.row(
@@ -212,10 +217,11 @@ def _streams(report: Report, place: Servers, mitmdump: str | None, *, rounds: in
 # -- real emulators ----------------------------------------------------------------------------------------------------
 
 
-def _emulators(report: Report, place: Servers, *, rounds: int, seconds: float) -> None:
+def _start_emulators(report: Report, place: Servers) -> dict[str, Server]:
     from replay_proxy.emulators.kinds import launch_of
     from replay_proxy.errors import EmulatorError
 
+    started = {}
     for kind in ("moto", "ministack"):
         port = free_port()
         home = place.scratch / kind
@@ -223,9 +229,14 @@ def _emulators(report: Report, place: Servers, *, rounds: int, seconds: float) -
         try:
             launch = launch_of(kind, port, home)
         except EmulatorError as error:
-            report.note(f"SKIPPED: {kind}, because {error.message}")
+            report.note(f"SKIPPED: {kind}, because {error.message}; its bars were not tried")
             continue
-        emulator = place.start(kind, list(launch.command), port, dict(launch.environment))
+        started[kind] = place.start(kind, list(launch.command), port, dict(launch.environment))
+    return started
+
+
+def _emulators(report: Report, place: Servers, emulators: dict[str, Server], *, rounds: int, seconds: float) -> None:
+    for kind, emulator in emulators.items():
         emulator.wait()
         proxy = place.proxy(f"before-{kind}", emulator.url)
         port = free_port()
@@ -260,7 +271,6 @@ def _emulators(report: Report, place: Servers, *, rounds: int, seconds: float) -
             )
             share = statistics.median(shares)
             report.bar(Bar(f"p50 added to {call} of {kind} ÷ its own", share, EMULATOR_BAR, "at most"))
-        place.stop()
 
 
 def _create_queue(emulator: Server) -> str:
@@ -290,7 +300,7 @@ def _aliases(report: Report, *, rounds: int) -> None:
 def _burst(server: Server, request: bytes, connections: int, seconds: float) -> Figures:
     """One burst of load; requests a second, latencies and processor time per request in microseconds."""
     before = server.cpu()
-    figures = summary(fire(server.port, request, connections, seconds), seconds)
+    figures = summary(*fire(server.port, request, connections, seconds))
     figures["cpu_us"] = round((server.cpu() - before) / figures["requests"] * 1e6, 1)
     return figures
 

@@ -115,7 +115,7 @@ class _Place:
     def __init__(self) -> None:
         self.under_way: dict[_Turn, None] = {}
         self._unread: dict[_Turn, None] = {}
-        self._loose = 0  # how many of the unread
+        self._loose = 0  # how many of those under way
         self._own: dict[str, dict[_Turn, None]] = {}
         self._inside: dict[str, dict[_Turn, None]] = {}
         self._alone: dict[_Turn, None] = {}
@@ -128,7 +128,6 @@ class _Place:
         for unread, its in [(unread, unread.read(hash_keys)) for unread in self._unread]:
             self._index(unread, its)
         self._unread.clear()
-        self._loose = 0
         if touched.alone:
             found = dict(self.under_way)
         else:
@@ -143,18 +142,18 @@ class _Place:
     def enter(self, call: _Turn) -> None:
         """`call` is under way from now on."""
         self.under_way[call] = None
-        if call.subjects is not None:
-            self._index(call, call.subjects)
-            return
-        self._unread[call] = None
         self._loose += call.loose
+        if call.subjects is None:
+            self._unread[call] = None
+        else:
+            self._index(call, call.subjects)
 
     def leave(self, call: _Turn) -> None:
         """`call` is under way no more."""
         del self.under_way[call]
+        self._loose -= call.loose
         if call in self._unread:
             del self._unread[call]
-            self._loose -= call.loose
             return
         touched = call.subjects
         assert touched is not None
