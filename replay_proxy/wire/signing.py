@@ -20,6 +20,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
@@ -104,7 +105,7 @@ def credential_of(request: Request) -> Credential:
     found = read_credentials(headers, query)
     authorization = headers.get("authorization")
     if authorization.startswith("AWS4-"):
-        return Credential(found.access_key, found.region, found.signing_name, "header")
+        return _by_header(found.access_key, found.region, found.signing_name)
     if authorization.startswith("AWS ") or headers.get("x-amzn-authorization"):
         return Credential(found.access_key, "", "s3" if found.only_s3 else "", "sigv2-header")
     if authorization:
@@ -118,6 +119,11 @@ def credential_of(request: Request) -> Credential:
         if "Signature" in form:
             return Credential(form["AWSAccessKeyId"], kind="sigv2-query")
     return Credential()
+
+
+@lru_cache(maxsize=1024)
+def _by_header(access_key: str, region: str, service: str) -> Credential:
+    return Credential(access_key, region, service, "header")
 
 
 def stamp(
