@@ -141,7 +141,7 @@ class Endpoints:
         body = bodies.changed(answer, head, change) if in_body else None
         if body is not None:
             headers = dependents.for_body(headers.without("content-encoding"), body)
-        if headers is answer.headers:
+        if body is None and headers is answer.headers:
             return answer
         return replace(answer, headers=headers, body=answer.body if body is None else body)
 

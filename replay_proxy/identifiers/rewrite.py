@@ -80,7 +80,7 @@ def request_to_emulator(
     )
     if body is not None:
         headers = dependents.for_body(headers.without("content-encoding"), body)
-    if target is request.target and headers is request.headers:
+    if body is None and target is request.target and headers is request.headers:
         return request
     return Request(request.method, target, headers, request.body if body is None else body)
 
@@ -121,7 +121,7 @@ def _translated(
     body = bodies.changed(answer, head, change, swap) if request.method != "HEAD" else None
     if body is not None:
         headers = dependents.for_body(headers.without("content-encoding"), body)
-    if headers is answer.headers:
+    if body is None and headers is answer.headers:
         return answer
     return replace(answer, headers=headers, body=answer.body if body is None else body)
 
