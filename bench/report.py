@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 
@@ -67,10 +68,13 @@ class Report:
         from rich.table import Table
 
         console = Console(width=None if os.isatty(1) else 150, highlight=False)
-        table = Table(*self.rows[0], title=f"{self.benchmark}: {self.about}", caption="median (min to max)")
-        for row in self.rows:
-            table.add_row(*(_cell(value) for value in row.values()))
-        console.print(table)
+        console.print(f"{self.benchmark}: {self.about}; median (min to max)")
+        for _, group in groupby(self.rows, key=tuple):
+            rows = list(group)
+            table = Table(*rows[0])
+            for row in rows:
+                table.add_row(*(_cell(value) for value in row.values()))
+            console.print(table)
         bars = Table("bar", "value", "", "", title="bars")
         for bar in self.bars:
             bars.add_row(bar.name, f"{bar.value:.2f}", f"{bar.sense} {bar.bar:g}", "holds" if bar.holds else "MISSED")

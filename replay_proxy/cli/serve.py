@@ -68,6 +68,7 @@ def _run_loop(settings: Settings, command: list[str]) -> None:
 
 async def _serve(settings: Settings, command: list[str]) -> None:
     import asyncio
+    import gc
     import signal
 
     from replay_proxy.cli.progress import RestoreProgress
@@ -86,6 +87,10 @@ async def _serve(settings: Settings, command: list[str]) -> None:
         await backend.down()
         raise
     proxy = Proxy(settings, backend, recording, front_of, RestoreProgress())
+    # What start-up made (modules, models' indexes) stays: the collector need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 20, 50)
     await proxy.run(stopped, lambda ready: _announce(ready, settings))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from time import time_ns
 from typing import Any, Final
 
 from replay_proxy.exchange import Answer, CallHead, Request
@@ -112,4 +114,10 @@ class RecordingHeader:
 
 def utc_now() -> str:
     """This moment as journals write it: `2026-01-31T23:59:59.000123Z`."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
+    return f"{_whole_second(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=2)
+def _whole_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from typing import Any
 
 from replay_proxy.errors import StorageError
@@ -160,19 +161,26 @@ class Recorder:
         notes: Mapping[str, Any],
     ) -> Record:
         stored, credential = scrub(request)
+        if _size(stored.body) > self._threshold:
+            stored = replace(stored, body=await self._blob(stored.body))
+        if _size(answer.body) > self._threshold:
+            answer = replace(answer, body=await self._blob(answer.body))
         return Record(
             seq=0,
             time=time,
             duration_ms=round(duration_ms, 3),
             kind=kind,
             head=head,
-            request=Request(stored.method, stored.target, stored.headers, await self._body(stored.body)),
-            answer=Answer(answer.status, answer.headers, await self._body(answer.body), answer.reason),
+            request=stored,
+            answer=answer,
             credential=credential,
             notes=notes,
         )
 
-    async def _body(self, body: Body) -> Body:
-        if isinstance(body, bytes) and len(body) > self._threshold:
-            return await self._writer.blobs.put(body)
-        return body
+    async def _blob(self, body: Body) -> Body:
+        return await self._writer.blobs.put(body) if isinstance(body, bytes) else body
+
+
+def _size(body: Body) -> int:
+    """Of what lies in memory, in bytes."""
+    return len(body) if isinstance(body, bytes) else 0
