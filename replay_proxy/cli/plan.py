@@ -41,10 +41,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _document(recording: Any) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
     from replay_proxy.journal.records import Kind
     from replay_proxy.replay.compact import plan_of
 
-    plan = plan_of(recording)
+    plan = plan_of(recording, datetime.now(UTC))
     dropped = {each.seq: each for each in plan.dropped}
     calls = []
     milliseconds = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from replay_proxy import log
@@ -88,7 +89,7 @@ async def restore_recording(
     report.total = recording.records_total
     records, partial = recording.records(), frozenset[int]()
     if settings.compaction:
-        plan = await asyncio.to_thread(plan_of, recording)
+        plan = await asyncio.to_thread(plan_of, recording, datetime.now(UTC))
         report.total, report.superseded = plan.kept_count, len(plan.dropped)
         report.notes.extend(_losses(plan))
         records, partial = plan.records(), plan.partial

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from replay_proxy.errors import RecordingError
@@ -84,26 +85,31 @@ class Compacted:
     dropped: list[Dropped] = field(default_factory=list)
 
 
-def plan_of(recording: Stored) -> Plan:
+def plan_of(recording: Stored, now: datetime | None = None) -> Plan:
     """Decide what of a recording is to be replayed. Blocking.
+
+    now: the clock of the restore, by which data is beyond its retention; None for a clock that stands still.
 
     Raises:
         RecordingError, StorageError: the recording cannot be read.
     """
     blobs = recording.blobs
-    return _plan(recording.records, lambda ref: b"".join(blobs.read(ref)))
+    return _plan(recording.records, lambda ref: b"".join(blobs.read(ref)), now)
 
 
-def compact(calls: Iterable[Record], load: Load | None = None) -> Compacted:
-    """Decide what of `calls` is to be replayed. load: reads blobs; without it, a call whose parameters lie in one stays."""
+def compact(calls: Iterable[Record], load: Load | None = None, now: datetime | None = None) -> Compacted:
+    """Decide what of `calls` is to be replayed. load: reads blobs; without it, a call whose parameters lie in one stays.
+
+    now: as for `plan_of`.
+    """
     records = list(calls)
-    plan = _plan(lambda: records, load or _no_blobs)
+    plan = _plan(lambda: records, load or _no_blobs, now)
     return Compacted(list(plan.records()), list(plan.dropped))
 
 
-def _plan(source: Callable[[], Iterable[Record]], load: Load) -> Plan:
+def _plan(source: Callable[[], Iterable[Record]], load: Load, now: datetime | None) -> Plan:
     decisions = Decisions()
-    rules = Rules(decisions)
+    rules = Rules(decisions, now)
     mutations: list[int] = []
     for record in in_order(source()):
         if record.kind is not Kind.WITNESS:
