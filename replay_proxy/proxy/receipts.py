@@ -62,6 +62,12 @@ class Receipts:
         """A receipt for this message from this life; empty where there is none."""
         return self._latest.get(message, "")
 
+    def remember(self, message: str, handle: str) -> None:
+        """A receipt of this life for a message."""
+        self._messages[handle] = message
+        self._messages.move_to_end(handle)
+        self._latest[message] = handle
+
     def notes_for(self, head: CallHead, request: Request) -> Mapping[str, Any]:
         """The notes of a deletion: `messages`, receipt handle to message id; empty for other calls."""
         if head.service != "sqs" or head.operation not in _DELETIONS:

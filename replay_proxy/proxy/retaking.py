@@ -56,7 +56,10 @@ async def retaken(request: Request, head: CallHead, receipts: Receipts, ask: Ask
     today = {message: handle for message in wanted.values() if (handle := receipts.latest(message))}
     missing = set(wanted.values()) - today.keys()
     if missing:
-        today |= await _take(request, head, queue, missing, ask)
+        taken = await _take(request, head, queue, missing, ask)
+        for message, handle in taken.items():
+            receipts.remember(message, handle)
+        today |= taken
     for entry in entries:
         handle = entry.get("ReceiptHandle", "")
         entry["ReceiptHandle"] = today.get(wanted.get(handle, ""), handle)
