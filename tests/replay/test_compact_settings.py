@@ -118,3 +118,13 @@ def test_events_end_with_their_stream_or_their_group(lab: Lab) -> None:
     again(lab, compacted)
     names = [each["logStreamName"] for each in logs.describe_log_streams(logGroupName="stays")["logStreams"]]
     assert names == ["two"]
+
+
+def test_tags_of_things_with_the_same_name(lab: Lab) -> None:
+    ecs = lab.client("ecs")
+    cluster = ecs.create_cluster(clusterName="web")["cluster"]["clusterArn"]
+    ecs.register_task_definition(family="web", containerDefinitions=[{"name": "web", "image": "i", "memory": 64}])
+    service = ecs.create_service(cluster="web", serviceName="web", taskDefinition="web", desiredCount=0)["service"]
+    for arn in (cluster, service["serviceArn"]):
+        ecs.tag_resource(resourceArn=arn, tags=[{"key": "a", "value": "1"}])
+    assert kept(compact(lab.records))["TagResource"] == 2

@@ -87,7 +87,9 @@ class Settings:
         """Take in a call, in order."""
         for value in _values(call.service, call.operation):
             region = "" if is_global(call.service) else call.head.region
-            resource = (_one(call.params.get(member)) for member in value.of)
+            # Tags are on resources of all kinds, which an ARN tells apart, and what is short for it does not.
+            named = [call.params.get(member) for member in value.of]
+            resource = [str(each) for each in named] if value.alone else [_one(each) for each in named]
             key = (call.service, call.head.account, region, value.group, *resource)
             if value.ends or any(call.params.get(member) for member in value.unless):
                 self._last.pop(key, None)
