@@ -1,8 +1,9 @@
 """A compacted history restores the state that was: random histories on real emulators, read back through the API.
 
-Three states are compared: the one after the history, the one after replaying all of it, and the one after replaying what
-compaction kept. (Queues are compared with the state after the history only: a replay of everything cannot delete messages,
-because receipts do not outlive a restart.)
+Four states are compared: the one after the history, the one after replaying all of it, the one after replaying what
+compaction kept, and the one after replaying that in another order, any that the graph of the restore allows. (Queues are
+compared with the state after the history only: a replay of everything cannot delete messages, because receipts do not
+outlive a restart.)
 
 EQUIVALENCE_EXAMPLES: histories for each service and emulator, more than the default for a thorough run.
 """

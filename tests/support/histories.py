@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from random import Random
 from typing import Any
 
 import pytest
@@ -80,6 +81,11 @@ def check(
     problems = [problem.as_json() for problem in report.problems]
     assert problems == [], (problems, compacted.dropped)
     _same(before, state(lab), operations(lab.records), compacted.dropped)
+    lab.empty()
+    report = lab.restore(compacted.kept, shuffle=Random(len(history)))
+    problems = [problem.as_json() for problem in report.problems]
+    assert problems == [], (problems, operations(compacted.kept))
+    _same(before, state(lab), operations(compacted.kept))
 
 
 def _same(before: dict[str, Any], after: dict[str, Any], *facts: Any) -> None:
