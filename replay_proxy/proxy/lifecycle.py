@@ -202,6 +202,7 @@ class Proxy:
             with attempt:
                 try:
                     await self.backend.up(self.upstream)
+                    self.gate.move(State.RESTORING, "the emulator is back; its state is looked for")
                     if await self._is_same():
                         _log.info("the emulator is back, with its state")
                         self.gate.move(State.READY)
@@ -210,7 +211,8 @@ class Proxy:
                         await self._restore_while_it_lives()
                         self.gate.move(State.READY)
                 except (ReplayProxyError, OSError, TimeoutError) as error:
-                    self.gate.move(self.gate.state, f"the emulator is not back yet: {error}")
+                    state = State.LOST if self._is_stranger else self.gate.state
+                    self.gate.move(state, f"the emulator is not back yet: {error}")
                     _log.warning("the emulator is not back yet", reason=str(error))
                     raise
 
