@@ -17,10 +17,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.replay.lab import Lab
-from tests.support.histories import ACCOUNTS, Step, check, histories
+from tests.support.histories import ACCOUNTS, LIMIT, Step, check, histories
 from tests.support.histories import lab as lab
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(LIMIT)]
 
 
 # -- queues ------------------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.replay.lab import Lab
-from tests.support.histories import ACCOUNTS, Step, check, histories
+from tests.support.histories import ACCOUNTS, LIMIT, Step, check, histories
 from tests.support.histories import lab as lab
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(LIMIT)]
 
 EXAMPLES = 8
 POLICY = '{"Version":"2012-10-17","Statement":[{"Sid":"s%s","Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}'
@@ -55,6 +55,7 @@ def do_secrets(lab: Lab, step: Step) -> None:
             secure = "SecureString" if value == 3 else "String"
             ssm.put_parameter(Name=parameter, Value=f"{more}{value}", Type=secure, Overwrite=True)
         case "label":
+            ssm.get_parameter(Name=parameter)  # moto breaks where a label is put on what is not there
             ssm.label_parameter_version(Name=parameter, ParameterVersion=more + 1, Labels=[f"l{value}"])
         case "tag parameter":
             ssm.add_tags_to_resource(

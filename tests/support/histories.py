@@ -19,6 +19,8 @@ from tests.support.processes import Emulator
 
 ACCOUNTS = {"moto": "123456789012", "ministack": "000000000000"}
 Step = tuple[str, int, int, int]
+LIMIT = 300 + 30 * int(os.environ.get("EQUIVALENCE_EXAMPLES", "0"))
+"""Seconds for one test, however many histories it is told."""
 
 
 @pytest.fixture(scope="module", params=sorted(RESETS))
