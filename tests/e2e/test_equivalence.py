@@ -168,6 +168,9 @@ def do_objects(lab: Lab, step: Step) -> None:
             for each in versions.get("Versions", []) + versions.get("DeleteMarkers", []):
                 extra = {} if each["VersionId"] == "null" and which < 2 else {"VersionId": each["VersionId"]}
                 s3.delete_object(Bucket=bucket, Key=each["Key"], **extra)
+            # MiniStack would show an upload that was left in the next bucket of this name.
+            for each in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+                s3.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
             s3.delete_bucket(Bucket=bucket)
         case "upload":
             upload(s3, bucket, key, value)
