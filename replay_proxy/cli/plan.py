@@ -44,13 +44,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _document(recording: Any, settings: Settings) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
     from replay_proxy.journal.records import Kind
     from replay_proxy.replay.compact import plan_of
     from replay_proxy.replay.execute import default_concurrency
     from replay_proxy.replay.forecast import forecast
     from replay_proxy.wire.selection import to_restore
 
-    plan = plan_of(recording, compaction=settings.compaction, selection=to_restore(settings))
+    plan = plan_of(recording, datetime.now(UTC), compaction=settings.compaction, selection=to_restore(settings))
     graph = plan.graph
     dropped = {each.seq: each for each in plan.dropped}
     calls, durations = [], {}

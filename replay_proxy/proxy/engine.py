@@ -6,6 +6,10 @@ Reads take the short way: they are forwarded as they come, and given up when the
 state is finished once it has been sent, whatever the client does: the emulator may have carried it out, and a recording
 that misses it would restore something else. So such a call runs shielded from cancellation.
 
+An emulator that dies takes with it whatever it had not answered, for what was not answered is not recorded, and so not
+restored. So a request that was under way is sent once more when the state is back (`_outliving`): its client sees latency
+only. Where its body had streamed, or the emulator turns out to live on, the client gets a 503, and retries by itself.
+
 Bodies up to a threshold are looked at as a whole. Larger ones stream; those that the journal needs are spooled to a
 blob on their way.
 """
@@ -16,7 +20,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from replay_proxy import log
@@ -27,11 +31,19 @@ from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.journal.records import utc_now
 from replay_proxy.proxy.counters import Counters
-from replay_proxy.proxy.gate import Gate, State
+from replay_proxy.proxy.gate import SETTLED, Gate, State
 from replay_proxy.proxy.receipts import Receipts
 from replay_proxy.proxy.recorder import Recorder, Spooled
+from replay_proxy.proxy.retaking import retaken
 from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, close_stream, collect, rejoined
-from replay_proxy.proxy.upstream import AnswerError, ConnectError, Upstream, UpstreamAnswer
+from replay_proxy.proxy.upstream import (
+    AnswerError,
+    AnswerTimeoutError,
+    ConnectError,
+    Upstream,
+    UpstreamAnswer,
+    UpstreamError,
+)
 from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.wire import models
@@ -46,6 +58,11 @@ _log = log.get("engine")
 WHOLE_LIMIT = 128 << 20
 """Bytes. A larger body is never held in memory, even where identifiers in it would have to be replaced. (Lambda's
 function code, the largest request that mixes references and data, ends at 50 MB before base64.)"""
+
+MOST_LIVES = 2
+"""How often one request is sent where the emulator dies under it; one that kills emulators must come to an end."""
+NOTICE_SECONDS = 1.0
+"""How long after a broken connection the emulator's death is noticed at the latest: its process or a line to it tells."""
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 
@@ -64,6 +81,7 @@ class Engine:
 
     aliases, keyring: those in force (a restore puts new ones in their place).
     recorder, watch: None where nothing is to be recorded.
+    answered: requests that the emulator has answered so far.
     on_lost: told when the emulator cannot be reached. on_minted: told when `aliases` has grown by a live answer.
     """
 
@@ -93,6 +111,7 @@ class Engine:
         self._on_minted = on_minted
         self._receipts = Receipts()
         self.counters = Counters()
+        self.answered = 0
         self._changes: set[asyncio.Task[Outgoing]] = set()
 
     async def quiet(self, seconds: float) -> None:
@@ -100,9 +119,14 @@ class Engine:
         if self._changes:
             await asyncio.wait(self._changes, timeout=seconds)
 
+    def begin_life(self) -> None:
+        """The emulator has lost its memory, and is about to be restored."""
+        self._gate.life += 1
+        self._receipts.begin_life()
+
     async def handle(self, incoming: Incoming) -> Outgoing:
         """Answer one request."""
-        if not self._gate.is_open and not await self._gate.passage(self._patience()):
+        if not await self._passage():
             reason = self._gate.reason or f"the proxy is {self._gate.state.value}"
             return self._unavailable(_request(incoming, b""), None, f"{reason}; try again")
         if incoming.upgrade:
@@ -115,6 +139,35 @@ class Engine:
         head = recognise(request)
         if head is None:
             self.counters.unrecognised += 1
+        return await self._outliving(lambda: self._dispatch(request, rest, incoming, head), request, head, rest is None)
+
+    async def _outliving(
+        self, attempt: Callable[[], Awaitable[Outgoing]], request: Request, head: CallHead | None, repeatable: bool
+    ) -> Outgoing:
+        """What comes of `attempt`; made again where the emulator died under it and is back with its state."""
+        for _ in range(MOST_LIVES):
+            life = self._gate.life
+            try:
+                outgoing = await attempt()
+                self.answered += 1
+                return outgoing
+            except UpstreamError as error:
+                failure = error
+            unseen = isinstance(failure, ConnectError)
+            if unseen:
+                self._on_lost(str(failure))
+            if not repeatable or isinstance(failure, AnswerTimeoutError):
+                break
+            if self._gate.life == life:
+                await self._gate.shut(NOTICE_SECONDS)
+            if not await self._passage() or not (unseen or self._gate.life != life):
+                break  # where it lives on, it may have carried out what it has seen
+        return self._unavailable(request, head, str(failure))
+
+    async def _dispatch(
+        self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead | None
+    ) -> Outgoing:
+        if head is None:
             return await self._forward(request, rest, incoming, None)
         effect = judge_call(head, request).effect
         if effect is Effect.MUTATES:
@@ -140,17 +193,12 @@ class Engine:
         head: CallHead | None,
         look: Callable[[CallHead, Request, Answer], None] | None = None,
     ) -> Outgoing:
-        """A call that changes nothing; `look` is shown what a successful one answered."""
-        try:
-            answer = await self._send(request, rest, incoming, head)
-            shown = await self._to_client(answer, request, head)
-            if look is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
-                look(head, request, Answer(shown.status, shown.headers, shown.body, shown.reason))
-            return shown
-        except ConnectError as error:
-            return self._lost(request, head, error)
-        except AnswerError as error:
-            return self._unavailable(request, head, str(error))
+        """A call that changes nothing; `look` is shown what a successful one answered. Raises `UpstreamError`."""
+        answer = await self._send(request, rest, incoming, head)
+        shown = await self._to_client(answer, request, head)
+        if look is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
+            look(head, request, Answer(shown.status, shown.headers, shown.body, shown.reason))
+        return shown
 
     async def _change(
         self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead, recorder: Recorder
@@ -172,6 +220,8 @@ class Engine:
         try:
             recorder.check()
             async with recorder.turn(head, request):
+                if not self._gate.is_open:
+                    raise ConnectError(self._gate.reason or "the emulator was lost before the call was sent")
                 outgoing, recorded = await self._send_and_record(request, rest, incoming, head, recorder)
             if recorded:
                 try:
@@ -179,10 +229,6 @@ class Engine:
                 except StorageError as error:
                     recorder.unrecorded.excuse(head, error)
             return outgoing
-        except ConnectError as error:
-            return self._lost(request, head, error)
-        except AnswerError as error:
-            return self._unavailable(request, head, str(error))
         except StorageError as error:
             _log.error("a call cannot be recorded", reason=error.message, hint=error.hint, **_named(head))
             return self._unavailable(request, head, f"replay_proxy cannot record this call: {error.message}")
@@ -286,6 +332,8 @@ class Engine:
         spooled: Spooled | None = None,
     ) -> UpstreamAnswer:
         if rest is None:
+            if head is not None and self._receipts.any_stale:
+                request = await retaken(request, head, self._receipts, self._ask)
             outward = self._outward(request, head)
             body = _bytes(outward) if incoming.body is not None else None
             return await self._upstream.send(outward.method, outward.target, outward.headers, body)
@@ -299,6 +347,13 @@ class Engine:
         outward = self._outward(bare, head)
         stream = rejoined(_bytes(request), rest) if spooled is None else spooled.chunks()
         return await self._upstream.send(outward.method, outward.target, outward.headers, stream, incoming.length)
+
+    async def _ask(self, request: Request, head: CallHead) -> Answer:
+        """A question of the proxy's own, in the name of a client. Raises `UpstreamError`."""
+        outward = self._outward(request, head)
+        answer = await self._upstream.send(outward.method, outward.target, outward.headers, _bytes(outward))
+        whole = Answer(answer.status, answer.headers, await answer.read(), answer.reason)
+        return answer_to_client(whole, head, request, self.aliases, self.endpoints)
 
     def _outward(self, request: Request, head: CallHead | None) -> Request:
         """The request in the emulator's identifiers; signed anew where that broke its signature and somebody checks it."""
@@ -334,6 +389,14 @@ class Engine:
         return True
 
     # What the client reads when the emulator is not there.
+
+    async def _passage(self) -> bool:
+        """Wait at the gate; what is on its way back is waited for longer than what is gone."""
+        while not self._gate.is_open:
+            state = self._gate.state
+            if not await self._gate.passage(self._patience()) and self._gate.state in (state, *SETTLED):
+                return self._gate.is_open
+        return True
 
     def _patience(self) -> float:
         lost = self._gate.state is State.LOST

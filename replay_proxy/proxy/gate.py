@@ -30,11 +30,15 @@ SETTLED = frozenset({State.READY, State.FAILED, State.STOPPING})
 
 
 class Gate:
-    """Open in state READY, shut otherwise."""
+    """Open in state READY, shut otherwise.
+
+    life: counts how often the emulator was found to have lost its memory.
+    """
 
     def __init__(self) -> None:
         self.state = State.STARTING
         self.reason = ""
+        self.life = 0
         self._changed = asyncio.Event()
 
     @property
@@ -47,6 +51,16 @@ class Gate:
         self.state, self.reason = state, reason
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    async def shut(self, seconds: float) -> bool:
+        """Wait until the gate is not open, at most `seconds`; is it shut?"""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.is_open:
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def passage(self, seconds: float) -> bool:
         """Wait until the gate is open, at most `seconds`; False when it is not (or will not be)."""

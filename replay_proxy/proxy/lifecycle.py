@@ -188,7 +188,7 @@ class Proxy:
         """Bring the emulator back, and its state with it, each time it is lost."""
         restarts = 0
         while True:
-            begun = asyncio.get_running_loop().time()
+            begun, answered = asyncio.get_running_loop().time(), self.engine.answered
             reason = await self.backend.lost()
             self.gate.move(State.LOST if self._is_stranger else State.STARTING, reason)
             if self._is_stranger and await self._still_there():
@@ -196,7 +196,9 @@ class Proxy:
                 continue
             _log.warning("the emulator is lost; waiting for it", reason=reason)
             lived = asyncio.get_running_loop().time() - begun
-            restarts = 0 if lived > LONGEST_PAUSE else restarts + 1
+            # One that is killed while it does its work is no program that cannot run.
+            useful = lived > LONGEST_PAUSE or self.engine.answered > answered
+            restarts = 0 if useful else restarts + 1
             if restarts >= FASTEST_RESTARTS and not self._is_stranger:
                 self._give_up(f"{reason}, for the {restarts}th time in a row")
             await self._recover()
@@ -218,16 +220,34 @@ class Proxy:
             with attempt:
                 try:
                     await self.backend.up(self.upstream)
+                    self.gate.move(State.RESTORING, "the emulator is back; its state is looked for")
                     if await self._is_same():
                         _log.info("the emulator is back, with its state")
                         self.gate.move(State.READY)
                     else:
-                        await self.restore()
+                        self.engine.begin_life()
+                        await self._restore_while_it_lives()
                         self.gate.move(State.READY)
                 except (ReplayProxyError, OSError, TimeoutError) as error:
-                    self.gate.move(self.gate.state, f"the emulator is not back yet: {error}")
+                    state = State.LOST if self._is_stranger else self.gate.state
+                    self.gate.move(state, f"the emulator is not back yet: {error}")
                     _log.warning("the emulator is not back yet", reason=str(error))
                     raise
+
+    async def _restore_while_it_lives(self) -> None:
+        """Restore; given up where the emulator is lost once more meanwhile. Raises EmulatorError then."""
+        restore = asyncio.create_task(self.restore())
+        try:
+            while not restore.done():
+                lost = asyncio.create_task(self.backend.lost())
+                await asyncio.wait({restore, lost}, return_when=asyncio.FIRST_COMPLETED)
+                if not lost.done():
+                    await _cancel(lost)
+                elif not restore.done() and not (self._is_stranger and await self._still_there()):
+                    raise EmulatorError(f"{lost.result()} while it was being restored")
+            restore.result()
+        finally:
+            await _cancel(restore)
 
     async def _is_same(self) -> bool:
         """Somebody else's emulator may have been out of reach only."""

@@ -8,7 +8,7 @@ gone. ReceiveMessage itself is not recorded; its answers are kept here for a whi
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from replay_proxy.errors import MalformedMessage
@@ -26,15 +26,47 @@ NOTE = "messages"
 
 
 class Receipts:
-    """The receipts that clients were given lately."""
+    """The receipts that clients were given lately.
+
+    A receipt is known for the message's id also when the emulator has lost its memory since; to the emulator of today it
+    means nothing (`replay_proxy.proxy.retaking`).
+    """
 
     def __init__(self) -> None:
         self._messages: OrderedDict[str, str] = OrderedDict()
         self._unread: deque[tuple[CallHead, Request, Answer]] = deque(maxlen=UNREAD)
+        self._stale: set[str] = set()
+        self._latest: dict[str, str] = {}
 
     def received(self, head: CallHead, request: Request, answer: Answer) -> None:
         """Take in an answer to ReceiveMessage, as the client saw it. Cheap."""
         self._unread.append((head, request, answer))
+
+    def begin_life(self) -> None:
+        """The emulator has lost its memory: the receipts so far mean nothing to it any more."""
+        self._read()
+        self._stale = set(self._messages)
+        self._latest.clear()
+
+    @property
+    def any_stale(self) -> bool:
+        """Are there receipts of an earlier life?"""
+        return bool(self._stale)
+
+    def stale(self, handles: Iterable[str]) -> dict[str, str]:
+        """Those of `handles` that are of an earlier life, with the id of the message that they stand for."""
+        self._read()
+        return {handle: self._messages[handle] for handle in handles if handle in self._stale}
+
+    def latest(self, message: str) -> str:
+        """A receipt for this message from this life; empty where there is none."""
+        return self._latest.get(message, "")
+
+    def remember(self, message: str, handle: str) -> None:
+        """A receipt of this life for a message."""
+        self._messages[handle] = message
+        self._messages.move_to_end(handle)
+        self._latest[message] = handle
 
     def notes_for(self, head: CallHead, request: Request) -> Mapping[str, Any]:
         """The notes of a deletion: `messages`, receipt handle to message id; empty for other calls."""
@@ -59,5 +91,10 @@ class Receipts:
             for message in messages:
                 self._messages[message["ReceiptHandle"]] = message["MessageId"]
                 self._messages.move_to_end(message["ReceiptHandle"])
+                if self._stale:
+                    self._latest[message["MessageId"]] = message["ReceiptHandle"]
         while len(self._messages) > REMEMBERED:
-            self._messages.popitem(last=False)
+            handle, message = self._messages.popitem(last=False)
+            self._stale.discard(handle)
+            if self._latest.get(message) == handle:
+                del self._latest[message]

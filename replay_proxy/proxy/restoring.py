@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from replay_proxy import log
@@ -89,7 +90,9 @@ async def restore_recording(
     """
     recording = await asyncio.to_thread(read, data_dir)
     report.path = str(recording.path)
-    plan = await asyncio.to_thread(plan_of, recording, compaction=settings.compaction, selection=to_restore(settings))
+    plan = await asyncio.to_thread(
+        plan_of, recording, datetime.now(UTC), compaction=settings.compaction, selection=to_restore(settings)
+    )
     report.total, report.switched_off = plan.kept_count, plan.switched_off_count
     report.superseded = len(plan.dropped) - report.switched_off
     report.notes.extend(_losses(plan))

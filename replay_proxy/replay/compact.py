@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from replay_proxy.errors import RecordingError
@@ -117,25 +118,30 @@ class Compacted:
     dropped: list[Dropped] = field(default_factory=list)
 
 
-def plan_of(recording: Stored, *, compaction: bool = True, selection: Selection | None = None) -> Plan:
+def plan_of(
+    recording: Stored, now: datetime | None = None, *, compaction: bool = True, selection: Selection | None = None
+) -> Plan:
     """Decide what of a recording is to be replayed; all of it, without `compaction`. Blocking.
 
+    now: the clock of the restore, by which data is beyond its retention; None for a clock that stands still.
     selection: what is to be restored at all; what it refuses is among the dropped calls, as `switched_off`.
 
     Raises:
         RecordingError, StorageError: the recording cannot be read.
     """
-    return _plan(_Journal(recording), compaction=compaction, selection=selection)
+    return _plan(_Journal(recording), now, compaction=compaction, selection=selection)
 
 
-def plan_of_records(records: Iterable[Record], load: Load | None = None, *, compaction: bool = True) -> Plan:
+def plan_of_records(
+    records: Iterable[Record], load: Load | None = None, now: datetime | None = None, *, compaction: bool = True
+) -> Plan:
     """As `plan_of`, for records in memory. load: reads blobs; without it, a call whose parameters lie in one stays."""
-    return _plan(_Memory(records, load or _no_blobs), compaction=compaction)
+    return _plan(_Memory(records, load or _no_blobs), now, compaction=compaction)
 
 
-def compact(calls: Iterable[Record], load: Load | None = None) -> Compacted:
+def compact(calls: Iterable[Record], load: Load | None = None, now: datetime | None = None) -> Compacted:
     """Decide what of `calls` is to be replayed."""
-    plan = plan_of_records(calls, load)
+    plan = plan_of_records(calls, load, now)
     return Compacted(list(plan.records()), list(plan.dropped))
 
 
@@ -181,9 +187,9 @@ class _Memory:
         return self._load(ref)
 
 
-def _plan(source: _Source, *, compaction: bool, selection: Selection | None = None) -> Plan:
+def _plan(source: _Source, now: datetime | None, *, compaction: bool, selection: Selection | None = None) -> Plan:
     decisions = Decisions()
-    rules = Rules(decisions)
+    rules = Rules(decisions, now)
     order: list[int] = []
     witnesses: set[int] = set()
     noted: set[int] = set()

@@ -187,7 +187,8 @@ class Footprints:
         writes = frozenset(f"{call.service} {whole}{_PART}{part}" for whole, part in parts)
         wholes = {_thing(call.service, mentions.mark(whole)) for whole, _part in parts}
         refers = {_SERVICE + call.service, *wholes, *self._pointed_at(call), *self._things(call.access_key, "")}
-        return Footprint(writes, frozenset(refers), data=True)
+        # A copy of an object onto itself both reads and writes it.
+        return Footprint(writes, frozenset(refers - writes), data=True)
 
     def _item(self, table: str, item: Mapping[str, Any]) -> tuple[str, str]:
         table = kinds.short(table)

@@ -68,6 +68,18 @@ def test_objects_wait_for_their_bucket_and_their_key(lab: Lab) -> None:
     assert made.waits("s3:CopyObject", "s3:PutObject", 0, 2)
 
 
+def test_an_object_that_is_copied_onto_itself_waits_for_no_copy(lab: Lab) -> None:
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="a-bucket")
+    s3.put_object(Bucket="a-bucket", Key="k", Body=b"1")
+    s3.copy_object(
+        Bucket="a-bucket", Key="k", CopySource="a-bucket/k", MetadataDirective="REPLACE", Metadata={"a": "1"}
+    )
+    graph = plan_of_records(lab.records).graph
+    assert 3 not in graph.predecessors(3)
+    assert 2 in graph.predecessors(3)
+
+
 def test_items_wait_for_their_table_and_their_key(lab: Lab) -> None:
     dynamodb = lab.client("dynamodb")
     dynamodb.create_table(

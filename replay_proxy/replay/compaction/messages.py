@@ -5,6 +5,9 @@ is in the record's note `messages` (receipt handle to message id), which the pro
 send nor the delete of a deleted message is repeated. A handle without a note cannot be resolved: a replay of the delete
 could only fail, so it is left out, and what it deleted comes back; its `loss` says so.
 
+A message that was sent longer ago than its queue keeps messages is over, too (`retention`). Where a queue has a
+dead-letter queue, the longest period of any queue counts, for the message may lie there.
+
 A message is known by its id alone, not by its queue: the emulator may have moved it to a dead-letter queue by then.
 
 FIFO queues take a second message with the same deduplication id within five minutes for a repetition of the first, also
@@ -22,11 +25,14 @@ from typing import Any
 
 from replay_proxy.replay.compaction.calls import Call
 from replay_proxy.replay.compaction.decisions import Decisions
+from replay_proxy.replay.compaction.retention import QUEUE
 
 _Place = tuple[int, int]
 """Number of the sending call, and of the entry in it (-1 where it is no batch)."""
 
 DEDUPLICATION = timedelta(minutes=5)
+SHORTEST = timedelta(minutes=1)
+"""The least that a queue can be told to keep messages for (Amazon SQS API Reference, SetQueueAttributes)."""
 RECEIPT_UNKNOWN = "its receipt is not known"
 _COMES_BACK = "a message that was deleted comes back, because the recording does not say which one it was"
 
@@ -34,9 +40,13 @@ _COMES_BACK = "a message that was deleted comes back, because the recording does
 class Messages:
     """The rule for SQS messages. Memory: the messages in queues, and the ids of all messages that FIFO queues took."""
 
-    def __init__(self, decisions: Decisions) -> None:
+    def __init__(self, decisions: Decisions, now: datetime | None = None) -> None:
         self._decisions = decisions
+        self._now = now
         self._live: dict[str, tuple[_Place, str]] = {}
+        self._old: dict[str, datetime] = {}
+        self._kept: dict[str, timedelta] = {}
+        self._moving: set[str] = set()
         self._in_queue: dict[str, dict[str, None]] = defaultdict(dict)
         self._fifo_ids: set[str] = set()
         self._latest: dict[tuple[str, str], tuple[datetime, str]] = {}
@@ -64,9 +74,31 @@ class Messages:
             case "StartMessageMoveTask":
                 self._moved.add(_scope(call))
             case "CreateQueue" | "SetQueueAttributes":
-                scope = call.params.get("Attributes", {}).get("DeduplicationScope")
-                if scope:
-                    self._scopes[queue_of(call)] = scope
+                self._attributes(call, call.params.get("Attributes", {}))
+
+    def finish(self) -> None:
+        """All calls were shown."""
+        longest = max(self._kept.values(), default=QUEUE)
+        for message, sent in list(self._old.items()):
+            place = self._live.get(message)
+            kept = None if place is None else self._kept.get(place[1])
+            if place is None or kept is None or self._now is None:
+                continue
+            if self._now - sent > (longest if place[1] in self._moving else kept):
+                self._remove(message, "its queue kept messages for a shorter time than has passed", 0)
+
+    def _attributes(self, call: Call, attributes: dict[str, Any]) -> None:
+        queue = queue_of(call)
+        if attributes.get("DeduplicationScope"):
+            self._scopes[queue] = attributes["DeduplicationScope"]
+        if attributes.get("RedrivePolicy"):
+            self._moving.add(queue)
+        seconds = attributes.get("MessageRetentionPeriod", "")
+        kept = timedelta(seconds=int(seconds)) if str(seconds).isdecimal() else None
+        if call.operation == "CreateQueue":
+            self._kept[queue] = max(self._kept.get(queue, timedelta()), kept or QUEUE)
+        elif kept is not None and queue in self._kept:
+            self._kept[queue] = max(self._kept[queue], kept)
 
     def _send_batch(self, call: Call) -> None:
         if not call.can_be_split:
@@ -94,6 +126,8 @@ class Messages:
                 self._repetitions.setdefault(original, []).append(place)
                 return
         self._live[message] = (place, queue)
+        if self._now is not None and self._now - (sent := datetime.fromisoformat(call.time)) > SHORTEST:
+            self._old[message] = sent
         self._in_queue[queue][message] = None
 
     def _original(self, call: Call, queue: str, entry: dict[str, Any], message: str) -> str | None:
@@ -134,6 +168,7 @@ class Messages:
 
     def _remove(self, message: str, reason: str, because_of: int) -> None:
         found = self._live.pop(message, None)
+        self._old.pop(message, None)
         if found is None:
             return
         place, queue = found

@@ -169,6 +169,9 @@ class Resources:
         else:
             for made_by in holders:
                 self._mentions[made_by].append(_Mention(call.seq, hangs=True, others=tuple(holders - {made_by})))
+        part = self._part(call, entry.get("part"))
+        if part is not None:
+            self._mentions[part.made_by].append(_Mention(call.seq, hangs=True))
         texts = [call.access_key, *(str(call.params.get(member, "")) for member in entry["references"])]
         for owner in self._owners(run for text in texts for run in mentions.runs(text)) - holders:
             self._mentions[owner].append(_Mention(call.seq, hangs=False))
@@ -179,6 +182,14 @@ class Resources:
             by_arn = member.endswith("ARN") and kind.named == (f"{member[:-3]}Name",)
             if isinstance(value, str) and (by_arn or kind.named == (member,)):
                 return self._live.get((_scope(call), kind.service, kind.name, (kinds.short(value),)))
+        return None
+
+    def _part(self, call: Call, name: str | None) -> _Resource | None:
+        """The part of a holder that data lies in, such as the stream of a log group, which may end alone."""
+        for kind in kinds.kinds_of(call.service) if name else ():
+            if kind.name == name:
+                for names in kinds.names_in(kind, call.params):
+                    return self._live.get((_scope(call), kind.service, kind.name, names))
         return None
 
     def _direct(self, call: Call) -> dict[_Resource, set[str]]:

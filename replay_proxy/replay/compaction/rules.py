@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from datetime import datetime
 
 from replay_proxy.journal.records import Record
 from replay_proxy.replay.compaction.calls import Call
@@ -11,6 +12,7 @@ from replay_proxy.replay.compaction.items import Items
 from replay_proxy.replay.compaction.messages import Messages
 from replay_proxy.replay.compaction.objects import Objects
 from replay_proxy.replay.compaction.resources import Resources
+from replay_proxy.replay.compaction.retention import Retention
 from replay_proxy.replay.compaction.settings import Settings
 from replay_proxy.wire.mutability import is_data
 
@@ -18,8 +20,9 @@ from replay_proxy.wire.mutability import is_data
 class Rules:
     """Shows calls, in their order, to the rules that they concern."""
 
-    def __init__(self, decisions: Decisions) -> None:
-        self._messages = Messages(decisions)
+    def __init__(self, decisions: Decisions, now: datetime | None = None) -> None:
+        self._messages = Messages(decisions, now)
+        self._retention = Retention(decisions, now)
         self._objects = Objects(decisions)
         self._items = Items(decisions)
         self._settings = Settings(decisions)
@@ -38,6 +41,7 @@ class Rules:
             if call.service != "s3" and not is_data(call.service, call.operation):
                 self._objects.see_other(call)
             self._settings.see(call)
+            self._retention.see(call)
         self._resources.see(call)
 
     def opaque(self, record: Record) -> None:
@@ -48,6 +52,8 @@ class Rules:
 
     def finish(self) -> None:
         """All calls were shown."""
+        self._messages.finish()
+        self._retention.finish()
         self._resources.finish()
 
     def partial(self, dropped: Container[int]) -> frozenset[int]:

@@ -6,6 +6,9 @@ value they set. For `SetQueueAttributes` and the like it is the names of the att
 other, so only calls that follow each other directly count, for one resource. Calls in between that need the value
 (`until`: a message that only the attributes of that time allow) keep it.
 
+Tags do not depend on each other: a call that tags or untags leaves nothing of an earlier one with the same keys, whatever
+lies between. `TagResource` and `UntagResource` are the same in all services; the others are in the table (`alone`).
+
 Not here: what has a history that clients can see (parameters, secrets, policy versions).
 """
 
@@ -18,31 +21,59 @@ from typing import Any
 from replay_proxy.replay.compaction.calls import Call
 from replay_proxy.replay.compaction.decisions import Decisions
 from replay_proxy.replay.compaction.kinds import is_global, short, table
+from replay_proxy.wire import models
 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """group: what is set. of: the members that name the resource. which: the members that say which value of it."""
+    """group: what is set. of: the members that name the resource. which: the members that say which value of it.
+
+    alone: its values do not depend on each other. unless: members with which a call does more than to set the value.
+    """
 
     group: str
     of: tuple[str, ...]
     which: tuple[str, ...]
-    ends: bool
+    ends: bool = False
+    alone: bool = False
+    unless: tuple[str, ...] = ()
 
 
 @cache
 def _values(service: str, operation: str) -> tuple[_Value, ...]:
     """What an operation sets, or (`ends`) needs."""
+    if operation in _TAGGING:
+        return _tags(service)
     return tuple(
         _Value(
             entry["operations"][0] if entry.get("together") or operation in entry.get("until", ()) else operation,
             tuple(entry["of"]),
             tuple(entry.get("which", ())),
             operation in entry.get("until", ()),
+            bool(entry.get("alone")),
+            tuple(entry.get("unless", ())),
         )
         for entry in table()["replaced"]
         if entry["service"] == service and operation in (*entry["operations"], *entry.get("until", ()))
     )
+
+
+_TAGGING = frozenset({"TagResource", "UntagResource"})
+
+
+@cache
+def _tags(service: str) -> tuple[_Value, ...]:
+    """The tags of one resource, where both operations name it, and the tags, in one way each."""
+    try:
+        shapes = [models.operation_model(service, operation).input_shape for operation in sorted(_TAGGING)]
+    except LookupError:
+        return ()
+    members = [list(shape.members) for shape in shapes if shape is not None]
+    if len(members) != 2 or any(len(each) != 2 for each in members):
+        return ()
+    shared = set(members[0]) & set(members[1])
+    which = tuple(member for each in members for member in each if member not in shared)
+    return (_Value("Tags", tuple(shared), which, alone=True),) if len(shared) == 1 else ()
 
 
 class Settings:
@@ -56,12 +87,16 @@ class Settings:
         """Take in a call, in order."""
         for value in _values(call.service, call.operation):
             region = "" if is_global(call.service) else call.head.region
-            resource = (_one(call.params.get(member)) for member in value.of)
+            # Tags are on resources of all kinds, which an ARN tells apart, and what is short for it does not.
+            named = [call.params.get(member) for member in value.of]
+            resource = [str(each) for each in named] if value.alone else [_one(each) for each in named]
             key = (call.service, call.head.account, region, value.group, *resource)
-            if value.ends:
+            if value.ends or any(call.params.get(member) for member in value.unless):
                 self._last.pop(key, None)
                 continue
-            which = [_one(call.params.get(member)) for member in value.which]
+            which = [_one(call.params[member]) for member in value.which if member in call.params]
+            if value.alone:
+                key = (*key, *which)
             earlier, seq = self._last.get(key, ([], 0))
             if seq and earlier == which:
                 self._decisions.drop(seq, "set again", call.seq)
@@ -71,4 +106,14 @@ class Settings:
 def _one(value: Any) -> str:
     if isinstance(value, dict):
         return "\0".join(sorted(value))
+    if isinstance(value, list):
+        # Tags, or their keys.
+        return "\0".join(sorted(_key(each) for each in value))
     return short(value) if isinstance(value, str) else ""
+
+
+def _key(tag: Any) -> str:
+    """The key of a tag, however its member is called."""
+    if isinstance(tag, dict):
+        return next((str(value) for member, value in tag.items() if member.lower() in ("key", "tagkey")), "")
+    return str(tag)
