@@ -46,6 +46,7 @@ MAX_LINE: Final = 256 * 1024 * 1024
 
 _CRC_LENGTH: Final = len(b',"crc":"01234567"}')
 _CRC_START: Final = b',"crc":"'
+_SEQ_START: Final = b'{"seq":'
 # Everything below space but tab, line feed and carriage return, and DEL: their presence makes a body binary.
 _CONTROLS: Final = bytes(set(range(32)) - {9, 10, 13}) + b"\x7f"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}").fullmatch
@@ -192,6 +193,20 @@ def decode_line(raw: bytes) -> Decoded:
         return Decoded(_record(line), verified)
     except KeyError as error:
         raise LineError(f"it has no member {error.args[0]!r}") from error
+
+
+def scan_line(raw: bytes) -> int:
+    """The number of a line, which is verified by its checksum alone where it has one: much cheaper than decoding it.
+
+    Raises:
+        LineError: as `decode_line`.
+    """
+    line = raw.rstrip(b"\r\n")
+    if line.startswith(_SEQ_START) and _has_right_checksum(line):
+        digits = line[len(_SEQ_START) : len(_SEQ_START) + 20].partition(b",")[0]
+        if digits.isdigit():
+            return int(digits)
+    return decode_line(raw).item.seq
 
 
 def decode_header(raw: bytes) -> tuple[RecordingHeader, bool]:

@@ -2,80 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterator
 
 from replay_proxy.errors import RecordingError
 from replay_proxy.journal.blobs import BlobStore
 from replay_proxy.journal.codec import LineError, decode_line
 from replay_proxy.journal.durable import storage_error
-from replay_proxy.journal.reader import Recording, damage, line_number
+from replay_proxy.journal.reader import Places, Recording, damage, line_number
 from replay_proxy.journal.records import JOURNAL_NAME, Record
 from replay_proxy.journal.survey import Index, What
 
 
-class Selection:
-    """Those records of `recording` that are in effect and of a kind that is `wanted`. Has what a plan needs of a recording.
+class Lookup:
+    """The records of a recording by their positions in its index.
 
-    pace: called before each record; a reader in a thread may pause there.
+    The journal is kept open: what it held stays readable, though it grows, or another file takes its name.
+
+    Raises (here, and where a record is asked for):
+        RecordingError: LocalStack's file, which has no index; a line that cannot be decoded.
+        StorageError: the journal cannot be read.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        if recording.index is None:
+            raise RecordingError(
+                f"{recording.path} is LocalStack's file", hint="`replay-proxy serve` or `replay-proxy import` converts it"
+            )
+        self.recording = recording
+        self.index: Index = recording.index
+        self._fd = -1
+        if recording.shape.exists:
+            try:
+                self._fd = recording.files.open_read(JOURNAL_NAME)
+            except OSError as error:
+                raise storage_error("read the recording", recording.path, error) from error
+            weakref.finalize(self, recording.files.close, self._fd)
+
+    def record(self, position: int) -> Record:
+        """The record at a position. Raises as `Lookup`."""
+        files, path = self.recording.files, self.recording.path
+        offset = self.index.offsets[position]
+        try:
+            item = decode_line(files.read_at(self._fd, self.index.lengths[position], offset)).item
+        except LineError as error:
+            raise damage(path, line_number(files, self._fd, offset), offset, str(error)) from error
+        except OSError as error:
+            raise storage_error("read the recording", path, error) from error
+        assert isinstance(item, Record)
+        return item
+
+    def positions(self, wanted: Callable[[What], bool]) -> list[int]:
+        """The positions of the records that are `wanted` and in effect (see `effect`), in order."""
+        index, effect = self.index, self.recording.effect
+        found = index.positions(wanted)
+        if effect.is_simple:
+            return list(found)
+        return [each for each in found if effect.counts(index.seqs[each], index.what(each).service)]
+
+
+class Selection:
+    """Those records that are in effect and `wanted`; to a plan it looks like a recording.
+
+    pace: called before a record is read; a reader in a thread may pause there.
     """
 
     def __init__(
-        self, recording: Recording, wanted: Callable[[What], bool], pace: Callable[[], None] = lambda: None
+        self, lookup: Lookup, wanted: Callable[[What], bool], pace: Callable[[], None] = lambda: None
     ) -> None:
-        self._recording = recording
-        self._pace = pace
-        self.index = index_of(recording)
-        self.positions = [
-            position
-            for position in self.index.positions(wanted)
-            if recording.effect.counts(self.index.seqs[position], self.index.what(position).service)
-        ]
+        self._lookup = lookup
+        self.pace = pace
+        self.positions = lookup.positions(wanted)
 
     @property
     def blobs(self) -> BlobStore:
         """The large bodies."""
-        return self._recording.blobs
+        return self._lookup.recording.blobs
 
-    def records(self) -> Iterator[Record]:
-        """The records, in order; as often as asked. Raises as `records_at`."""
-        return records_at(self._recording, self.positions, self._pace)
+    def records(self, _places: Places | None = None) -> Iterator[Record]:
+        """The records, in order; as often as asked. Raises as `Lookup`."""
+        for position in self.positions:
+            self.pace()
+            yield self._lookup.record(position)
 
-
-def index_of(recording: Recording) -> Index:
-    """The index of a recording. Raises RecordingError where it has none: LocalStack's file is converted first."""
-    if recording.index is None:
-        raise RecordingError(
-            f"{recording.path} is LocalStack's file", hint="`replay-proxy serve` converts it, or `replay-proxy import`"
-        )
-    return recording.index
-
-
-def records_at(
-    recording: Recording, positions: Iterable[int], pace: Callable[[], None] = lambda: None
-) -> Iterator[Record]:
-    """The records at these positions of the index.
-
-    Raises:
-        RecordingError: a line that cannot be decoded. StorageError: the file cannot be read.
-    """
-    files, index = recording.files, index_of(recording)
-    if not recording.shape.exists:
-        return
-    path = files.root / JOURNAL_NAME
-    try:
-        fd = files.open_read(JOURNAL_NAME)
-        try:
-            for position in positions:
-                pace()
-                offset = index.offsets[position]
-                line = files.read_at(fd, index.lengths[position], offset)
-                try:
-                    item = decode_line(line).item
-                except LineError as error:
-                    raise damage(path, line_number(files, fd, offset), offset, str(error)) from error
-                if isinstance(item, Record):
-                    yield item
-        finally:
-            files.close(fd)
-    except OSError as error:
-        raise storage_error("read the recording", path, error) from error
+    def fetch(self, seq: int, _places: Places | None = None) -> Record:
+        """One record by its number. Raises KeyError where there is none, and as `Lookup`."""
+        self.pace()
+        return self._lookup.record(self._lookup.index.position(seq))

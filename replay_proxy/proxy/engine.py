@@ -47,6 +47,8 @@ WHOLE_LIMIT = 128 << 20
 """Bytes. A larger body is never held in memory, even where identifiers in it would have to be replaced. (Lambda's
 function code, the largest request that mixes references and data, ends at 50 MB before base64.)"""
 
+HELD_UP = "what this request needs is still being restored; try again"
+
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
@@ -113,6 +115,8 @@ class Engine:
             prefix, rest = await collect(rejoined(prefix, rest), WHOLE_LIMIT)
             request = _request(incoming, prefix)
         head = recognise(request)
+        if self._gate.staged is not None and not await self._gate.admission(head, request, self._patience()):
+            return self._unavailable(request, head, HELD_UP)
         if head is None:
             self.counters.unrecognised += 1
             return await self._forward(request, rest, incoming, None)
@@ -246,7 +250,10 @@ class Engine:
         return Outgoing(begun.status, begun.reason, begun.headers, rejoined(_bytes(begun), more))
 
     async def _tunnel(self, incoming: Incoming) -> Outgoing:
-        request = self._outward(_request(incoming, b""), None)
+        request = _request(incoming, b"")
+        if self._gate.staged is not None and not await self._gate.admission(None, request, self._patience()):
+            return self._unavailable(request, None, HELD_UP)
+        request = self._outward(request, None)
         try:
             answer = await self._upstream.send(
                 request.method, request.target, request.headers, None, None, upgrade=True

@@ -24,21 +24,20 @@ from replay_proxy.proxy.backend import Backend, Stranger, reachable
 from replay_proxy.proxy.door import ReverseDoor
 from replay_proxy.proxy.engine import Engine, Policy
 from replay_proxy.proxy.gate import Gate, State
+from replay_proxy.proxy.loading import QUIET_SECONDS, Loader
 from replay_proxy.proxy.recorder import Recorder
-from replay_proxy.proxy.restoring import OpenRecording, explain_recording, restore_recording
+from replay_proxy.proxy.restoring import OpenRecording
 from replay_proxy.proxy.sender import Sender
-from replay_proxy.proxy.session import Session, table_of
+from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.streams import Handler
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.execute import Progress
 from replay_proxy.replay.keyring import Keyring
-from replay_proxy.replay.report import RestoreReport
 
 _log = log.get("proxy")
 
 DRAIN_SECONDS = 10.0
-QUIET_SECONDS = 10.0
 FASTEST_RESTARTS = 5
 LONGEST_PAUSE = 10.0
 
@@ -58,8 +57,6 @@ class Proxy:
         self.backend = backend
         self.recording = recording
         self.gate = Gate()
-        self.last_restore: RestoreReport | None = None
-        self._progress = progress
         self.upstream = Upstream(backend.url)
         recorder = (
             None
@@ -83,11 +80,22 @@ class Proxy:
         )
         self.door = ReverseDoor(front(self), settings.listen.host, settings.listen.port)
         blobs = recording.blobs if recording is not None else None
-        self._sender = Sender(self.upstream, blobs, call_timeout=settings.call_timeout)
-        self._session = (
-            Session(recording.data_dir, self._sender, settings.secret_key or "") if recording is not None else None
-        )
-        self._restoring = asyncio.Lock()
+        sender = Sender(self.upstream, blobs, call_timeout=settings.call_timeout)
+        self._session: Session | None = None
+        self.loader: Loader | None = None
+        if recording is not None and self._watch is not None:
+            self._session = Session(recording.data_dir, sender, settings.secret_key or "")
+            self.loader = Loader(
+                settings,
+                recording,
+                gate=self.gate,
+                engine=self.engine,
+                sender=sender,
+                session=self._session,
+                watch=self._watch,
+                stranger=self._is_stranger,
+                progress=progress,
+            )
 
     async def run(self, stopped: asyncio.Event, announce: Callable[[Proxy], None]) -> None:
         """Serve until `stopped` is set. `announce` is called once requests pass for the first time.
@@ -111,59 +119,12 @@ class Proxy:
         finally:
             await self._end()
 
-    async def restore(self) -> RestoreReport | None:
-        """Restore now, into whatever state the emulator is in; None where there is no recording.
-
-        Requests wait meanwhile. Used at the start, after a loss, and when somebody asks.
-        """
-        async with self._restoring:
-            if self.recording is None or self._session is None:
-                return None
-            self.gate.move(State.RESTORING, "the recorded state is being restored")
-            await self.engine.quiet(QUIET_SECONDS)
-            aliases, keyring = AliasTable(), Keyring(self.settings.secret_key or "")
-            if self._is_stranger:
-                await self._session.begin()
-            self.last_restore = RestoreReport(str(self.recording.path))
-            self.recording.writer.rollback()
-            report = await restore_recording(
-                self.recording.data_dir,
-                self._sender,
-                aliases,
-                keyring,
-                self.engine.endpoints,
-                self.settings,
-                self.last_restore,
-                self._progress,
-                None if self._watch is None else self._watch.sightings,
-            )
-            self.engine.aliases, self.engine.keyring = aliases, keyring
-            if self._is_stranger:
-                await self._session.settle(aliases, keyring)
-            else:
-                self._session.save(aliases, keyring)
-            self.gate.move(State.READY)
-            return report
-
     async def _begin(self) -> None:
         await self.backend.up(self.upstream)
         if self._watch is not None:
             self._watch.start()
-        if self._session is not None and self._is_stranger:
-            saved = await self._session.resume()
-            if saved is not None:
-                aliases = table_of(saved.aliases)
-                self.engine.aliases = aliases
-                self.engine.keyring = Keyring(self.settings.secret_key or "", saved.keys)
-                if self.recording is not None and self._watch is not None:
-                    await asyncio.to_thread(explain_recording, self.recording.data_dir, self._watch.sightings)
-                _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(aliases))
-                self.gate.move(State.READY)
-                return
-        if self.settings.load_strategy == "MANUAL":
-            self.gate.move(State.READY)
-            return
-        await self.restore()
+        if self.loader is not None:
+            await self.loader.begin()
         self.gate.move(State.READY)
 
     async def _keep_alive(self) -> None:
@@ -176,6 +137,8 @@ class Proxy:
             if self._is_stranger and await self._still_there():
                 self.gate.move(State.READY)
                 continue
+            if self.loader is not None:
+                await self.loader.stop()
             _log.warning("the emulator is lost; waiting for it", reason=reason)
             lived = asyncio.get_running_loop().time() - begun
             restarts = 0 if lived > LONGEST_PAUSE else restarts + 1
@@ -204,7 +167,8 @@ class Proxy:
                         _log.info("the emulator is back, with its state")
                         self.gate.move(State.READY)
                     else:
-                        await self.restore()
+                        if self.loader is not None:
+                            await self.loader.again()
                         self.gate.move(State.READY)
                 except (ReplayProxyError, OSError, TimeoutError) as error:
                     self.gate.move(self.gate.state, f"the emulator is not back yet: {error}")
@@ -242,6 +206,8 @@ class Proxy:
         self.gate.move(State.STOPPING, "the proxy is being stopped")
         await self.door.stop(DRAIN_SECONDS)
         await self.engine.quiet(QUIET_SECONDS)
+        if self.loader is not None:
+            await self.loader.stop()
         if self._watch is not None:
             await self._watch.stop()
         if len(self.engine.aliases):
@@ -257,6 +223,7 @@ class Proxy:
         """What `/_replay/status` shows."""
         host, port = self.door.address
         recording = self.recording
+        report = None if self.loader is None else self.loader.report
         return {
             "state": self.gate.state.value,
             "reason": self.gate.reason,
@@ -270,7 +237,8 @@ class Proxy:
             "load_strategy": self.settings.load_strategy,
             "requests": self.engine.counters.as_json(),
             "aliases": len(self.engine.aliases),
-            "last_restore": None if self.last_restore is None else self.last_restore.as_json(),
+            "restoring": None if self.loader is None else self.loader.status(),
+            "last_restore": None if report is None else report.as_json(),
         }
 
 
