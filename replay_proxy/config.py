@@ -145,7 +145,7 @@ def _setting(
 
 EMULATORS = ("moto", "ministack", "localstack")
 SAVE_STRATEGIES = ("ON_REQUEST", "SCHEDULED", "ON_SHUTDOWN", "MANUAL")
-LOAD_STRATEGIES = ("ON_STARTUP", "MANUAL")
+LOAD_STRATEGIES = ("ON_STARTUP", "ON_REQUEST", "MANUAL")
 WHEN_UNRECORDABLE = ("refuse", "continue")
 LOG_FORMATS = ("console", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -222,8 +222,9 @@ class Settings:
         "SNAPSHOT_LOAD_STRATEGY",
         "ON_STARTUP",
         choice_of(*LOAD_STRATEGIES),
-        "ON_STARTUP restores before the first request is let through; MANUAL when asked, by POST "
-        "/_localstack/state/load",
+        "ON_STARTUP restores before the first request is let through. ON_REQUEST is ready at once, restores a service with "
+        "what it needs at its first request, and the rest when idle. MANUAL restores when asked, by POST "
+        "/_localstack/state/load or /_localstack/state/SERVICE/load",
         "|".join(LOAD_STRATEGIES),
     )
     compaction: bool = _setting(

@@ -93,7 +93,8 @@ class Recording:
     """A recording as it was when `read` looked at it.
 
     records_total: lines that hold records, in effect or not. index: of these lines; None for LocalStack's file.
-    warnings: what a user should be told; iterating adds what only decoding can find, once (`unverified` and `gaps` are complete after the first full iteration).
+    warnings: what a user should be told; iterating adds what only decoding can find, once (`unverified` and `gaps` are
+    complete after the first full iteration).
     """
 
     data_dir: Path

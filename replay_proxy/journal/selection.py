@@ -27,7 +27,8 @@ class Lookup:
     def __init__(self, recording: Recording) -> None:
         if recording.index is None:
             raise RecordingError(
-                f"{recording.path} is LocalStack's file", hint="`replay-proxy serve` or `replay-proxy import` converts it"
+                f"{recording.path} is LocalStack's file",
+                hint="`replay-proxy serve` or `replay-proxy import` converts it",
             )
         self.recording = recording
         self.index: Index = recording.index
@@ -67,9 +68,7 @@ class Selection:
     pace: called before a record is read; a reader in a thread may pause there.
     """
 
-    def __init__(
-        self, lookup: Lookup, wanted: Callable[[What], bool], pace: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, lookup: Lookup, wanted: Callable[[What], bool], pace: Callable[[], None] = lambda: None) -> None:
         self._lookup = lookup
         self.pace = pace
         self.positions = lookup.positions(wanted)

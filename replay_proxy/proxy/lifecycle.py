@@ -207,7 +207,7 @@ class Proxy:
         await self.door.stop(DRAIN_SECONDS)
         await self.engine.quiet(QUIET_SECONDS)
         if self.loader is not None:
-            await self.loader.stop()
+            await self.loader.stop(for_good=True)
         if self._watch is not None:
             await self._watch.stop()
         if len(self.engine.aliases):

@@ -31,14 +31,11 @@ from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.execute import Progress
 from replay_proxy.replay.keyring import Keyring
-from replay_proxy.replay.report import RestoreReport
+from replay_proxy.replay.report import Line, RestoreReport, line_of
 
 _log = log.get("proxy")
 
 QUIET_SECONDS = 10.0
-
-Line = dict[str, object]
-"""What is told of one service that is back: `service`, `status` (`ok` or `error`), `restored` of `calls`."""
 
 
 class Loader:
@@ -71,6 +68,7 @@ class Loader:
         self._progress = progress
         self._busy = asyncio.Lock()
         self._finishing: asyncio.Task[None] | None = None
+        self._restoring: asyncio.Task[RestoreReport] | None = None
         self.report: RestoreReport | None = None
 
     async def begin(self) -> None:
@@ -142,22 +140,22 @@ class Loader:
         staged.ask(wanted)
         self._gate.stir()
         async for name in staged.follow(wanted):
-            yield staged.line(name)
+            yield line_of(staged.report, name)
         if service and not wanted:
-            yield staged.line(service)
+            yield line_of(staged.report, service)
 
     async def _restore_again(self, service: str) -> AsyncIterator[Line]:
         """Everything is back, as far as is known; whoever asks has a reason (an emulator that was reset)."""
         lines: asyncio.Queue[Line | None] = asyncio.Queue()
-        task = asyncio.create_task(self.restore(lines.put_nowait))
+        task = self._restoring = asyncio.create_task(self.restore(lines.put_nowait))
         task.add_done_callback(lambda _done: lines.put_nowait(None))
         while (line := await lines.get()) is not None:
             if service in ("", line["service"]):
                 yield line
         await task
 
-    async def stop(self) -> None:
-        """Give up a restore in parts."""
+    async def stop(self, *, for_good: bool = False) -> None:
+        """Give up a restore in parts. for_good: the proxy ends, and what the recording explains is never known."""
         if self._finishing is not None:
             self._finishing.cancel()
             with suppress(asyncio.CancelledError):
@@ -167,6 +165,7 @@ class Loader:
             await self._gate.staged.stop()
             self._gate.staged = None
             self._gate.stir()
+        if not for_good:
             self._watch.release()
 
     def status(self) -> dict[str, Any] | None:
@@ -229,7 +228,7 @@ class Loader:
             _log.error("the recorded state cannot be restored", reason=str(error))
             self._gate.move(State.FAILED, f"the recorded state cannot be restored: {error}")
         finally:
-            if self._gate.staged is staged:
+            if self._gate.staged is staged and staged.is_complete:
                 self._gate.staged = None
                 self._watch.release()
                 self._gate.stir()

@@ -25,7 +25,7 @@ from replay_proxy.errors import ReplayProxyError
 from replay_proxy.replay.compact import Plan
 from replay_proxy.replay.execute import Progress, Restorer
 from replay_proxy.replay.parts import UNRECOGNISED, Parts
-from replay_proxy.replay.report import RestoreReport
+from replay_proxy.replay.report import RestoreReport, line_of
 
 _log = log.get("restore")
 
@@ -34,7 +34,8 @@ IDLE_SECONDS = 0.5
 PATIENCE_SECONDS = 20.0
 """After which it is restored though requests keep coming."""
 HANDFUL = 128
-"""Calls of the background between two looks at who is asking."""
+"""Calls of the background between two looks at who is asking; more where there are very many."""
+MOST_HANDFULS = 64
 SLICE_SECONDS = 0.002
 """Of planning in the background, before the interpreter is left to others."""
 BUSY_SECONDS = 0.1
@@ -141,13 +142,6 @@ class StagedRestore:
         stage = self._stages[service]
         return stage is Stage.RESTORING or (stage is Stage.WAITING and service in self._asked)
 
-    def line(self, service: str) -> dict[str, object]:
-        """What is to be told of a service that is back."""
-        calls = self.report.by_service[service]
-        troubled = sum(problem.service == service for problem in self.report.problems)
-        status = "error" if troubled else "ok"
-        return {"service": service, "status": status, "restored": calls - troubled, "calls": calls}
-
     def as_json(self) -> dict[str, Any]:
         """For `/_replay/status`: the services by how far they have come."""
         return {
@@ -206,7 +200,7 @@ class StagedRestore:
             self.report.notes.extend(part.losses)
             todo = [seq for seq in part.seqs if not self._is_settled(seq)]
             self.report.total = self.report.done + sum(map(self._parts.mutates, todo))
-            size = HANDFUL if background else len(todo) or 1
+            size = max(HANDFUL, len(todo) // MOST_HANDFULS if background else len(todo))
             for start in range(0, len(todo), size):
                 if background and (urgent := self._waiting() & self._asked):
                     await self._bring_back(urgent)
@@ -219,7 +213,7 @@ class StagedRestore:
         self._enter(services, Stage.RESTORED)
 
     def _told(self, service: str, seconds: float) -> None:
-        line = self.line(service)
+        line = line_of(self.report, service)
         _log.info(
             f"restored {service or 'calls that were not recognised'}",
             calls=line["restored"],

@@ -45,13 +45,14 @@ class Plan:
     """What to replay. order: the numbers of the kept records, in the order in which they were made.
 
     dropped: what not to replay, each with its reason. kept_count: of mutations. partial: the kept witnesses that had shown
-    something of dropped calls, so that their answers will differ.
+    something of dropped calls, so that their answers will differ. witnesses: the numbers of all, kept or not.
     """
 
     order: list[int]
     dropped: tuple[Dropped, ...]
     kept_count: int
     partial: frozenset[int]
+    witnesses: frozenset[int]
     _decided: Decided
     _source: _Source
     _graph: Graph | None = None
@@ -188,7 +189,7 @@ def _plan(source: _Source, *, compaction: bool) -> Plan:
     order = [seq for seq in order if seq not in decided.dropped]
     kept = sum(seq not in witnesses for seq in order)
     partial = rules.partial(decided.dropped) - decided.dropped.keys()
-    return Plan(order, tuple(decided.dropped.values()), kept, partial, decided, source)
+    return Plan(order, tuple(decided.dropped.values()), kept, partial, frozenset(witnesses), decided, source)
 
 
 def _no_blobs(ref: BlobRef) -> bytes:

@@ -96,7 +96,7 @@ class Parts:
         if plan is not None:
             return self._closed(plan, asked)
         while True:
-            part = self._closed(self._plan(lambda what: what.service in seen or not _is_data(what)), asked)
+            part = self._closed(self._plan(_with_data_of(frozenset(seen))), asked)
             missed = self._missed(part, seen)
             if not missed:
                 return part
@@ -171,6 +171,11 @@ def _in_turn(graph: Graph, seqs: Collection[int]) -> Iterator[int]:
 
 def _is_data(what: What) -> bool:
     return what.kind is Kind.MUTATION and is_data(what.service, what.operation)
+
+
+def _with_data_of(services: Collection[str]) -> Callable[[What], bool]:
+    """All infrastructure, and the data of some services."""
+    return lambda what: what.service in services or not _is_data(what)
 
 
 def _at_once() -> None:

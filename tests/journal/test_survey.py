@@ -66,7 +66,7 @@ def test_a_selection_keeps_to_what_is_wanted_and_in_effect(tmp_path: Path) -> No
 def test_damage_in_a_line_that_is_not_wanted_is_refused_all_the_same(tmp_path: Path) -> None:
     lines = queues(3)
     lines[1] = lines[1].replace(b"mutation", b"mutatiom")
-    with pytest.raises(RecordingError, match="line 3, at byte .* its checksum does not match"):
+    with pytest.raises(RecordingError, match=r"line 3, at byte .* its checksum does not match"):
         read(journal(tmp_path, *lines))
 
 
