@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from replay_proxy.exchange import CallHead, Request
 from replay_proxy.proxy.staged import StagedRestore
-from replay_proxy.replay.relatives import services_needed
+from replay_proxy.replay.relatives import needs_outline, services_needed
 
 
 class State(StrEnum):
@@ -86,7 +86,8 @@ class Gate:
                             return self.is_open
                         if not known:
                             needed, known = services_needed(head, request), True
-                        if staged.admits(needed):
+                        outlined = staged.outlines(needed) if needed is not None and needs_outline(head) else None
+                        if outlined or (outlined is None and staged.admits(needed)):
                             return True
                     await self._changed.wait()
         except TimeoutError:

@@ -81,6 +81,10 @@ class StagedRestore:
         self._moved = moved
         self._stages = dict.fromkeys(sorted(parts.calls), Stage.WAITING)
         self._asked: set[str] = set()
+        # Of which only is asked what there is; of which that is known; of which it cannot be told.
+        self._sought: set[str] = set()
+        self._outlined: set[str] = set()
+        self._opaque: set[str] = set()
         self._done: set[int] = set()
         self._urgent = 0
         self._stopped = False
@@ -138,6 +142,22 @@ class StagedRestore:
             return self.ask(services)
         return not any(self._is_on_its_way(each) for each in self.services(services))
 
+    def outlines(self, services: Collection[str]) -> bool | None:
+        """Is it known which resources of these services there are? Under ON_REQUEST that is asked for by this.
+
+        None where that is no question: the services are asked for anyway, or it cannot be told without all of their calls.
+        """
+        self._requested = time.monotonic()
+        missing = {each for each in self.services(services) if self._stages[each] is not Stage.RESTORED}
+        if missing <= self._outlined:
+            return True
+        if not self._eager or missing & (self._asked | self._opaque):
+            return None
+        if not missing <= self._sought:
+            self._sought |= missing
+            self._woken.set()
+        return False
+
     def _is_on_its_way(self, service: str) -> bool:
         stage = self._stages[service]
         return stage is Stage.RESTORING or (stage is Stage.WAITING and service in self._asked)
@@ -175,7 +195,9 @@ class StagedRestore:
                 planned = planning is not None and planning.done()
                 if planned and planning is not None:
                     planning.result()
-                if asked and asked != waiting:
+                if self._sought:
+                    await self._outline()
+                elif asked and asked != waiting:
                     await self._bring_back(asked)
                 elif planned and (asked or self._eager):
                     await self._bring_back({self._smallest(waiting)}, background=not asked)
@@ -187,6 +209,8 @@ class StagedRestore:
             self.report.finished = True
         finally:
             self._stopped = True
+            if planning is not None:
+                planning.add_done_callback(lambda abandoned: abandoned.cancelled() or abandoned.exception())
             self._stir()
             sys.setswitchinterval(interval)
 
@@ -202,6 +226,8 @@ class StagedRestore:
             self.report.total = self.report.done + sum(map(self._parts.mutates, todo))
             size = max(HANDFUL, len(todo) // MOST_HANDFULS if background else len(todo))
             for start in range(0, len(todo), size):
+                if background and self._sought:
+                    await self._outline()
                 if background and (urgent := self._waiting() & self._asked):
                     await self._bring_back(urgent)
                 handful = [seq for seq in todo[start : start + size] if seq not in self._done]
@@ -211,6 +237,22 @@ class StagedRestore:
         for service in services:
             self._told(service, time.monotonic() - begun)
         self._enter(services, Stage.RESTORED)
+
+    async def _outline(self) -> None:
+        """Make the resources of some services, before anything is done to them."""
+        services = self._sought & self._waiting()
+        self._sought = set()
+        with self._urgency(urgent=True):
+            part = await asyncio.to_thread(self._parts.outline, services)
+            if part is None:
+                self._opaque |= services
+            else:
+                todo = [seq for seq in part.seqs if not self._is_settled(seq)]
+                await self._restorer.run(part.plan, self.report, self._progress, only=todo)
+                self.report.finished = False
+                self._done.update(todo)
+                self._outlined |= services
+        self._moved()
 
     def _told(self, service: str, seconds: float) -> None:
         line = line_of(self.report, service)

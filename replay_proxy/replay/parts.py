@@ -102,6 +102,21 @@ class Parts:
                 return part
             seen |= missed
 
+    def outline(self, services: Collection[str]) -> Part | None:
+        """The creations of these services: which resources there are. None where the data must be seen to tell.
+
+        Planned without any data. That is sound as long as no kept call deletes: then everything that a kept call creates is
+        there in the end, and a creation waits for nothing but infrastructure.
+        """
+        plan = self._plan(_with_data_of(()))
+        graph = plan.graph
+        own = [seq for seq in graph.order if graph.services[seq] in services and self.mutates(seq)]
+        if any(kinds.deleted_by(*self._what(seq)[1:]) for seq in own):
+            return None
+        seqs = graph.closure(seq for seq in own if self._creates(seq))
+        part = Part(plan, list(_in_turn(graph, seqs)), 0, [])
+        return None if self._missed(part, ()) else part
+
     def service(self, seq: int) -> str:
         """The service of a record."""
         return self._what(seq).service

@@ -5,7 +5,9 @@ stack's). A call that changes something may name resources of other services, wh
 ARN, which says whose it is, or in members and identifiers that are known by their form. What shows or takes resources
 of any service needs everything, and so does what is no AWS call, such as the invocation of an API.
 
-To ask for too much costs time only. What is tabulated stands in `data/relatives.json`, each with its reason.
+To ask for too much costs time only. Some reads can be answered before their service is back as a whole: those that only
+show which queues, buckets or tables there are (`needs_outline`). What is tabulated stands in `data/relatives.json`, each
+with its reason.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ class _Tables:
     makers: Mapping[str, frozenset[str]]
     everything: frozenset[str]
     anything: frozenset[str]
+    outlines: frozenset[tuple[str, str]]
     named: tuple[tuple[re.Pattern[bytes], frozenset[str]], ...]
 
 
@@ -49,6 +52,7 @@ def _tables() -> _Tables:
         makers,
         frozenset(service for entry in written["everything"] for service in entry["services"]),
         frozenset(service for entry in written["anything"] for service in entry["services"]),
+        frozenset((entry["service"], operation) for entry in written["outlines"] for operation in entry["operations"]),
         tuple((re.compile(entry["pattern"].encode()), frozenset(entry["services"])) for entry in written["named"]),
     )
 
@@ -60,6 +64,11 @@ def relatives(service: str) -> frozenset[str]:
     family = tables.together.get(service, frozenset({service}))
     makers = (tables.makers.get(each, frozenset()) for each in family)
     return family.union(tables.makers.get("*", frozenset()), *makers)
+
+
+def needs_outline(head: CallHead | None) -> bool:
+    """Does this call show nothing of a service but which resources there are, whatever was done to them and put into them?"""
+    return head is not None and (head.service, head.operation) in _tables().outlines
 
 
 def services_needed(head: CallHead | None, request: Request) -> frozenset[str] | None:
