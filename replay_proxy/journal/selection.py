@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from replay_proxy.errors import RecordingError
 from replay_proxy.journal.blobs import BlobStore
@@ -60,6 +63,16 @@ class Lookup:
         if effect.is_simple:
             return list(found)
         return [each for each in found if effect.counts(index.seqs[each], index.what(each).service)]
+
+    def tally(self) -> Iterator[tuple[What, int, int]]:
+        """What the records in effect are: how many of each, and the number of the first."""
+        index = self.index
+        counts = Counter(index.whats)
+        for place, what in enumerate(index.kinds):
+            if self.recording.effect.is_simple:
+                yield what, counts[place], index.seqs[index.whats.index(place)]
+            elif found := self.positions(partial(operator.eq, what)):
+                yield what, len(found), index.seqs[found[0]]
 
 
 class Selection:

@@ -46,13 +46,17 @@ class What(NamedTuple):
 
 @dataclass(slots=True)
 class Index:
-    """Every record of a journal, in order: its number, its place in bytes, and (as a place in `kinds`) what it is."""
+    """Every record of a journal, in order: its number, its place in bytes, and (as a place in `kinds`) what it is.
+
+    warnings: lines that are missing, and calls that were never recorded, as `Recording.warnings` has them after decoding.
+    """
 
     kinds: list[What] = field(default_factory=list)
     seqs: array[int] = field(default_factory=lambda: array("Q"))
     offsets: array[int] = field(default_factory=lambda: array("Q"))
     lengths: array[int] = field(default_factory=lambda: array("L"))
     whats: array[int] = field(default_factory=lambda: array("L"))
+    warnings: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.seqs)
@@ -159,7 +163,7 @@ class _Walk:
                     what = self._learn(head[2])
             else:
                 try:
-                    slowly = self._slowly(block[at:end])
+                    slowly = self._slowly(block[at:end], line)
                 except LineError as error:
                     raise LineDamage(line, base + at, str(error)) from error
                 if slowly is None:
@@ -168,6 +172,10 @@ class _Walk:
                 seq, what = slowly
             if seq <= last:
                 raise LineDamage(line, base + at, f"its seq is {seq}, and the line before has {last}")
+            if seq != last + 1:
+                index.warnings.append(
+                    f"line {line}: the numbers {last + 1} to {seq - 1} are missing; were lines removed?"
+                )
             last = seq
             if what >= 0:
                 add_seq(seq)
@@ -177,13 +185,16 @@ class _Walk:
             at = after
         self.line, self._last = line, last
 
-    def _slowly(self, line: bytes) -> tuple[int, int] | None:
+    def _slowly(self, line: bytes, number: int) -> tuple[int, int] | None:
         """Number and kind of any line by decoding it: -1 for a mark, which is taken in, and None for a blank line."""
         if not line.strip():
             return None
         item = decode_line(line).item
         if isinstance(item, Mark):
             self.found.effect.add(item)
+            if item.reason:
+                told = f"line {number}: calls before {item.time} were not recorded: {item.reason}"
+                self.found.index.warnings.append(told)
             return item.seq, -1
         head = item.head
         return item.seq, self._place(What(item.kind, head.service, head.operation) if head else What(item.kind, "", ""))

@@ -214,7 +214,9 @@ class Loader:
             self._engine.aliases, self._engine.keyring = aliases, keyring
             self._watch.hold()
             self._gate.staged = staged
-            self._finishing = asyncio.create_task(self._finish(staged, found.warnings))
+            self._finishing = asyncio.create_task(
+                self._finish(staged, [*found.warnings, *(found.index.warnings if found.index is not None else ())])
+            )
             self._gate.move(State.READY)
 
     async def _finish(self, staged: StagedRestore, warnings: Collection[str]) -> None:

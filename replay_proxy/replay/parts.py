@@ -70,14 +70,10 @@ class Parts:
         self._whole: Plan | None = None
         self._dropped: tuple[Plan, dict[str, list[Dropped]]] | None = None
         self.calls: Counter[str] = Counter()
-        index = self._lookup.index
-        for what in index.kinds:
-            positions = self._lookup.positions(lambda each, what=what: each is what)  # type: ignore[misc]
-            if positions:
-                self.calls[what.service] += len(positions)
-                if _is_data(what):
-                    first = index.seqs[positions[0]]
-                    self._first_data[what.service] = min(first, self._first_data.get(what.service, first))
+        for what, count, first in self._lookup.tally():
+            self.calls[what.service] += count
+            if _is_data(what):
+                self._first_data[what.service] = min(first, self._first_data.get(what.service, first))
 
     @property
     def is_planned(self) -> bool:

@@ -13,7 +13,7 @@ from replay_proxy.journal import survey as module
 from replay_proxy.journal.codec import encode_header, encode_mark, encode_record
 from replay_proxy.journal.reader import read
 from replay_proxy.journal.records import JOURNAL_NAME, Kind, Mark, MarkKind
-from replay_proxy.journal.selection import Selection, records_at
+from replay_proxy.journal.selection import Lookup, Selection
 from replay_proxy.journal.survey import What
 from tests.journal import samples
 
@@ -39,7 +39,8 @@ def test_the_index_finds_what_decoding_every_line_finds(
     recording = read(journal(tmp_path, *lines))
     assert recording.index is not None
     assert [recording.index.what(position) for position in range(len(recording.index))] == [CREATE] * 40
-    assert list(records_at(recording, range(40))) == list(recording.records())
+    lookup = Lookup(recording)
+    assert [lookup.record(position) for position in range(40)] == list(recording.records())
 
 
 def test_an_edited_line_without_a_checksum_is_indexed_by_what_it_says(tmp_path: Path) -> None:
@@ -48,7 +49,7 @@ def test_an_edited_line_without_a_checksum_is_indexed_by_what_it_says(tmp_path: 
     assert recording.index is not None
     assert recording.index.what(1) == CREATE
     assert recording.index.seqs[1] == 2
-    assert list(records_at(recording, [1])) == list(recording.records())[1:]
+    assert [Lookup(recording).record(1)] == list(recording.records())[1:]
 
 
 def test_a_selection_keeps_to_what_is_wanted_and_in_effect(tmp_path: Path) -> None:
@@ -58,9 +59,10 @@ def test_a_selection_keeps_to_what_is_wanted_and_in_effect(tmp_path: Path) -> No
         encode_mark(Mark(3, "2026-01-01T00:00:00.000000Z", MarkKind.SAVE), 3),
         encode_record(samples.create_queue("pending"), 4),
     ]
-    recording = read(journal(tmp_path, *lines))
-    assert [record.seq for record in Selection(recording, lambda what: what == CREATE).records()] == [2]
-    assert list(Selection(recording, lambda what: what.service == "s3").records()) == []
+    lookup = Lookup(read(journal(tmp_path, *lines)))
+    assert [record.seq for record in Selection(lookup, lambda what: what == CREATE).records()] == [2]
+    assert list(Selection(lookup, lambda what: what.service == "s3").records()) == []
+    assert list(lookup.tally()) == [(CREATE, 1, 2)]
 
 
 def test_damage_in_a_line_that_is_not_wanted_is_refused_all_the_same(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_a_line_that_does_not_decode_is_named_by_its_place(tmp_path: Path) -> No
     lines[2] = b'%s,"crc":"%08x"}\n' % (bare, zlib.crc32(bare))
     recording = read(journal(tmp_path, *lines, encode_record(samples.create_queue("last"), 4)))
     with pytest.raises(RecordingError, match="line 4, at byte"):
-        list(records_at(recording, [2]))
+        Lookup(recording).record(2)
 
 
 def test_a_position_is_found_by_its_number(tmp_path: Path) -> None:
@@ -86,3 +88,13 @@ def test_a_position_is_found_by_its_number(tmp_path: Path) -> None:
     assert recording.index.position(3) == 1
     with pytest.raises(KeyError):
         recording.index.position(2)
+
+
+def test_what_is_missing_is_told_as_after_decoding(tmp_path: Path) -> None:
+    gap = encode_mark(Mark(4, "2026-01-01T00:00:00.000000Z", MarkKind.GAP, reason="the disk was full"), 4)
+    lines = queues(3)
+    recording = read(journal(tmp_path, lines[0], lines[2], gap))
+    assert recording.index is not None
+    assert len(list(recording.records())) == 2
+    assert recording.index.warnings == recording.warnings
+    assert len(recording.warnings) == 2
