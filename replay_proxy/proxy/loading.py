@@ -19,7 +19,7 @@ from typing import Any
 
 from replay_proxy import log
 from replay_proxy.config import Settings
-from replay_proxy.errors import ReplayProxyError
+from replay_proxy.errors import EmulatorError, ReplayProxyError
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.journal.reader import read
 from replay_proxy.proxy.engine import Engine
@@ -141,6 +141,8 @@ class Loader:
         self._gate.stir()
         async for name in staged.follow(wanted):
             yield line_of(staged.report, name)
+        if not staged.ask(wanted):
+            raise EmulatorError("the restore ended before everything was back", hint="the proxy's log says why")
         if service and not wanted:
             yield line_of(staged.report, service)
 

@@ -151,7 +151,7 @@ class StagedRestore:
         missing = {each for each in self.services(services) if self._stages[each] is not Stage.RESTORED}
         if missing <= self._outlined:
             return True
-        if not self._eager or missing & (self._asked | self._opaque):
+        if not self._eager or missing & (self._asked | self._opaque) or not missing <= self._waiting():
             return None
         if not missing <= self._sought:
             self._sought |= missing
