@@ -188,7 +188,7 @@ def parse_choice(text: str) -> Choice:
 
 EMULATORS = ("moto", "ministack", "localstack")
 SAVE_STRATEGIES = ("ON_REQUEST", "SCHEDULED", "ON_SHUTDOWN", "MANUAL")
-LOAD_STRATEGIES = ("ON_STARTUP", "MANUAL")
+LOAD_STRATEGIES = ("ON_STARTUP", "ON_REQUEST", "MANUAL")
 WHEN_UNRECORDABLE = ("refuse", "continue")
 LOG_FORMATS = ("console", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -265,8 +265,9 @@ class Settings:
         "SNAPSHOT_LOAD_STRATEGY",
         "ON_STARTUP",
         choice_of(*LOAD_STRATEGIES),
-        "ON_STARTUP restores before the first request is let through; MANUAL when asked, by POST "
-        "/_localstack/state/load",
+        "ON_STARTUP restores before the first request is let through. ON_REQUEST is ready at once, restores a service with "
+        "what it needs at its first request, and the rest when idle. MANUAL restores when asked, by POST "
+        "/_localstack/state/load or /_localstack/state/SERVICE/load",
         "|".join(LOAD_STRATEGIES),
     )
     compaction: bool = _setting(

@@ -18,13 +18,15 @@ HEALTH_PATHS = frozenset({"/_localstack/health", "/_replay/health", "/health"})
 _SIGNATURE_MARKS = ("X-Amz-Signature=", "X-Amz-Credential=", "AWSAccessKeyId=")
 
 ENDPOINTS = {
-    "GET /_replay/status": "state, counts, last restore",
+    "GET /_replay/status": "state, counts, which services are restored, last restore",
     "GET /_replay/aliases": "which emulator identifier stands for which client identifier",
     "GET /_replay/health": "as /_localstack/health",
     "GET /_localstack/health": "the emulator's health, with features.persistence; 503 until the state is restored",
     "POST /_localstack/state/save": "make everything recorded so far durable; under MANUAL, a save point",
     "POST /_localstack/state/<service>/save": "the same for one service",
-    "POST /_localstack/state/load": "restore the recording now",
+    "POST /_localstack/state/load": "restore the recording now, or what is not restored yet; one JSON line for each service "
+    "as soon as it is back",
+    "POST /_localstack/state/<service>/load": "the same for one service, with what it needs",
 }
 """Every endpoint of the proxy, with its meaning; `GET /_replay/` shows them."""
 
@@ -102,7 +104,9 @@ async def _state(proxy: Proxy, incoming: Incoming) -> Outgoing:
         case [service, "save"]:
             return await save_state(proxy, service)
         case ["load"]:
-            return await load_state(proxy)
+            return await load_state(proxy, "")
+        case [service, "load"]:
+            return await load_state(proxy, service)
     return await _missing(proxy, incoming)
 
 

@@ -1,56 +1,65 @@
-"""`POST /_localstack/state/save` and `/load`, as LocalStack's command line calls them: one JSON line per service."""
+"""`POST /_localstack/state/save` and `/load`, as LocalStack's command line calls them.
+
+The answer is one JSON line for each service, sent as soon as the service is done. What goes wrong before the first line is
+an error of the endpoint; afterwards it is a line of its own, since the status has been sent.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import AsyncIterator
 
 import orjson
 
 from replay_proxy.control.answers import problem
-from replay_proxy.errors import ReplayProxyError
+from replay_proxy.errors import ReplayProxyError, UsageError
 from replay_proxy.exchange import Headers
 from replay_proxy.proxy.lifecycle import Proxy
 from replay_proxy.proxy.streams import Outgoing
+from replay_proxy.replay.report import Line
 
 _LINES = Headers((("Content-Type", "application/x-ndjson"), ("Cache-Control", "no-store")))
 
 
-def _lines(entries: list[dict[str, object]]) -> Outgoing:
-    return Outgoing(200, "OK", _LINES, b"".join(orjson.dumps(entry) + b"\n" for entry in entries))
-
-
 async def save_state(proxy: Proxy, service: str) -> Outgoing:
     """Make what was recorded durable (of one `service`, or of all where it is empty)."""
+    return await _streamed(_saving(proxy, service))
+
+
+async def load_state(proxy: Proxy, service: str) -> Outgoing:
+    """Restore the recording now (one `service` with what it needs, or all); with how many calls were restored."""
+    assert proxy.loader is not None
+    return await _streamed(proxy.loader.load(service))
+
+
+async def _saving(proxy: Proxy, service: str) -> AsyncIterator[Line]:
     assert proxy.recording is not None
     writer = proxy.recording.writer
     if writer is None:
-        return problem(
-            409, "the recording is only read (--read-only)", "nothing is written, so there is nothing to save"
+        raise UsageError(
+            "the recording is only read (--read-only)", hint="nothing is written, so there is nothing to save"
         )
-    try:
-        await writer.save(service)
-    except ReplayProxyError as error:
-        return problem(500, error.message, error.hint)
-    saved = [service] if service else sorted(proxy.engine.counters.by_service)
-    return _lines([{"service": name, "status": "ok"} for name in saved])
+    await writer.save(service)
+    for name in [service] if service else sorted(proxy.engine.counters.by_service):
+        yield {"service": name, "status": "ok"}
 
 
-async def load_state(proxy: Proxy) -> Outgoing:
-    """Restore the recording now; a line per service, with how many of its calls were restored."""
+async def _streamed(lines: AsyncIterator[Line]) -> Outgoing:
     try:
-        report = await proxy.restore()
-    except ReplayProxyError as error:
-        return problem(500, error.message, error.hint)
-    assert report is not None
-    troubled = Counter(each.service for each in report.problems)
-    return _lines(
-        [
-            {
-                "service": name,
-                "status": "error" if troubled[name] else "ok",
-                "restored": count - troubled[name],
-                "calls": count,
-            }
-            for name, count in sorted(report.by_service.items())
-        ]
-    )
+        first = await anext(lines, None)
+    except (ReplayProxyError, OSError) as error:
+        return problem(409 if isinstance(error, UsageError) else 500, *_told(error))
+    return Outgoing(200, "OK", _LINES, b"" if first is None else _chunks(first, lines))
+
+
+async def _chunks(first: Line, lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
+    yield orjson.dumps(first) + b"\n"
+    try:
+        async for line in lines:
+            yield orjson.dumps(line) + b"\n"
+    except (ReplayProxyError, OSError) as error:
+        message, hint = _told(error)
+        yield orjson.dumps({"status": "error", "error": message, "hint": hint}) + b"\n"
+
+
+def _told(error: ReplayProxyError | OSError) -> tuple[str, str]:
+    return (error.message, error.hint) if isinstance(error, ReplayProxyError) else (str(error), "")

@@ -24,8 +24,9 @@ from replay_proxy.journal.durable import Files, storage_error
 from replay_proxy.journal.effect import Effect
 from replay_proxy.journal.lock import RecordingLock, holder
 from replay_proxy.journal.opening import cut_tail, replace_journal
-from replay_proxy.journal.reader import Pin, Shape, inspect, journal_size, missing, pinned, raw_lines
+from replay_proxy.journal.reader import Pin, Shape, inspect, journal_size, pinned, raw_lines
 from replay_proxy.journal.records import JOURNAL_NAME, Item, Mark, Record, RecordingHeader, utc_now
+from replay_proxy.journal.survey import missing
 from replay_proxy.journal.switching import KEPT, bodies, kept_references, leftovers, recover
 from replay_proxy.journal.tail import Tail, TailDamage, find_tail
 
@@ -184,7 +185,7 @@ def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, Blob
             what = f"its seq is {item.seq}, and an earlier line has {last}"
             report.add(Severity.ERROR, what, "--drop-damaged leaves the line out", number, offset)
             continue
-        gap = missing(shape.header, last, item.seq)
+        gap = missing(shape.through, last, item.seq)
         if gap is not None and not report.damaged_lines:
             what = f"the numbers {gap[0]} to {gap[1]} are missing"
             report.add(Severity.WARNING, what, "lines were removed", number, offset)

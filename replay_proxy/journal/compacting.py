@@ -26,12 +26,13 @@ from replay_proxy.journal.blobs import BlobStore
 from replay_proxy.journal.codec import decode_line, encode_header, encode_record, scan_line
 from replay_proxy.journal.durable import Files, storage_error, write_all
 from replay_proxy.journal.effect import Effect, Fate
-from replay_proxy.journal.reader import MARK, Pin, Places, Recording, Shape, inspect, pinned, raw_lines, read
+from replay_proxy.journal.reader import Pin, Places, Recording, Shape, inspect, pinned, raw_lines, read
 from replay_proxy.journal.records import JOURNAL_NAME, Compacted, Item, Mark, Record, utc_now
 from replay_proxy.journal.switching import STAGED, bodies, give_up
 
 NEVER_SAVED: Final = "it was recorded with MANUAL and never saved"
 _CHUNK: Final = 1 << 20
+_MARK: Final = b'"mark":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _until(files: Files, end: int) -> Recording:
     for _number, _offset, line in raw_lines(files, shape.first, end, pin):
         if line.strip():
             last = scan_line(line)
-            item = decode_line(line).item if MARK in line else None
+            item = decode_line(line).item if _MARK in line else None
             if isinstance(item, Mark):
                 effect.add(item)
             else:

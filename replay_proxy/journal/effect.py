@@ -57,6 +57,11 @@ class Effect:
         """Is the last session a manual one?"""
         return self._sessions[-1].manual
 
+    @property
+    def is_simple(self) -> bool:
+        """Is every record in effect?"""
+        return self._simple
+
     def holds(self, record: Record) -> bool:
         """Is this record in effect?"""
         return self._simple or self.counts(record.seq, record.head.service if record.head is not None else "")

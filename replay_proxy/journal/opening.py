@@ -12,7 +12,7 @@ from typing import Any
 from replay_proxy.journal.codec import encode_header, encode_record
 from replay_proxy.journal.durable import Files, replace, storage_error, write_all
 from replay_proxy.journal.effect import Effect
-from replay_proxy.journal.reader import Shape, inspect, read
+from replay_proxy.journal.reader import Recording, Shape, inspect, read
 from replay_proxy.journal.records import JOURNAL_NAME, RecordingHeader, utc_now
 from replay_proxy.journal.switching import recover
 
@@ -21,12 +21,13 @@ TEMPORARY = f"{JOURNAL_NAME}.tmp"
 
 @dataclass(slots=True)
 class Opened:
-    """A journal that can be appended to. offset: its length; effect: of its marks."""
+    """A journal that can be appended to. offset: its length; effect: of its marks. found: what it held, already verified."""
 
     fd: int
     offset: int
     last_seq: int
     effect: Effect
+    found: Recording
     warnings: list[str] = field(default_factory=list)
 
 
@@ -67,8 +68,7 @@ def open_journal(files: Files, emulator: dict[str, Any], new_id: str) -> Opened:
             raise
     except OSError as error:
         raise storage_error("open the recording", path, error) from error
-    through = recording.header.through if recording.header is not None else 0
-    return Opened(fd, offset, max(tail.last_seq, through), recording.effect, warnings)
+    return Opened(fd, offset, max(tail.last_seq, recording.shape.through), recording.effect, recording, warnings)
 
 
 def cut_tail(files: Files, shape: Shape) -> str:

@@ -1,8 +1,8 @@
 """Reading a recording: lazily, in bounded memory, and saying where anything is wrong.
 
-`inspect` looks at both ends of a journal. `read` also walks once over its lines, not parsing them: it verifies their
-checksums and their order, so that damage is refused before the first call is replayed, counts the records, and finds the
-marks that say which of them are in effect. Records are decoded one at a time when they are iterated, as often as one
+`inspect` looks at both ends of a journal. `read` also walks once over its lines, not parsing them (`survey`): it verifies
+their checksums and their order, so that damage is refused before the first call is replayed, indexes the records, and
+finds the marks that say which of them are in effect. Records are decoded one at a time when they are iterated, as often as one
 likes. A reader takes no lock, and never changes anything: a torn tail is left out and reported, and cut by
 the next writer. It holds the file that it opened (`Pin`): a compaction that puts another one in its place does not
 disturb it.
@@ -23,14 +23,14 @@ from typing import Final
 
 from replay_proxy.errors import RecordingError
 from replay_proxy.journal.blobs import BlobStore
-from replay_proxy.journal.codec import MAX_LINE, Decoded, LineError, NewerFormat, decode_header, decode_line, scan_line
+from replay_proxy.journal.codec import MAX_LINE, Decoded, LineError, NewerFormat, decode_header, decode_line
 from replay_proxy.journal.durable import Files, storage_error
 from replay_proxy.journal.effect import Effect
 from replay_proxy.journal.legacy import changes_state, is_legacy_line, legacy_record
 from replay_proxy.journal.records import JOURNAL_NAME, Mark, Record, RecordingHeader
+from replay_proxy.journal.survey import Index, LineDamage, missing, survey
 from replay_proxy.journal.tail import Number, Tail, TailDamage, find_tail
 
-MARK: Final = b'"mark":'
 _CRC_HINT: Final = (
     "if somebody edited this line, remove its member \"crc\" and it is accepted: `jq -c 'del(.crc)'`. Otherwise bring "
     "the file back from a copy, or look at `replay-proxy check`, which can leave damaged lines out"
@@ -66,6 +66,11 @@ class Shape:
     legacy: bool = False
     first: int = 0
     tail: Tail = _NO_TAIL
+
+    @property
+    def through(self) -> int:
+        """Up to this number, missing numbers are explained by a compaction."""
+        return self.header.through if self.header is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +111,16 @@ class Places:
 class Recording:
     """A recording as it was when `read` looked at it.
 
-    records_total: lines that hold records, in effect or not. warnings: what a user should be told; iterating adds
-    what only decoding can find, once (`unverified` and `gaps` are complete after the first full iteration).
+    records_total: lines that hold records, in effect or not. index: of these lines; None for LocalStack's file.
+    warnings: what a user should be told; iterating adds what only decoding can find, once (`unverified` and `gaps` are
+    complete after the first full iteration).
     """
 
     data_dir: Path
     shape: Shape
     effect: Effect
     records_total: int
+    index: Index | None = None
     warnings: list[str] = field(default_factory=list)
     unverified: int = 0
     files: Files = field(default_factory=lambda: Files(Path()))
@@ -204,7 +211,7 @@ class Recording:
             except LineError as error:
                 raise damage(self.path, number, offset, str(error)) from error
             seq = decoded.item.seq
-            gap = missing(self.header, last, seq)
+            gap = missing(self.shape.through, last, seq)
             if gap is not None:
                 self._tell(f"line {number}: the numbers {gap[0]} to {gap[1]} are missing; were lines removed?")
             last = seq
@@ -232,8 +239,8 @@ def read(data_dir: Path, *, files: Files | None = None) -> Recording:
     pin = pinned(files)
     shape = inspect(files, pin)
     path = data_dir / JOURNAL_NAME
-    effect, total = _survey(files, shape, pin) if shape.exists else (Effect(), 0)
-    recording = Recording(data_dir, shape, effect, total, files=files, pin=pin)
+    effect, total, index = _look_through(files, shape, pin) if pin is not None else (Effect(), 0, Index())
+    recording = Recording(data_dir, shape, effect, total, index, files=files, pin=pin)
     if shape.exists and shape.header is None and not shape.legacy:
         recording.warnings.append(f"{path} is empty; a new recording will be begun in it")
     if shape.tail.torn:
@@ -246,12 +253,6 @@ def read(data_dir: Path, *, files: Files | None = None) -> Recording:
     return recording
 
 
-def missing(header: RecordingHeader | None, last: int, seq: int) -> tuple[int, int] | None:
-    """The first and the last of the numbers between `last` and `seq` whose absence no compaction explains."""
-    begin = max(last, header.through if header is not None else 0) + 1
-    return (begin, seq - 1) if begin < seq else None
-
-
 def pinned(files: Files) -> Pin | None:
     """The journal, held open; None where there is none. Raises StorageError."""
     try:
@@ -262,29 +263,19 @@ def pinned(files: Files) -> Pin | None:
         raise storage_error("read the recording", files.root / JOURNAL_NAME, error) from error
 
 
-def _survey(files: Files, shape: Shape, pin: Pin | None) -> tuple[Effect, int]:
-    """Walk over all lines once: checksums and order, the marks, the number of records."""
+def _look_through(files: Files, shape: Shape, pin: Pin) -> tuple[Effect, int, Index | None]:
+    """Walk over all lines once: checksums and order, the marks, the number of records, and where each is."""
     path = files.root / JOURNAL_NAME
-    effect, total, last = Effect(), 0, 0
-    for number, offset, line in raw_lines(files, shape.first, shape.tail.end, pin):
-        if not line.strip():
-            continue
-        total += 1
-        if shape.legacy:
-            continue
-        try:
-            seq = scan_line(line)
-            if MARK in line:
-                item = decode_line(line).item
-                if isinstance(item, Mark):
-                    effect.add(item)
-                    total -= 1
-        except LineError as error:
-            raise damage(path, number, offset, str(error)) from error
-        if seq <= last:
-            raise damage(path, number, offset, f"its seq is {seq}, and the line before has {last}")
-        last = seq
-    return effect, total
+    if shape.legacy:
+        total = sum(bool(line.strip()) for _number, _offset, line in raw_lines(files, shape.first, shape.tail.end, pin))
+        return Effect(), total, None
+    try:
+        found = survey(lambda count, at: files.read_at(pin.fd, count, at), shape.first, shape.tail.end, shape.through)
+    except LineDamage as error:
+        raise damage(path, error.line, error.offset, error.reason) from error
+    except OSError as error:
+        raise storage_error("read the recording", path, error) from error
+    return found.effect, len(found.index), found.index
 
 
 def inspect(files: Files, pin: Pin | None = None) -> Shape:
@@ -329,7 +320,7 @@ def _tail(files: Files, fd: int, path: Path, size: int, first: int, number: Numb
     try:
         return find_tail(lambda count, offset: files.read_at(fd, count, offset), size, first, number)
     except TailDamage as error:
-        line = _line_number(files, fd, error.offset)
+        line = line_number(files, fd, error.offset)
         raise damage(path, line, error.offset, error.reason) from error
 
 
@@ -367,7 +358,8 @@ def _first_line(files: Files, fd: int) -> bytes:
     return b"".join(pieces)
 
 
-def _line_number(files: Files, fd: int, offset: int) -> int:
+def line_number(files: Files, fd: int, offset: int) -> int:
+    """The number, from 1, of the line that begins at an offset. Raises OSError."""
     line, at = 1, 0
     while at < offset and (block := files.read_at(fd, min(1 << 20, offset - at), at)):
         line += block.count(b"\n")

@@ -53,6 +53,7 @@ from replay_proxy.journal.durable import Files, storage_error, write_all
 from replay_proxy.journal.fields import answer_to_keep, request_to_keep
 from replay_proxy.journal.lock import RecordingLock
 from replay_proxy.journal.opening import Opened, open_journal
+from replay_proxy.journal.reader import Recording
 from replay_proxy.journal.records import JOURNAL_NAME, Mark, MarkKind, Record, utc_now
 from replay_proxy.journal.reserve import Reserve
 from replay_proxy.journal.twin import Twin, change
@@ -81,6 +82,7 @@ class JournalWriter:
         self.path = files.root / JOURNAL_NAME
         self.strategy = strategy
         self.warnings = opened.warnings
+        self._found: Recording | None = opened.found
         self.blobs = BlobStore(files.root, durable=strategy is SaveStrategy.ON_REQUEST, files=files)
         self._files = files
         self._lock = lock
@@ -151,6 +153,11 @@ class JournalWriter:
         if strategy is SaveStrategy.SCHEDULED:
             writer._flusher = asyncio.create_task(writer._flush_every(flush_interval))
         return writer
+
+    def take_found(self) -> Recording | None:
+        """What the journal held when it was opened, verified and indexed; once, as long as nothing was appended since."""
+        found, self._found = self._found, None
+        return found if found is not None and found.shape.tail.last_seq == self._last_seq else None
 
     # -- appending ---------------------------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ MOST_LIVES = 2
 """How often one request is sent where the emulator dies under it; one that kills emulators must come to an end."""
 NOTICE_SECONDS = 1.0
 """How long after a broken connection the emulator's death is noticed at the latest: its process or a line to it tells."""
+HELD_UP = "what this request needs is still being restored; try again"
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 
@@ -146,6 +147,8 @@ class Engine:
     ) -> Outgoing:
         """What comes of `attempt`; made again where the emulator died under it and is back with its state."""
         for _ in range(MOST_LIVES):
+            if self._gate.staged is not None and not await self._gate.admission(head, request, self._patience()):
+                return self._unavailable(request, head, HELD_UP)
             life = self._gate.life
             try:
                 outgoing = await attempt()
@@ -293,7 +296,10 @@ class Engine:
         return Outgoing(begun.status, begun.reason, begun.headers, rejoined(_bytes(begun), more))
 
     async def _tunnel(self, incoming: Incoming) -> Outgoing:
-        request = self._outward(_request(incoming, b""), None)
+        request = _request(incoming, b"")
+        if self._gate.staged is not None and not await self._gate.admission(None, request, self._patience()):
+            return self._unavailable(request, None, HELD_UP)
+        request = self._outward(request, None)
         try:
             answer = await self._upstream.send(
                 request.method, request.target, request.headers, None, None, upgrade=True

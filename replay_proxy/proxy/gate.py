@@ -1,12 +1,19 @@
 """The gate: requests pass while the emulator holds its state, and wait while it does not.
 
 Waiting is bounded. Who has waited too long gets a 503 in their own protocol, which AWS SDKs retry.
+
+While the state comes back in parts (`staged`), the gate is open, and each request waits for the services that it needs.
+Under the load strategy ON_REQUEST a request asks for them; under MANUAL it waits only for what somebody asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
+
+from replay_proxy.exchange import CallHead, Request
+from replay_proxy.proxy.staged import StagedRestore
+from replay_proxy.replay.relatives import needs_outline, services_needed
 
 
 class State(StrEnum):
@@ -33,12 +40,14 @@ class Gate:
     """Open in state READY, shut otherwise.
 
     life: counts how often the emulator was found to have lost its memory.
+    staged: the restore in parts that is under way, None where the state is back as a whole (or not wanted).
     """
 
     def __init__(self) -> None:
         self.state = State.STARTING
         self.reason = ""
         self.life = 0
+        self.staged: StagedRestore | None = None
         self._changed = asyncio.Event()
 
     @property
@@ -49,6 +58,10 @@ class Gate:
     def move(self, state: State, reason: str = "") -> None:
         """Enter `state`; whoever waits looks again."""
         self.state, self.reason = state, reason
+        self.stir()
+
+    def stir(self) -> None:
+        """Something has changed; whoever waits looks again."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -71,3 +84,23 @@ class Gate:
         except TimeoutError:
             return False
         return self.is_open
+
+    async def admission(self, head: CallHead | None, request: Request, seconds: float) -> bool:
+        """Wait, at most `seconds`, until what this request needs is back (and the gate is open); False when it is not."""
+        needed: frozenset[str] | None = None
+        known = False
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    if self.state in SETTLED:
+                        staged = self.staged
+                        if not self.is_open or staged is None:
+                            return self.is_open
+                        if not known:
+                            needed, known = services_needed(head, request), True
+                        outlined = staged.outlines(needed) if needed is not None and needs_outline(head) else None
+                        if outlined or (outlined is None and staged.admits(needed)):
+                            return True
+                    await self._changed.wait()
+        except TimeoutError:
+            return False

@@ -26,22 +26,21 @@ from replay_proxy.proxy.compacting import Compaction
 from replay_proxy.proxy.door import ReverseDoor
 from replay_proxy.proxy.engine import Engine, Policy
 from replay_proxy.proxy.gate import Gate, State
+from replay_proxy.proxy.loading import QUIET_SECONDS, Loader
 from replay_proxy.proxy.recorder import Recorder
-from replay_proxy.proxy.restoring import OpenRecording, explain_recording, restore_recording
+from replay_proxy.proxy.restoring import OpenRecording
 from replay_proxy.proxy.sender import Sender
-from replay_proxy.proxy.session import Session, table_of
+from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.streams import Handler
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.execute import Progress
 from replay_proxy.replay.keyring import Keyring
-from replay_proxy.replay.report import RestoreReport
 from replay_proxy.wire.selection import to_record, to_restore
 
 _log = log.get("proxy")
 
 DRAIN_SECONDS = 10.0
-QUIET_SECONDS = 10.0
 FASTEST_RESTARTS = 5
 LONGEST_PAUSE = 10.0
 
@@ -61,8 +60,6 @@ class Proxy:
         self.backend = backend
         self.recording = recording
         self.gate = Gate()
-        self.last_restore: RestoreReport | None = None
-        self._progress = progress
         self.upstream = Upstream(backend.url)
         self._writer = None if recording is None else recording.writer
         to_restore(settings)
@@ -93,16 +90,25 @@ class Proxy:
         )
         self.door = ReverseDoor(front(self), settings.listen.host, settings.listen.port)
         blobs = recording.blobs if recording is not None else None
-        self._sender = Sender(self.upstream, blobs, call_timeout=settings.call_timeout)
-        self._session = (
-            Session(recording.data_dir, self._sender, settings.secret_key or "", read_only=settings.read_only)
-            if recording is not None
-            else None
-        )
-        self._restoring = asyncio.Lock()
-        self._compaction = (
-            Compaction(self._writer, settings, lambda: self.gate.is_open) if self._writer is not None else None
-        )
+        sender = Sender(self.upstream, blobs, call_timeout=settings.call_timeout)
+        self._session: Session | None = None
+        self.loader: Loader | None = None
+        if recording is not None:
+            self._session = Session(recording.data_dir, sender, settings.secret_key or "", read_only=settings.read_only)
+            self.loader = Loader(
+                settings,
+                recording,
+                gate=self.gate,
+                engine=self.engine,
+                sender=sender,
+                session=self._session,
+                watch=self._watch,
+                stranger=self._is_stranger,
+                progress=progress,
+            )
+        self._compaction = None
+        if self._writer is not None:
+            self._compaction = Compaction(self._writer, settings, self._may_compact)
 
     async def run(self, stopped: asyncio.Event, announce: Callable[[Proxy], None]) -> None:
         """Serve until `stopped` is set. `announce` is called once requests pass for the first time.
@@ -128,60 +134,12 @@ class Proxy:
         finally:
             await self._end()
 
-    async def restore(self) -> RestoreReport | None:
-        """Restore now, into whatever state the emulator is in; None where there is no recording.
-
-        Requests wait meanwhile. Used at the start, after a loss, and when somebody asks.
-        """
-        async with self._restoring:
-            if self.recording is None or self._session is None:
-                return None
-            self.gate.move(State.RESTORING, "the recorded state is being restored")
-            await self.engine.quiet(QUIET_SECONDS)
-            aliases, keyring = AliasTable(), Keyring(self.settings.secret_key or "")
-            if self._is_stranger:
-                await self._session.begin()
-            self.last_restore = RestoreReport(str(self.recording.path))
-            if self._writer is not None:
-                self._writer.rollback()
-            report = await restore_recording(
-                self.recording.data_dir,
-                self._sender,
-                aliases,
-                keyring,
-                self.engine.endpoints,
-                self.settings,
-                self.last_restore,
-                self._progress,
-                None if self._watch is None else self._watch.sightings,
-            )
-            self.engine.aliases, self.engine.keyring = aliases, keyring
-            if self._is_stranger:
-                await self._session.settle(aliases, keyring)
-            else:
-                self._session.save(aliases, keyring)
-            self.gate.move(State.READY)
-            return report
-
     async def _begin(self) -> None:
         await self.backend.up(self.upstream)
         if self._watch is not None:
             self._watch.start()
-        if self._session is not None and self._is_stranger:
-            saved = await self._session.resume()
-            if saved is not None:
-                aliases = table_of(saved.aliases)
-                self.engine.aliases = aliases
-                self.engine.keyring = Keyring(self.settings.secret_key or "", saved.keys)
-                if self.recording is not None and self._watch is not None:
-                    await asyncio.to_thread(explain_recording, self.recording.data_dir, self._watch.sightings)
-                _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(aliases))
-                self.gate.move(State.READY)
-                return
-        if self.settings.load_strategy == "MANUAL":
-            self.gate.move(State.READY)
-            return
-        await self.restore()
+        if self.loader is not None:
+            await self.loader.begin()
         self.gate.move(State.READY)
 
     async def _keep_alive(self) -> None:
@@ -194,6 +152,8 @@ class Proxy:
             if self._is_stranger and await self._still_there():
                 self.gate.move(State.READY)
                 continue
+            if self.loader is not None:
+                await self.loader.stop()
             _log.warning("the emulator is lost; waiting for it", reason=reason)
             lived = asyncio.get_running_loop().time() - begun
             # One that is killed while it does its work is no program that cannot run.
@@ -202,6 +162,10 @@ class Proxy:
             if restarts >= FASTEST_RESTARTS and not self._is_stranger:
                 self._give_up(f"{reason}, for the {restarts}th time in a row")
             await self._recover()
+
+    def _may_compact(self) -> bool:
+        """Nothing is read from the recording now."""
+        return self.gate.is_open and self.gate.staged is None
 
     async def _still_there(self) -> bool:
         """A broken line need not mean a new emulator: some servers close idle connections."""
@@ -236,7 +200,9 @@ class Proxy:
 
     async def _restore_while_it_lives(self) -> None:
         """Restore; given up where the emulator is lost once more meanwhile. Raises EmulatorError then."""
-        restore = asyncio.create_task(self.restore())
+        if self.loader is None:
+            return
+        restore = asyncio.create_task(self.loader.again())
         try:
             while not restore.done():
                 lost = asyncio.create_task(self.backend.lost())
@@ -280,6 +246,8 @@ class Proxy:
         self.gate.move(State.STOPPING, "the proxy is being stopped")
         await self.door.stop(DRAIN_SECONDS)
         await self.engine.quiet(QUIET_SECONDS)
+        if self.loader is not None:
+            await self.loader.stop(for_good=True)
         if self._watch is not None:
             await self._watch.stop()
         if self._compaction is not None:
@@ -297,6 +265,7 @@ class Proxy:
         """What `/_replay/status` shows."""
         host, port = self.door.address
         recording = self.recording
+        report = None if self.loader is None else self.loader.report
         return {
             "state": self.gate.state.value,
             "reason": self.gate.reason,
@@ -312,7 +281,8 @@ class Proxy:
             "load_strategy": self.settings.load_strategy,
             "requests": self.engine.counters.as_json(),
             "aliases": len(self.engine.aliases),
-            "last_restore": None if self.last_restore is None else self.last_restore.as_json(),
+            "restoring": None if self.loader is None else self.loader.status(),
+            "last_restore": None if report is None else report.as_json(),
         }
 
 

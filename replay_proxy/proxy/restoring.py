@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +16,19 @@ from replay_proxy.errors import RecordingError
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.journal.blobs import BlobStore
-from replay_proxy.journal.reader import read
+from replay_proxy.journal.reader import Recording, read
 from replay_proxy.journal.records import JOURNAL_NAME
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.backend import reachable
 from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session
+from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.replay.compact import Plan, plan_of
 from replay_proxy.replay.execute import Progress, Restorer, default_concurrency
 from replay_proxy.replay.keyring import Keyring
-from replay_proxy.replay.report import RestoreReport
+from replay_proxy.replay.parts import Parts, losses_of
+from replay_proxy.replay.report import UNRECOGNISED, Line, RestoreReport, line_of
 from replay_proxy.replay.sightings import Sightings
 from replay_proxy.wire.selection import to_restore
 
@@ -82,8 +85,11 @@ async def restore_recording(
     report: RestoreReport,
     progress: Progress,
     sightings: Sightings | None = None,
+    told: Callable[[Line], None] | None = None,
 ) -> RestoreReport:
-    """Replay the recording in `data_dir`; what happened is logged, and returned in `report`. `sightings` is told of every record.
+    """Replay the recording in `data_dir`; what happened is logged, and returned in `report`.
+
+    sightings: told of every record. told: given a line for each service as soon as it is back.
 
     Raises:
         RecordingError, StorageError: it cannot be read.
@@ -95,8 +101,24 @@ async def restore_recording(
     )
     report.total, report.switched_off = plan.kept_count, plan.switched_off_count
     report.superseded = len(plan.dropped) - report.switched_off
-    report.notes.extend(_losses(plan))
-    restorer = Restorer(
+    report.notes.extend(losses_of(plan.dropped))
+    restorer = _restorer(sender, aliases, keyring, endpoints, settings, sightings)
+    await restorer.run(plan, report, progress if told is None else await _telling(plan, progress, told))
+    report.total = report.done
+    report.notes.extend(recording.warnings)
+    tell(report)
+    return report
+
+
+def _restorer(
+    sender: Sender,
+    aliases: AliasTable,
+    keyring: Keyring,
+    endpoints: Endpoints,
+    settings: Settings,
+    sightings: Sightings | None,
+) -> Restorer:
+    return Restorer(
         sender,
         sender.load,
         aliases,
@@ -106,16 +128,47 @@ async def restore_recording(
         concurrency=settings.restore_concurrency or default_concurrency(),
         sightings=sightings,
     )
-    await restorer.run(plan, report, progress)
-    report.total = report.done
-    report.notes.extend(recording.warnings)
-    for note in report.notes:
-        _log.warning(note)
-    if report.total or report.superseded or report.switched_off:
-        _tell(report)
-    else:
-        _log.info("nothing is recorded yet", recording=report.path)
-    return report
+
+
+async def _telling(plan: Plan, progress: Progress, told: Callable[[Line], None]) -> Progress:
+    """A progress that also tells of each service when the last of its calls was dealt with."""
+    graph = await asyncio.to_thread(lambda: plan.graph)
+    expected = Counter(graph.services[seq] for seq in graph.order if seq not in plan.witnesses)
+    untold = set(expected)
+
+    def tell_of(report: RestoreReport) -> None:
+        progress(report)
+        for service in [each for each in untold if report.by_service[each or UNRECOGNISED] >= expected[each]]:
+            untold.discard(service)
+            told(line_of(report, service))
+
+    return tell_of
+
+
+async def staged_restore(
+    recording: Recording,
+    sender: Sender,
+    aliases: AliasTable,
+    keyring: Keyring,
+    endpoints: Endpoints,
+    settings: Settings,
+    report: RestoreReport,
+    progress: Progress,
+    sightings: Sightings,
+    *,
+    eager: bool,
+    moved: Callable[[], None],
+) -> StagedRestore:
+    """A restore in parts of what `recording` holds, ready to be started. See `restore_recording` and `StagedRestore`.
+
+    Raises:
+        RecordingError, StorageError: it cannot be read.
+    """
+    parts = await asyncio.to_thread(
+        Parts, recording, datetime.now(UTC), compaction=settings.compaction, selection=to_restore(settings)
+    )
+    restorer = _restorer(sender, aliases, keyring, endpoints, settings, sightings)
+    return StagedRestore(parts, restorer, report, progress, eager=eager, moved=moved)
 
 
 def refuse_missing(data_dir: Path) -> None:
@@ -132,10 +185,14 @@ def explain_recording(data_dir: Path, sightings: Sightings) -> None:
         sightings.explain(record.head, record.request, record.answer)
 
 
-def _losses(plan: Plan) -> list[str]:
-    """What will be missed because the recording does not say enough, a line for each reason."""
-    counted = Counter(loss.reason for loss in plan.losses)
-    return [f"{count} calls were left out: {reason}" for reason, count in counted.items()]
+def tell(report: RestoreReport) -> None:
+    """Log what came of a restore."""
+    for note in report.notes:
+        _log.warning(note)
+    if report.total or report.superseded or report.switched_off:
+        _tell(report)
+    else:
+        _log.info("nothing is recorded yet", recording=report.path)
 
 
 def _tell(report: RestoreReport) -> None:

@@ -85,7 +85,7 @@ class Session:
             return None
         if mark.phase is Phase.RESTORING:
             raise EmulatorError(
-                "the emulator holds a part of this recording: an earlier restore was interrupted",
+                "the emulator holds a part of this recording: an earlier restore was interrupted, or not finished",
                 hint="restart the emulator, so that the recording can be restored into an empty one",
             )
         saved = load_saved(self._data_dir)
@@ -101,7 +101,7 @@ class Session:
     async def begin(self) -> None:
         """A restore begins."""
         self.name = uuid.uuid4().hex
-        await self._marks.leave(Mark(self.name, Phase.RESTORING))
+        self.marked = await self._marks.leave(Mark(self.name, Phase.RESTORING))
 
     async def settle(self, aliases: AliasTable, keyring: Keyring) -> None:
         """The emulator holds the state of the recording, under these aliases."""

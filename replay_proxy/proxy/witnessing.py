@@ -37,12 +37,22 @@ class Watch:
         self.sightings = Sightings()
         self._room: OrderedDict[_Key | int, _Item] = OrderedDict()
         self._arrived = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
         self._count = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to look."""
         self._task = asyncio.create_task(self._look())
+
+    def hold(self) -> None:
+        """Let everything wait: what the recording explains is not known yet."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """Look again."""
+        self._open.set()
 
     async def stop(self) -> None:
         """Look at what is still waiting, and end."""
@@ -51,7 +61,7 @@ class Watch:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        while self._room:
+        while self._room and self._open.is_set():
             await self._look_at(self._room.popitem(last=False)[1])
 
     def change(self, head: CallHead, request: Request, answer: Answer) -> None:
@@ -79,6 +89,7 @@ class Watch:
             await self._arrived.wait()
             self._arrived.clear()
             while self._room:
+                await self._open.wait()
                 await self._look_at(self._room.popitem(last=False)[1])
                 await asyncio.sleep(PAUSE)
 

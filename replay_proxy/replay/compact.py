@@ -47,13 +47,14 @@ class Plan:
     """What to replay. order: the numbers of the kept records, in the order in which they were made.
 
     dropped: what not to replay, each with its reason. kept_count: of mutations. partial: the kept witnesses that had shown
-    something of dropped calls, so that their answers will differ.
+    something of dropped calls, so that their answers will differ. witnesses: the numbers of all, kept or not.
     """
 
     order: list[int]
     dropped: tuple[Dropped, ...]
     kept_count: int
     partial: frozenset[int]
+    witnesses: frozenset[int]
     _decided: Decided
     _source: _Source
     _graph: Graph | None = None
@@ -221,7 +222,9 @@ def _plan(source: _Source, now: datetime | None, *, compaction: bool, selection:
     kept = sum(seq not in witnesses for seq in order)
     # What is switched off may be missed by any read.
     partial = frozenset(witnesses) if switched_off else rules.partial(decided.dropped) | noted
-    return Plan(order, tuple(dropped[seq] for seq in sorted(dropped)), kept, partial - dropped.keys(), decided, source)
+    partial -= dropped.keys()
+    told = tuple(dropped[seq] for seq in sorted(dropped))
+    return Plan(order, told, kept, partial, frozenset(witnesses), decided, source)
 
 
 def _no_blobs(ref: BlobRef) -> bytes:

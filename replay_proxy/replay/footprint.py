@@ -185,7 +185,9 @@ class Footprints:
         if not parts:
             return None
         writes = frozenset(f"{call.service} {whole}{_PART}{part}" for whole, part in parts)
-        wholes = {_thing(call.service, mentions.mark(whole)) for whole, _part in parts}
+        marks = {mentions.mark(whole) for whole, _part in parts}
+        # One that a stack made may be known only from what a call of another service showed.
+        wholes = {_thing(call.service, run) for run in marks}.union(*(self._things(run, call.service) for run in marks))
         refers = {_SERVICE + call.service, *wholes, *self._pointed_at(call), *self._things(call.access_key, "")}
         # A copy of an object onto itself both reads and writes it.
         return Footprint(writes, frozenset(refers - writes), data=True)

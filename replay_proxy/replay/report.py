@@ -12,6 +12,13 @@ MOST_FINDINGS = 200
 """How far back a finding is looked for before it is noted again."""
 
 
+UNRECOGNISED = "?"
+"""In the place of a service, for calls that were not recognised."""
+
+Line = dict[str, object]
+"""What is told of one service that is back: `service`, `status` (`ok` or `error`), `restored` of `calls`."""
+
+
 class Result(StrEnum):
     """What became of one recorded call.
 
@@ -131,3 +138,16 @@ class RestoreReport:
             "findings": [finding.as_json() for finding in self.findings],
             "notes": self.notes,
         }
+
+
+def line_of(report: RestoreReport, service: str) -> Line:
+    """What is told of a service that is back."""
+    service = service or UNRECOGNISED
+    calls = report.by_service[service]
+    troubled = sum(problem.service == service for problem in report.problems)
+    return {
+        "service": service,
+        "status": "error" if troubled else "ok",
+        "restored": calls - troubled,
+        "calls": calls,
+    }

@@ -1,0 +1,100 @@
+"""The index of a journal: the same records as when every line is decoded, however they are written."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+
+from replay_proxy.errors import RecordingError
+from replay_proxy.journal import survey as module
+from replay_proxy.journal.codec import encode_header, encode_mark, encode_record
+from replay_proxy.journal.reader import read
+from replay_proxy.journal.records import JOURNAL_NAME, Kind, Mark, MarkKind
+from replay_proxy.journal.selection import Lookup, Selection
+from replay_proxy.journal.survey import What
+from tests.journal import samples
+
+CREATE = What(Kind.MUTATION, "sqs", "CreateQueue")
+
+
+def journal(directory: Path, *lines: bytes) -> Path:
+    (directory / JOURNAL_NAME).write_bytes(encode_header(samples.HEADER) + b"".join(lines))
+    return directory
+
+
+def queues(count: int) -> list[bytes]:
+    return [encode_record(samples.create_queue("q" * (seq % 7 + 1)), seq) for seq in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("block", [64, 300, 4096, module.BLOCK])
+def test_the_index_finds_what_decoding_every_line_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(module, "BLOCK", block)
+    lines = queues(40)
+    lines.insert(20, b"\n")
+    recording = read(journal(tmp_path, *lines))
+    assert recording.index is not None
+    assert [recording.index.what(position) for position in range(len(recording.index))] == [CREATE] * 40
+    lookup = Lookup(recording)
+    assert [lookup.record(position) for position in range(40)] == list(recording.records())
+
+
+def test_an_edited_line_without_a_checksum_is_indexed_by_what_it_says(tmp_path: Path) -> None:
+    edited = {key: value for key, value in reversed(json.loads(queues(2)[1]).items()) if key != "crc"}
+    recording = read(journal(tmp_path, queues(1)[0], json.dumps(edited).encode() + b"\n"))
+    assert recording.index is not None
+    assert recording.index.what(1) == CREATE
+    assert recording.index.seqs[1] == 2
+    assert [Lookup(recording).record(1)] == list(recording.records())[1:]
+
+
+def test_a_selection_keeps_to_what_is_wanted_and_in_effect(tmp_path: Path) -> None:
+    lines = [
+        encode_mark(Mark(1, "2026-01-01T00:00:00.000000Z", MarkKind.SESSION, manual=True), 1),
+        encode_record(samples.create_queue("saved"), 2),
+        encode_mark(Mark(3, "2026-01-01T00:00:00.000000Z", MarkKind.SAVE), 3),
+        encode_record(samples.create_queue("pending"), 4),
+    ]
+    lookup = Lookup(read(journal(tmp_path, *lines)))
+    assert [record.seq for record in Selection(lookup, lambda what: what == CREATE).records()] == [2]
+    assert list(Selection(lookup, lambda what: what.service == "s3").records()) == []
+    assert list(lookup.tally()) == [(CREATE, 1, 2)]
+
+
+def test_damage_in_a_line_that_is_not_wanted_is_refused_all_the_same(tmp_path: Path) -> None:
+    lines = queues(3)
+    lines[1] = lines[1].replace(b"mutation", b"mutatiom")
+    with pytest.raises(RecordingError, match=r"line 3, at byte .* its checksum does not match"):
+        read(journal(tmp_path, *lines))
+
+
+def test_a_line_that_does_not_decode_is_named_by_its_place(tmp_path: Path) -> None:
+    lines = queues(3)
+    bare = lines[2].partition(b',"crc"')[0].replace(b'"status":200', b'"status":2000')
+    lines[2] = b'%s,"crc":"%08x"}\n' % (bare, zlib.crc32(bare))
+    recording = read(journal(tmp_path, *lines, encode_record(samples.create_queue("last"), 4)))
+    with pytest.raises(RecordingError, match="line 4, at byte"):
+        Lookup(recording).record(2)
+
+
+def test_a_position_is_found_by_its_number(tmp_path: Path) -> None:
+    lines = queues(3)
+    recording = read(journal(tmp_path, lines[0], lines[2]))
+    assert recording.index is not None
+    assert recording.index.position(3) == 1
+    with pytest.raises(KeyError):
+        recording.index.position(2)
+
+
+def test_what_is_missing_is_told_as_after_decoding(tmp_path: Path) -> None:
+    gap = encode_mark(Mark(4, "2026-01-01T00:00:00.000000Z", MarkKind.GAP, reason="the disk was full"), 4)
+    lines = queues(3)
+    recording = read(journal(tmp_path, lines[0], lines[2], gap))
+    assert recording.index is not None
+    assert len(list(recording.records())) == 2
+    assert recording.index.warnings == recording.warnings
+    assert len(recording.warnings) == 2
