@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -48,11 +50,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         return {
             "benchmark": self.benchmark,
-            "machine": {
-                "python": platform.python_version(),
-                "system": f"{platform.system()} {platform.machine()}",
-                "cores": os.cpu_count(),
-            },
+            "machine": machine(),
             "rows": self.rows,
             "bars": [
                 {"name": b.name, "value": round(b.value, 3), "bar": b.bar, "sense": b.sense, "holds": b.holds}
@@ -61,13 +59,27 @@ class Report:
             "notes": self.notes,
         }
 
+    def as_markdown(self) -> str:
+        """The tables for a document."""
+        told = machine()
+        lines = [f"{told['processor']}, {told['cores']} cores, {told['system']}, Python {told['python']}.", ""]
+        if self.rows:
+            lines += _markdown([list(self.rows[0]), *([_cell(v) for v in row.values()] for row in self.rows)])
+        lines.append("")
+        bars = [
+            [b.name, f"{b.value:.2f}", f"{b.sense} {b.bar:g}", "holds" if b.holds else "**missed**"] for b in self.bars
+        ]
+        lines += _markdown([["bar", "value", "wanted", ""], *bars])
+        lines += ["", *(f"- {note}" for note in self.notes)] if self.notes else []
+        return "\n".join(lines)
+
     def show(self) -> None:
         """Print tables on standard output."""
         from rich.console import Console
         from rich.table import Table
 
         console = Console(width=None if os.isatty(1) else 150, highlight=False)
-        table = Table(*self.rows[0], title=f"{self.benchmark}: {self.about}", caption="median (min to max)")
+        table = Table(*self.rows[0], title=f"{self.benchmark}: {self.about}", caption="median (minimum to maximum)")
         for row in self.rows:
             table.add_row(*(_cell(value) for value in row.values()))
         console.print(table)
@@ -77,6 +89,25 @@ class Report:
         console.print(bars)
         for note in self.notes:
             console.print(note)
+
+
+def machine() -> dict[str, Any]:
+    """Where the figures come from."""
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def _markdown(rows: list[list[str]]) -> list[str]:
+    first, *rest = ["| " + " | ".join(row) + " |" for row in rows]
+    return [first, "|" + "---|" * len(rows[0]), *rest]
 
 
 def _cell(value: Any) -> str:
