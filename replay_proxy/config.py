@@ -81,6 +81,14 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+def parse_count(text: str) -> int:
+    """A number of things, at least one."""
+    word = text.strip()
+    if not word.isdecimal() or not 0 < int(word) <= 1000:
+        raise UsageError(f"{text!r} is not a number from 1 to 1000", hint="write a whole number, as in 4")
+    return int(word)
+
+
 def parse_bytes(text: str) -> int:
     """A size in bytes, with an optional suffix k, m or g (powers of 1024)."""
     word = text.strip().lower().removesuffix("ib").removesuffix("b")
@@ -224,6 +232,15 @@ class Settings:
         parse_switch,
         "1 leaves out of a restore what no longer matters, such as messages that were deleted; 0 replays every call",
         "0|1",
+        verbs="serve restore",
+    )
+    restore_concurrency: int | None = _setting(
+        "REPLAY_RESTORE_CONCURRENCY",
+        "",
+        parse_count,
+        "how many calls of a restore are under way at a time, as far as their order allows; 1 replays them one by one. "
+        "Not set: twice the number of processors, at most 8",
+        "N",
         verbs="serve restore",
     )
     gate_timeout: float = _setting(

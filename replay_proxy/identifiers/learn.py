@@ -89,10 +89,15 @@ def learn(
 def identifiers_in(head: CallHead, outcome: Outcome) -> set[str]:
     """The tokens in those members of an outcome that are identifiers."""
     found: set[str] = set()
-    for text in _identifier_values(head, "", output_shape(head), outcome.parsed, 0):
+    for text in identifier_values(head, outcome):
         found.update(run.decode() for run in tokens.runs(text.encode("ascii", "replace"), addresses=True))
         found.add(text)
     return found
+
+
+def identifier_values(head: CallHead, outcome: Outcome) -> Iterator[str]:
+    """The values of those members of an outcome that are identifiers."""
+    return _identifier_values(head, "", output_shape(head), outcome.parsed, 0)
 
 
 def output_shape(head: CallHead) -> Any:

@@ -12,6 +12,9 @@ from __future__ import annotations
 import io
 import os
 import stat
+import weakref
+from array import array
+from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +64,31 @@ class Entry:
     decoded: Decoded
 
 
-@dataclass(slots=True)
+class Places:
+    """Where records lie in a journal, by their numbers: three machine words each."""
+
+    __slots__ = ("_lengths", "_offsets", "_seqs")
+
+    def __init__(self) -> None:
+        self._seqs = array("Q")
+        self._offsets = array("Q")
+        self._lengths = array("Q")
+
+    def note(self, seq: int, offset: int, length: int) -> None:
+        """Remember a record; called in the order of the journal."""
+        self._seqs.append(seq)
+        self._offsets.append(offset)
+        self._lengths.append(length)
+
+    def of(self, seq: int) -> tuple[int, int]:
+        """Offset and length, in bytes, of a record's line. Raises KeyError for a number that was not noted."""
+        index = bisect_left(self._seqs, seq)
+        if index == len(self._seqs) or self._seqs[index] != seq:
+            raise KeyError(seq)
+        return self._offsets[index], self._lengths[index]
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Recording:
     """A recording as it was when `read` looked at it.
 
@@ -77,6 +104,7 @@ class Recording:
     unverified: int = 0
     files: Files = field(default_factory=lambda: Files(Path()))
     _told: set[str] = field(default_factory=set)
+    _fd: int = -1
 
     @property
     def path(self) -> Path:
@@ -101,14 +129,16 @@ class Recording:
     def __iter__(self) -> Iterator[Record]:
         return self.records()
 
-    def records(self) -> Iterator[Record]:
-        """The records that are in effect, in order.
+    def records(self, places: Places | None = None) -> Iterator[Record]:
+        """The records that are in effect, in order; `places` is told where each lies, for `fetch`.
 
         Raises:
             RecordingError: a damaged line; the message says where, why, and what to do.
             StorageError: the file cannot be read.
         """
         pending = reads = 0
+        if places is not None and self.shape.exists:
+            self._hold()
         for entry in self.entries():
             item = entry.decoded.item
             if isinstance(item, Mark):
@@ -117,6 +147,8 @@ class Recording:
             elif self.shape.legacy and not changes_state(item):
                 reads += 1
             elif self.effect.holds(item):
+                if places is not None:
+                    places.note(item.seq, entry.offset, entry.length)
                 yield item
             else:
                 pending += 1
@@ -124,6 +156,37 @@ class Recording:
             self._tell(f"{reads} calls of LocalStack's file only read, and are left out")
         if pending:
             self._tell(f"{pending} calls were recorded with MANUAL and never saved; they are not restored")
+
+    def fetch(self, seq: int, places: Places) -> Record:
+        """One record, from its place.
+
+        Raises:
+            KeyError: a number that was not noted. RecordingError: the journal was rewritten since. StorageError: it cannot
+            be read.
+        """
+        offset, length = places.of(seq)
+        try:
+            line = self.files.read_at(self._fd, length, offset)
+            item = (_legacy(line, seq) if self.shape.legacy else decode_line(line)).item
+        except OSError as error:
+            raise storage_error("read the recording", self.path, error) from error
+        except LineError:
+            item = None
+        if not isinstance(item, Record) or item.seq != seq:
+            raise RecordingError(
+                f"{self.path}: at byte {offset}, where record {seq} was, it is not any more",
+                hint="something else rewrote the recording while it was read; try again",
+            )
+        return item
+
+    def _hold(self) -> None:
+        """Keep the file open for `fetch`: it stays what it is, though another may take its name."""
+        if self._fd < 0:
+            try:
+                self._fd = self.files.open_read(JOURNAL_NAME)
+            except OSError as error:
+                raise storage_error("read the recording", self.path, error) from error
+            weakref.finalize(self, self.files.close, self._fd)
 
     def entries(self) -> Iterator[Entry]:
         """Every line but the header, marks and calls that are not in effect included. Raises as `records`."""

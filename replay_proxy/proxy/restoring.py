@@ -22,7 +22,7 @@ from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.replay.compact import Plan, plan_of
-from replay_proxy.replay.execute import Progress, Restorer
+from replay_proxy.replay.execute import Progress, Restorer, default_concurrency
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import RestoreReport
 from replay_proxy.replay.sightings import Sightings
@@ -85,13 +85,9 @@ async def restore_recording(
     """
     recording = await asyncio.to_thread(read, data_dir)
     report.path = str(recording.path)
-    report.total = recording.records_total
-    records, partial = recording.records(), frozenset[int]()
-    if settings.compaction:
-        plan = await asyncio.to_thread(plan_of, recording)
-        report.total, report.superseded = plan.kept_count, len(plan.dropped)
-        report.notes.extend(_losses(plan))
-        records, partial = plan.records(), plan.partial
+    plan = await asyncio.to_thread(plan_of, recording, compaction=settings.compaction)
+    report.total, report.superseded = plan.kept_count, len(plan.dropped)
+    report.notes.extend(_losses(plan))
     restorer = Restorer(
         sender,
         sender.load,
@@ -99,9 +95,10 @@ async def restore_recording(
         keyring,
         endpoints=endpoints,
         call_timeout=settings.call_timeout,
+        concurrency=settings.restore_concurrency or default_concurrency(),
         sightings=sightings,
     )
-    await restorer.run(records, report, progress, partial)
+    await restorer.run(plan, report, progress)
     report.total = report.done
     report.notes.extend(recording.warnings)
     for note in report.notes:

@@ -1,7 +1,8 @@
 """Putting the recorded state back.
 
-`compact` decides what need not be replayed. `execute` sends the rest, in the order of `sequence`, through a sender that it
-is given (it knows no socket), learns from each answer which identifiers changed, and rewrites the calls that follow.
+`compact` decides what need not be replayed, `graph` which of the rest has to wait for which (from what each call touches:
+`footprint`; `sequence` puts witnesses where they were made). `execute` sends them through a sender that it is given (it knows
+no socket), learns from each answer which identifiers changed, and rewrites the calls that follow.
 `sightings` decides which reads are recorded as witnesses, `choices` what is asked for that the emulator had chosen, `waits`
 what is waited for, `patience` which failures mean "not yet". `report` is the honest account of it all: only calls with an
 equivalent outcome are counted as restored.

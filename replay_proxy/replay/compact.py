@@ -1,23 +1,26 @@
 """What a restore has to repeat of a recording, and why not the rest: "restore what lives, not what happened".
 
-`plan_of` walks a recording once and decides (see `replay_proxy.replay.compaction`); the plan then walks it again, as
-often as one likes, and yields the records to be replayed. Nothing here sends anything, or changes the recording.
+`plan_of` walks a recording once and decides (see `replay_proxy.replay.compaction`); what it remembers of each record is where
+it lies. The plan hands out the records to be replayed, one at a time, as often as one likes, and the graph that says which of
+them has to wait for which. Nothing here sends anything, or changes the recording.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from replay_proxy.errors import RecordingError
 from replay_proxy.exchange import BlobRef
 from replay_proxy.journal.blobs import BlobStore
+from replay_proxy.journal.reader import Places
 from replay_proxy.journal.records import Kind, Record
 from replay_proxy.replay.compaction.batches import survivor
 from replay_proxy.replay.compaction.calls import Load, call_of, passing
 from replay_proxy.replay.compaction.decisions import Decided, Decisions, Dropped
 from replay_proxy.replay.compaction.rules import Rules
+from replay_proxy.replay.graph import Graph, graph_of
 from replay_proxy.replay.sequence import in_order
 
 __all__ = ["Compacted", "Dropped", "Plan", "compact", "plan_of"]
@@ -26,27 +29,32 @@ __all__ = ["Compacted", "Dropped", "Plan", "compact", "plan_of"]
 class Stored(Protocol):
     """What `plan_of` needs of a recording (`replay_proxy.journal.reader.Recording`)."""
 
-    def records(self) -> Iterator[Record]:
+    def records(self, places: Places | None = None) -> Iterator[Record]:
         """The records in effect, in order; as often as asked."""
+
+    def fetch(self, seq: int, places: Places) -> Record:
+        """One record, from its place."""
 
     @property
     def blobs(self) -> BlobStore:
         """The large bodies."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
-    """What to replay. dropped: what not, by number, each with its reason. kept_count: of mutations.
+    """What to replay. order: the numbers of the kept records, in the order in which they were made.
 
-    partial: the kept witnesses that had shown something of dropped calls, so that their answers will differ.
+    dropped: what not to replay, each with its reason. kept_count: of mutations. partial: the kept witnesses that had shown
+    something of dropped calls, so that their answers will differ.
     """
 
+    order: list[int]
     dropped: tuple[Dropped, ...]
     kept_count: int
     partial: frozenset[int]
     _decided: Decided
-    _source: Callable[[], Iterable[Record]]
-    _load: Load
+    _source: _Source
+    _graph: Graph | None = None
 
     @property
     def losses(self) -> tuple[Dropped, ...]:
@@ -58,17 +66,26 @@ class Plan:
         """How many of the kept calls are batches that lost entries."""
         return len(self._decided.thinned)
 
-    def records(self) -> Iterator[Record]:
-        """The records to be replayed, in the order of the journal; batches are reduced to their surviving entries.
+    @property
+    def graph(self) -> Graph:
+        """Which of the records to be replayed waits for which; worked out when it is first asked for. Blocking."""
+        if self._graph is None:
+            self._graph = graph_of((self.record(seq) for seq in self.order), self._source.load)
+        return self._graph
+
+    def record(self, seq: int) -> Record:
+        """One of the records to be replayed; a batch is reduced to its surviving entries.
 
         Raises as the recording does when it is read.
         """
         decided = self._decided
-        for record in self._source():
-            if record.seq not in decided.dropped:
-                gone = decided.thinned.get(record.seq, _NOTHING)
-                unconditional = decided.unconditional.get(record.seq, _NOTHING)
-                yield survivor(record, gone, unconditional, self._load)
+        gone = decided.thinned.get(seq, _NOTHING)
+        unconditional = decided.unconditional.get(seq, _NOTHING)
+        return survivor(self._source.fetch(seq), gone, unconditional, self._source.load)
+
+    def records(self) -> Iterator[Record]:
+        """The records to be replayed, by their numbers. Raises as the recording does when it is read."""
+        return map(self.record, sorted(self.order))
 
     __iter__ = records
 
@@ -84,44 +101,94 @@ class Compacted:
     dropped: list[Dropped] = field(default_factory=list)
 
 
-def plan_of(recording: Stored) -> Plan:
-    """Decide what of a recording is to be replayed. Blocking.
+def plan_of(recording: Stored, *, compaction: bool = True) -> Plan:
+    """Decide what of a recording is to be replayed; all of it, without `compaction`. Blocking.
 
     Raises:
         RecordingError, StorageError: the recording cannot be read.
     """
-    blobs = recording.blobs
-    return _plan(recording.records, lambda ref: b"".join(blobs.read(ref)))
+    return _plan(_Journal(recording), compaction=compaction)
+
+
+def plan_of_records(records: Iterable[Record], load: Load | None = None, *, compaction: bool = True) -> Plan:
+    """As `plan_of`, for records in memory. load: reads blobs; without it, a call whose parameters lie in one stays."""
+    return _plan(_Memory(records, load or _no_blobs), compaction=compaction)
 
 
 def compact(calls: Iterable[Record], load: Load | None = None) -> Compacted:
-    """Decide what of `calls` is to be replayed. load: reads blobs; without it, a call whose parameters lie in one stays."""
-    records = list(calls)
-    plan = _plan(lambda: records, load or _no_blobs)
+    """Decide what of `calls` is to be replayed."""
+    plan = plan_of_records(calls, load)
     return Compacted(list(plan.records()), list(plan.dropped))
 
 
-def _plan(source: Callable[[], Iterable[Record]], load: Load) -> Plan:
+class _Source(Protocol):
+    """Records that can be walked, and fetched one at a time by their numbers."""
+
+    def walk(self) -> Iterable[Record]: ...
+
+    def fetch(self, seq: int) -> Record: ...
+
+    def load(self, ref: BlobRef) -> bytes: ...
+
+
+class _Journal:
+    def __init__(self, recording: Stored) -> None:
+        self._recording = recording
+        self._blobs = recording.blobs
+        self._places = Places()
+
+    def walk(self) -> Iterable[Record]:
+        self._places = Places()
+        return self._recording.records(self._places)
+
+    def fetch(self, seq: int) -> Record:
+        return self._recording.fetch(seq, self._places)
+
+    def load(self, ref: BlobRef) -> bytes:
+        return b"".join(self._blobs.read(ref))
+
+
+class _Memory:
+    def __init__(self, records: Iterable[Record], load: Load) -> None:
+        self._records: Mapping[int, Record] = {record.seq: record for record in records}
+        self._load = load
+
+    def walk(self) -> Iterable[Record]:
+        return self._records.values()
+
+    def fetch(self, seq: int) -> Record:
+        return self._records[seq]
+
+    def load(self, ref: BlobRef) -> bytes:
+        return self._load(ref)
+
+
+def _plan(source: _Source, *, compaction: bool) -> Plan:
     decisions = Decisions()
     rules = Rules(decisions)
-    mutations: list[int] = []
-    for record in in_order(source()):
-        if record.kind is not Kind.WITNESS:
-            mutations.append(record.seq)
+    order: list[int] = []
+    witnesses: set[int] = set()
+    for record in in_order(source.walk()):
+        order.append(record.seq)
+        if record.kind is Kind.WITNESS:
+            witnesses.add(record.seq)
+        if not compaction:
+            continue
         verdict = passing(record)
         if verdict is not None:
             decisions.drop(record.seq, f"it leaves nothing that outlives a restart: {verdict.reason}")
             continue
-        call = call_of(record, load)
+        call = call_of(record, source.load)
         if call is None:
             rules.opaque(record)
         else:
             rules.see(call)
     rules.finish()
     decided = decisions.decide()
-    kept = sum(seq not in decided.dropped for seq in mutations)
+    order = [seq for seq in order if seq not in decided.dropped]
+    kept = sum(seq not in witnesses for seq in order)
     partial = rules.partial(decided.dropped) - decided.dropped.keys()
-    return Plan(tuple(decided.dropped.values()), kept, partial, decided, source, load)
+    return Plan(order, tuple(decided.dropped.values()), kept, partial, decided, source)
 
 
 def _no_blobs(ref: BlobRef) -> bytes:

@@ -1,17 +1,22 @@
-"""Carrying out a restore: the recorded calls, in order, against an emulator that has forgotten them.
+"""Carrying out a restore: the recorded calls against an emulator that has forgotten them.
 
 Recorded requests speak of *client ids*. Before each is sent, the ids that are known to have changed are replaced; after
 its answer, recorded and replayed output are walked together, and what changed this time is learned. So a call can only
 refer to ids that an earlier call has taught, which is the order in which the client learned them, too.
+
+Several calls are under way at a time, each as soon as the calls that it has to wait for are done (`graph`). Most emulators
+work on one call at a time; while one does, the answer of the last and the request of the next are dealt with here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from typing import Protocol
 
 import tenacity
 
@@ -25,10 +30,10 @@ from replay_proxy.identifiers.rewrite import request_to_emulator
 from replay_proxy.journal.records import Kind, Record
 from replay_proxy.replay.choices import has_choices, with_choices
 from replay_proxy.replay.discretion import Discretion
+from replay_proxy.replay.graph import Graph, Schedule
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.patience import retrying, worth_another_try
 from replay_proxy.replay.report import CallResult, RestoreReport, Result
-from replay_proxy.replay.sequence import in_order
 from replay_proxy.replay.sightings import Sightings
 from replay_proxy.replay.waits import wait_after
 from replay_proxy.wire import models
@@ -47,11 +52,32 @@ Load = Callable[[BlobRef], Awaitable[bytes]]
 Progress = Callable[[RestoreReport], None]
 """Told after every call."""
 
+MOST_AT_ONCE = 8
 WITNESS_SECONDS = 30.0
 WITNESS_PAUSE = 0.2
 SETTLING_SHARE = 0.8
 """Of the time that a call may take: what is still under way then is left to itself, and the call counts by its answer."""
 _ON_THE_WAY = re.compile(r"progress|pending|creating|starting|provision|updating|modifying|deploying", re.IGNORECASE)
+
+
+def default_concurrency() -> int:
+    """How many calls are under way at a time where nobody says: by the number of processors."""
+    return min(MOST_AT_ONCE, 2 * (os.cpu_count() or 1))
+
+
+class Work(Protocol):
+    """What to replay (`compact.Plan`). partial: the numbers of witnesses that had shown what is no longer there; how they
+    differ is not reported."""
+
+    @property
+    def graph(self) -> Graph:
+        """Which calls, and which waits for which. May take a while."""
+
+    @property
+    def partial(self) -> frozenset[int]: ...
+
+    def record(self, seq: int) -> Record:
+        """One of them. Raises `RecordingError` or `StorageError`."""
 
 
 class NotRestored(Exception):
@@ -70,6 +96,7 @@ class Restorer:
         *,
         endpoints: Endpoints,
         call_timeout: float = 60.0,
+        concurrency: int = 1,
         sightings: Sightings | None = None,
     ) -> None:
         self._send = send
@@ -78,36 +105,59 @@ class Restorer:
         self._endpoints = endpoints
         self._call_timeout = call_timeout
         self._keyring = keyring
+        self._concurrency = concurrency
         self._sightings = sightings
 
     async def run(
         self,
-        records: Iterable[Record],
+        work: Work,
         report: RestoreReport,
         progress: Progress = lambda _report: None,
-        partial: frozenset[int] = frozenset(),
+        only: Collection[int] | None = None,
     ) -> RestoreReport:
-        """Replay `records`, and account for each in `report` (which is returned, finished).
+        """Replay the records of `work`, and account for each in `report` (which is returned, finished).
 
-        partial: the numbers of witnesses that had shown what is no longer there; how they differ is not reported.
+        only: the numbers of those to replay; what they wait for beside these has been replayed before.
+        Raises what `work.record` raises.
         """
-        begun = time.monotonic()
+        begun = time.monotonic() - report.seconds
+        graph = await asyncio.to_thread(lambda: work.graph)
+        schedule = Schedule(graph, only)
+        freed = asyncio.Event()
         unanswered: list[Record] = []
-        for record in in_order(records):
-            if record.kind is Kind.WITNESS:
-                try:
-                    await self._ask(record, report, tell=record.seq not in partial)
-                except NotRestored:
-                    unanswered.append(record)
-            else:
-                report.add(await self._replay(record, report))
-            if self._sightings is not None:
-                self._sightings.explain(record.head, record.request, record.answer)
-            report.seconds = time.monotonic() - begun
-            progress(report)
+
+        async def work_off() -> None:
+            while schedule.remaining:
+                seq = schedule.take()
+                if seq is None:
+                    freed.clear()
+                    await freed.wait()
+                    continue
+                record = work.record(seq)
+                if record.kind is Kind.WITNESS:
+                    try:
+                        await self._ask(record, report, tell=seq not in work.partial)
+                    except NotRestored:
+                        unanswered.append(record)
+                else:
+                    report.add(await self._replay(record, report))
+                if self._sightings is not None:
+                    self._sightings.explain(record.head, record.request, record.answer)
+                schedule.done(seq)
+                freed.set()
+                report.seconds = time.monotonic() - begun
+                progress(report)
+
+        workers = [asyncio.create_task(work_off()) for _ in range(self._concurrency)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
         for record in unanswered:
             try:
-                await self._ask(record, report, tell=record.seq not in partial)
+                await self._ask(record, report, tell=record.seq not in work.partial)
             except NotRestored as error:
                 report.find(record.seq, *_named(record), f"the read could not be repeated: {error}")
         report.seconds = time.monotonic() - begun

@@ -1,8 +1,9 @@
 """A compacted history restores the state that was: random histories on real emulators, read back through the API.
 
-Three states are compared: the one after the history, the one after replaying all of it, and the one after replaying what
-compaction kept. (Queues are compared with the state after the history only: a replay of everything cannot delete messages,
-because receipts do not outlive a restart.)
+Four states are compared: the one after the history, the one after replaying all of it, the one after replaying what
+compaction kept, and the one after replaying that in another order, any that the graph of the restore allows. (Queues are
+compared with the state after the history only: a replay of everything cannot delete messages, because receipts do not
+outlive a restart.)
 
 EQUIVALENCE_EXAMPLES: histories for each service and emulator, more than the default for a thorough run.
 """
@@ -13,6 +14,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from random import Random
 from typing import Any
 
 import pytest
@@ -83,6 +85,10 @@ def check(
     report = lab.restore(compacted.kept)
     assert [problem.as_json() for problem in report.problems] == []
     assert state(lab) == before, (operations(lab.records), compacted.dropped)
+    lab.empty()
+    report = lab.restore(compacted.kept, shuffle=Random(len(history)))
+    assert [problem.as_json() for problem in report.problems] == []
+    assert state(lab) == before, operations(compacted.kept)
 
 
 # -- queues ------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,10 @@ import io
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
+from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -22,7 +25,10 @@ from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.journal.fields import answer_to_keep, request_to_keep
 from replay_proxy.journal.records import Kind, Record, utc_now
+from replay_proxy.replay import execute
+from replay_proxy.replay.compact import plan_of_records
 from replay_proxy.replay.execute import Restorer
+from replay_proxy.replay.graph import Graph, Schedule
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import RestoreReport
 from replay_proxy.wire.answers import parse_answer
@@ -90,8 +96,11 @@ class Lab:
         self._note(request, answer)
         return answer
 
-    def restore(self, records: Iterable[Record]) -> RestoreReport:
-        """Replay `records`. Reads afterwards are translated, and nothing is recorded."""
+    def restore(self, records: Iterable[Record], shuffle: Random | None = None) -> RestoreReport:
+        """Replay `records`. Reads afterwards are translated, and nothing is recorded.
+
+        shuffle: takes any of the calls that may be made next, not the earliest.
+        """
         self.recording = False
         endpoints = Endpoints(self.emulator.url)
 
@@ -102,7 +111,9 @@ class Lab:
             raise AssertionError(ref)
 
         restorer = Restorer(send, load, self.aliases, Keyring(), endpoints=endpoints)
-        return asyncio.run(restorer.run(records, RestoreReport("lab")))
+        plan = plan_of_records(records, compaction=False)
+        with patch.object(execute, "Schedule", partial(Shuffled, random=shuffle) if shuffle is not None else Schedule):
+            return asyncio.run(restorer.run(plan, RestoreReport("lab")))
 
     def _exchange(self, request: Request) -> Answer:
         assert isinstance(request.body, bytes)
@@ -180,6 +191,18 @@ class Lab:
     def without_notes(self) -> list[Record]:
         """The records as a recording of an older version would have them."""
         return [replace(record, notes={}) for record in self.records]
+
+
+class Shuffled(Schedule):
+    """An order that the graph allows, and nobody would think of."""
+
+    def __init__(self, graph: Graph, only: Iterable[int] | None = None, *, random: Random) -> None:
+        super().__init__(graph, only)
+        self._random = random
+
+    def take(self) -> int | None:
+        self._random.shuffle(self._ready)
+        return super().take()
 
 
 def operations(records: Iterable[Record]) -> list[str]:

@@ -39,6 +39,11 @@ def generated(text: str) -> Iterator[str]:
             yield run
 
 
+def is_common(run: str) -> bool:
+    """Is it an account, a region, a zone or a date, which stand in many texts that have nothing in common?"""
+    return _NOT_GENERATED.fullmatch(run) is not None
+
+
 @cache
 def _labels() -> frozenset[str]:
     return frozenset(table()["not_references"]["members"])

@@ -1,0 +1,209 @@
+"""Which calls of a restore wait for which, on calls that boto3 made against real emulators."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replay_proxy.journal.records import Record
+from replay_proxy.replay.compact import plan_of_records
+from replay_proxy.replay.graph import Graph, Schedule
+from tests.replay.lab import Lab
+
+
+class Made:
+    """The graph of what a lab has recorded, asked by `service:Operation` and place among those."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.graph = plan_of_records(records, compaction=False).graph
+        self._named: dict[str, list[int]] = {}
+        for record in records:
+            assert record.head is not None
+            self._named.setdefault(f"{record.head.service}:{record.head.operation}", []).append(record.seq)
+
+    def seq(self, name: str, place: int = 0) -> int:
+        return self._named[name][place]
+
+    def waits(self, later: str, earlier: str, place: int = 0, earlier_place: int = 0) -> bool:
+        """Does one wait, directly or not, for the other?"""
+        return self.seq(earlier, earlier_place) in self.graph.closure([self.seq(later, place)])
+
+
+def test_calls_on_one_resource_keep_their_order_and_others_do_not_wait(lab: Lab) -> None:
+    sqs = lab.client("sqs")
+    one = sqs.create_queue(QueueName="one-queue")["QueueUrl"]
+    other = sqs.create_queue(QueueName="other-queue")["QueueUrl"]
+    sqs.send_message(QueueUrl=one, MessageBody="1")
+    sqs.send_message(QueueUrl=other, MessageBody="2")
+    sqs.send_message(QueueUrl=one, MessageBody="3")
+    sqs.set_queue_attributes(QueueUrl=one, Attributes={"DelaySeconds": "1"})
+    made = Made(lab.records)
+    assert made.waits("sqs:SendMessage", "sqs:CreateQueue", 0, 0)
+    assert made.waits("sqs:SendMessage", "sqs:SendMessage", 2, 0)
+    assert not made.waits("sqs:SendMessage", "sqs:SendMessage", 2, 1)
+    assert not made.waits("sqs:SendMessage", "sqs:CreateQueue", 0, 1)
+    assert made.waits("sqs:SetQueueAttributes", "sqs:SendMessage", 0, 2)
+    assert not made.waits("sqs:SetQueueAttributes", "sqs:SendMessage", 0, 1)
+
+
+def test_objects_wait_for_their_bucket_and_their_key(lab: Lab) -> None:
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="a-bucket")
+    s3.put_object(Bucket="a-bucket", Key="k", Body=b"1")
+    s3.put_object(Bucket="a-bucket", Key="l", Body=b"2")
+    s3.put_object(Bucket="a-bucket", Key="k", Body=b"3")
+    s3.put_bucket_versioning(Bucket="a-bucket", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="a-bucket", Key="l", Body=b"4")
+    s3.copy_object(Bucket="a-bucket", Key="m", CopySource="a-bucket/k")
+    made = Made(lab.records)
+    assert made.waits("s3:PutObject", "s3:PutObject", 2, 0)
+    assert not made.waits("s3:PutObject", "s3:PutObject", 2, 1)
+    assert made.waits("s3:PutBucketVersioning", "s3:PutObject", 0, 1)
+    assert made.waits("s3:PutObject", "s3:PutBucketVersioning", 3)
+    assert made.seq("s3:PutObject", 3) not in made.graph.predecessors(made.seq("s3:CopyObject"))
+    assert made.waits("s3:CopyObject", "s3:PutObject", 0, 2)
+
+
+def test_items_wait_for_their_table_and_their_key(lab: Lab) -> None:
+    dynamodb = lab.client("dynamodb")
+    dynamodb.create_table(
+        TableName="a-table",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number, value in (("1", "a"), ("2", "b"), ("1.0", "c")):
+        dynamodb.put_item(TableName="a-table", Item={"id": {"N": number}, "v": {"S": value}})
+    made = Made(lab.records)
+    assert made.waits("dynamodb:PutItem", "dynamodb:CreateTable", 1)
+    assert made.waits("dynamodb:PutItem", "dynamodb:PutItem", 2, 0)
+    assert not made.waits("dynamodb:PutItem", "dynamodb:PutItem", 2, 1)
+
+
+def test_what_is_only_mentioned_comes_first(lab: Lab) -> None:
+    """In an ARN in a policy, in another service, under an identifier that the emulator made."""
+    key = lab.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    lab.client("kms").create_key()
+    queue = lab.client("sqs").create_queue(QueueName="mentioned-queue")["QueueUrl"]
+    arn = lab.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="with-key")
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    s3.put_bucket_encryption(Bucket="with-key", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": arn}
+    lab.client("iam").create_policy(
+        PolicyName="p-of-queue", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    made = Made(lab.records)
+    assert made.waits("s3:PutBucketEncryption", "kms:CreateKey", 0, 0)
+    assert not made.waits("s3:PutBucketEncryption", "sqs:CreateQueue")
+    assert made.waits("iam:CreatePolicy", "sqs:CreateQueue")
+    assert not made.waits("iam:CreatePolicy", "kms:CreateKey")
+
+
+def test_one_name_in_two_services_ties_nothing_together(lab: Lab) -> None:
+    lab.client("sqs").create_queue(QueueName="everything-app")
+    lab.client("sns").create_topic(Name="everything-app")
+    lab.client("logs").create_log_group(logGroupName="everything-app")
+    made = Made(lab.records)
+    assert not made.waits("sns:CreateTopic", "sqs:CreateQueue")
+    assert not made.waits("logs:CreateLogGroup", "sqs:CreateQueue")
+
+
+def test_triggers_are_armed_after_the_data_that_they_would_react_to(lab: Lab) -> None:
+    sqs, s3, sns = lab.client("sqs"), lab.client("s3"), lab.client("sns")
+    queue = sqs.create_queue(QueueName="told-queue")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3.create_bucket(Bucket="telling-bucket")
+    s3.create_bucket(Bucket="silent-bucket")
+    told = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="telling-bucket", NotificationConfiguration=told)
+    topic = sns.create_topic(Name="told-topic")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    s3.put_object(Bucket="telling-bucket", Key="k", Body=b"1")
+    s3.put_object(Bucket="silent-bucket", Key="k", Body=b"1")
+    sqs.send_message(QueueUrl=queue, MessageBody="m")
+    made = Made(lab.records)
+    assert made.waits("s3:PutBucketNotificationConfiguration", "s3:PutObject", 0, 0)
+    assert not made.waits("s3:PutBucketNotificationConfiguration", "s3:PutObject", 0, 1)
+    assert made.waits("sns:Subscribe", "sqs:SendMessage")
+    assert made.graph.late == {made.seq("s3:PutBucketNotificationConfiguration"), made.seq("sns:Subscribe")}
+
+
+def test_nothing_runs_beside_a_stack(lab: Lab) -> None:
+    template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "of-the-stack"}}}}
+    sqs = lab.client("sqs")
+    sqs.create_queue(QueueName="before-it")
+    lab.client("cloudformation").create_stack(StackName="one-stack", TemplateBody=json.dumps(template))
+    url = sqs.get_queue_url(QueueName="of-the-stack")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    lab.client("ssm").put_parameter(Name="/after/it", Value="v", Type="String")
+    made = Made(lab.records)
+    assert made.waits("cloudformation:CreateStack", "sqs:CreateQueue")
+    assert made.waits("sqs:SendMessage", "cloudformation:CreateStack")
+    assert made.waits("ssm:PutParameter", "cloudformation:CreateStack")
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Calls that wait for earlier ones, and joins among them."""
+    graph = Graph()
+    joins = 0
+    for seq in range(1, draw(st.integers(1, 30)) + 1):
+        earlier = [*graph.order, *range(-joins, 0)]
+        if earlier and draw(st.booleans()):
+            joins += 1
+            graph.before[-joins] = tuple(draw(st.sets(st.sampled_from(earlier), max_size=4)))
+            earlier.append(-joins)
+        graph.before[seq] = tuple(draw(st.sets(st.sampled_from(earlier), max_size=4))) if earlier else ()
+        graph.order.append(seq)
+        graph.services[seq] = "s"
+    return graph
+
+
+@given(graphs(), st.randoms(use_true_random=False), st.integers(1, 5))
+def test_every_call_is_handed_out_once_after_all_that_it_waits_for(graph: Graph, random: Random, at_once: int) -> None:
+    finished = _worked_off(Schedule(graph), graph, set(), random, at_once)
+    assert finished == set(graph.order)
+
+
+@given(graphs(), st.randoms(use_true_random=False), st.data())
+def test_a_part_is_worked_off_before_the_rest(graph: Graph, random: Random, data: st.DataObject) -> None:
+    part = graph.closure(data.draw(st.sets(st.sampled_from(graph.order))))
+    finished = _worked_off(Schedule(graph, part), graph, set(), random, 2)
+    assert finished == part
+    rest = set(graph.order) - part
+    assert _worked_off(Schedule(graph, rest), graph, finished, random, 2) == set(graph.order)
+
+
+def _worked_off(schedule: Schedule, graph: Graph, finished: set[int], random: Random, at_once: int) -> set[int]:
+    finished, under_way = set(finished), list[int]()
+    while schedule.remaining:
+        seq = schedule.take() if len(under_way) < at_once else None
+        if seq is None:
+            under_way.remove(done := random.choice(under_way))
+            finished.add(done)
+            schedule.done(done)
+            continue
+        assert graph.predecessors(seq) <= finished
+        assert seq not in finished
+        under_way.append(seq)
+    return finished
+
+
+def test_the_earliest_is_handed_out_first() -> None:
+    graph = Graph([3, 1, 2], {1: (), 2: (), 3: ()}, set(), {1: "s", 2: "s", 3: "s"})
+    schedule = Schedule(graph)
+    assert _all(schedule) == [3, 1, 2]
+
+
+def _all(schedule: Schedule) -> Iterable[int]:
+    taken = []
+    while (seq := schedule.take()) is not None:
+        taken.append(seq)
+        schedule.done(seq)
+    return taken
