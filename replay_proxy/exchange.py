@@ -7,7 +7,7 @@ and nothing is interpreted, before somebody who knows the context (a percent-enc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 
@@ -59,10 +59,15 @@ class Headers:
             out.append((name, value))
         return Headers(out)
 
-    def __contains__(self, name: str) -> bool:
-        self.get(name)
+    @property
+    def names(self) -> Set[str]:
+        """The names of all fields, in lower case."""
+        self.get("")
         assert self._index is not None
-        return name in self._index
+        return self._index.keys()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.pairs)
