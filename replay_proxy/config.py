@@ -232,7 +232,7 @@ class Settings:
         parse_switch,
         "1 leaves out of a restore what no longer matters, such as messages that were deleted; 0 replays every call",
         "0|1",
-        verbs="serve restore",
+        verbs="serve restore plan",
     )
     restore_concurrency: int | None = _setting(
         "REPLAY_RESTORE_CONCURRENCY",
@@ -241,7 +241,7 @@ class Settings:
         "how many calls of a restore are under way at a time, as far as their order allows; 1 replays them one by one. "
         "Not set: twice the number of processors, at most 8",
         "N",
-        verbs="serve restore",
+        verbs="serve restore plan",
     )
     gate_timeout: float = _setting(
         "REPLAY_GATE_TIMEOUT",

@@ -1,6 +1,7 @@
-"""Say what a restore of a recording would do: which calls it would replay, which not, and why.
+"""Say what a restore of a recording would do: which calls it would replay, in which order, which not, and why.
 
-Nothing is sent, and nothing is changed. The estimate adds up how long the calls took when they were recorded.
+Nothing is sent, and nothing is changed. A call waits for those that the plan names with it; what need not wait runs side by
+side. The estimate takes every call to last as long as when it was recorded.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import argparse
 import sys
 from typing import Any
 
-from replay_proxy.config import add_options, resolve
+from replay_proxy.config import Settings, add_options, resolve
 from replay_proxy.errors import RecordingError
+
+SHOWN_WAITS = 6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         raise RecordingError(
             f"there is no recording in {settings.data_dir}", hint="name its directory with --data-dir (DATA_DIR)"
         )
-    document = _document(read(settings.data_dir))
+    document = _document(read(settings.data_dir), settings)
     if args.json:
         sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -40,30 +43,44 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _document(recording: Any) -> dict[str, Any]:
+def _document(recording: Any, settings: Settings) -> dict[str, Any]:
     from replay_proxy.journal.records import Kind
     from replay_proxy.replay.compact import plan_of
+    from replay_proxy.replay.execute import default_concurrency
+    from replay_proxy.replay.forecast import forecast
 
-    plan = plan_of(recording)
+    plan = plan_of(recording, compaction=settings.compaction)
+    graph = plan.graph
     dropped = {each.seq: each for each in plan.dropped}
-    calls = []
-    milliseconds = 0.0
+    calls, durations = [], {}
     for record in recording.records():
-        if record.kind is Kind.WITNESS and record.seq not in dropped:
-            action, reason = "read again", "it showed identifiers that no recorded call explains"
-        elif record.seq in dropped:
-            action, reason = "leave out", dropped[record.seq].reason
+        call: dict[str, Any] = {"seq": record.seq, "call": record.request.method}
+        if record.head is not None:
+            call["call"] = f"{record.head.service}:{record.head.operation}"
+        if record.seq in dropped:
+            call |= {"action": "leave out", "reason": dropped[record.seq].reason}
         else:
-            action, reason = "replay", ""
-            milliseconds += record.duration_ms
-        name = f"{record.head.service}:{record.head.operation}" if record.head is not None else record.request.method
-        calls.append({"seq": record.seq, "call": name, "action": action, "reason": reason})
+            call |= {"action": "replay", "reason": ""}
+            if record.kind is Kind.WITNESS:
+                call |= {"action": "read again", "reason": "it showed identifiers that no recorded call explains"}
+            if record.seq in graph.late:
+                call["reason"] = call["reason"] or "after the data that would set it off, or what waits for such a call"
+            call["waits_for"] = sorted(graph.predecessors(record.seq))
+            durations[record.seq] = record.duration_ms
+        calls.append(call)
+    at_once = settings.restore_concurrency or default_concurrency()
+    expected = forecast(graph, durations, at_once)
+    places = {seq: place for place, seq in enumerate(expected.order, 1)}
+    for call in calls:
+        if call["seq"] in places:
+            call["order"] = places[call["seq"]]
     return {
         "recording": str(recording.path),
         "replay": plan.kept_count,
         "leave_out": len(dropped),
         "will_be_missed": len(plan.losses),
-        "estimated_seconds": round(milliseconds / 1000, 2),
+        "at_once": at_once,
+        "estimated_seconds": round(expected.seconds, 3),
         "calls": calls,
     }
 
@@ -76,14 +93,23 @@ def _show(document: dict[str, Any], every: bool) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=160)
     summary = f"{document['replay']} calls to replay, {document['leave_out']} to leave out"
-    console.print(f"{document['recording']}: {summary}; about {document['estimated_seconds']:g} s", highlight=False)
+    estimate = f"about {document['estimated_seconds']:g} s, {document['at_once']} at a time"
+    console.print(f"{document['recording']}: {summary}; {estimate}", highlight=False)
     if every:
-        table = Table("seq", "call", "what a restore does", "why", box=None)
+        table = Table("seq", "call", "what a restore does", "order", "waits for", "why", box=None)
         for call in document["calls"]:
-            table.add_row(str(call["seq"]), call["call"], call["action"], call["reason"])
+            waits = _listed(call.get("waits_for", []))
+            table.add_row(
+                str(call["seq"]), call["call"], call["action"], str(call.get("order", "")), waits, call["reason"]
+            )
     else:
         table = Table("calls", "call", "what a restore does", "why", box=None)
         sums = Counter((call["action"], call["call"], call["reason"]) for call in document["calls"])
         for (action, name, reason), count in sorted(sums.items()):
             table.add_row(str(count), name, action, reason)
     console.print(table)
+
+
+def _listed(numbers: list[int]) -> str:
+    more = f" and {len(numbers) - SHOWN_WAITS} more" if len(numbers) > SHOWN_WAITS else ""
+    return " ".join(map(str, numbers[:SHOWN_WAITS])) + more

@@ -32,7 +32,7 @@ from replay_proxy.replay.choices import has_choices, with_choices
 from replay_proxy.replay.discretion import Discretion
 from replay_proxy.replay.graph import Graph, Schedule
 from replay_proxy.replay.keyring import Keyring
-from replay_proxy.replay.patience import retrying, worth_another_try
+from replay_proxy.replay.patience import FIRST_WAIT, retrying, worth_another_try
 from replay_proxy.replay.report import CallResult, RestoreReport, Result
 from replay_proxy.replay.sightings import Sightings
 from replay_proxy.replay.waits import wait_after
@@ -231,9 +231,9 @@ class Restorer:
             told = Discretion(head, original, recorded, outcome).of(str(note))
             report.find(record.seq, head.service, head.operation, told)
         verdict = equivalent(head, recorded, outcome, self._aliases)
-        if verdict.differences:
-            return Discretion(head, original, recorded, outcome).of_verdict(verdict)
-        return verdict
+        if verdict.equivalent and record.kind is not Kind.WITNESS:
+            return verdict
+        return Discretion(head, original, recorded, outcome).of_verdict(verdict)
 
     async def _settled(self, head: CallHead, request: Request, outcome: Outcome, credential: Credential) -> None:
         """Wait, within the call's time, until what this call began is done."""
@@ -268,19 +268,32 @@ class Restorer:
 
     async def _patiently(self, request: Request, head: CallHead) -> Outcome:
         """Send until the answer is no longer "not yet", within the bounds of `patience`."""
-        outcome: Outcome | None = None
+        try:
+            outcome = await self._once(request, head)
+        except ConnectionError:
+            outcome = None
+        if outcome is not None and not _is_not_yet(outcome):
+            return outcome
+        await asyncio.sleep(FIRST_WAIT)
         try:
             async for attempt in retrying(self._call_timeout):
                 with attempt:
-                    answer = await self._send(request)
-                    self._endpoints.observe(head, answer)
-                    outcome = parse_answer(head, answer, request)
-                    if not outcome.ok and worth_another_try(outcome.status, outcome.error_code):
+                    outcome = await self._once(request, head)
+                    if _is_not_yet(outcome):
                         raise tenacity.TryAgain
         except tenacity.TryAgain:
             assert outcome is not None
         assert outcome is not None
         return outcome
+
+    async def _once(self, request: Request, head: CallHead) -> Outcome:
+        answer = await self._send(request)
+        self._endpoints.observe(head, answer)
+        return parse_answer(head, answer, request)
+
+
+def _is_not_yet(outcome: Outcome) -> bool:
+    return not outcome.ok and worth_another_try(outcome.status, outcome.error_code)
 
 
 def _streams_input(head: CallHead) -> bool:

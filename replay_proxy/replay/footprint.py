@@ -37,7 +37,7 @@ from replay_proxy.wire.mutability import is_data
 
 _DATA = Path(__file__).parent / "data" / "order.json"
 _SHORTEST = 4
-"""Characters. Shorter runs stand everywhere, and tell nothing."""
+"""Characters. Shorter runs stand everywhere, and tell nothing but in members that name things."""
 _DEPTH = 12
 _PART = "\0"
 _SERVICE = "\0service "
@@ -91,7 +91,12 @@ class Footprints:
         own = {member for kind in created for member in (*kind.named, *kinds.own_names(kind))}
         runs = {run for text in named if (run := _run_of(text)) is not None}
         at_home = {text for text, member in named.items() if member in own or self._knows(service, text)}
-        refers = {thing for text in mentions.strings(call.params) if text not in at_home for thing in self._found(text)}
+        refers = {
+            thing
+            for text in mentions.strings(call.params)
+            if text not in at_home
+            for thing in self._found(text, 1 if text in named else _SHORTEST)
+        }
         stray = not created and any(self._is_stray(text) for text in named)
         named_runs = frozenset(runs)
         of_home = {_run_of(text) for text in at_home}
@@ -123,11 +128,12 @@ class Footprints:
     def _knows(self, service: str, text: str) -> bool:
         return service in self._known.get(_run_of(text) or "", ())
 
-    def _found(self, text: str) -> Iterator[str]:
-        """The known things that a text mentions."""
+    def _found(self, text: str, shortest: int = _SHORTEST) -> Iterator[str]:
+        """The known things that a text mentions by runs of at least so many characters."""
         namespace = _namespace(text)
         for run in mentions.runs(text):
-            yield from self._things(run, namespace)
+            if len(run) >= shortest:
+                yield from self._things(run, namespace)
 
     def _things(self, run: str, namespace: str) -> list[str]:
         services = self._known.get(run)
@@ -141,7 +147,7 @@ class Footprints:
         for text in identifier_values(call.head, Outcome(call.answer.status, call.result)):
             namespace = _namespace(text)
             run = _run_of(text)
-            if run is not None:
+            if run is not None and len(run) >= _SHORTEST:
                 found.add((run, namespace))
             found.update((each, namespace) for each in mentions.generated(text))
         return found
@@ -217,7 +223,7 @@ def _namespace(text: str) -> str:
 def _run_of(text: str) -> str | None:
     """The run by which what a text names is known; None where it is too common to tell anything."""
     run = mentions.mark(kinds.short(text))
-    return run if len(run) >= _SHORTEST and not mentions.is_common(run) else None
+    return run if run and not mentions.is_common(run) else None
 
 
 def _plain(key: Any) -> Any:

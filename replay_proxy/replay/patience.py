@@ -33,7 +33,7 @@ NOT_YET: Final = frozenset(
     }
 )
 
-ATTEMPTS: Final = 4
+ATTEMPTS: Final = 3
 FIRST_WAIT: Final = 0.05
 LONGEST_WAIT: Final = 1.0
 
@@ -44,13 +44,13 @@ def worth_another_try(status: int, error_code: str) -> bool:
 
 
 def retrying(seconds: float) -> tenacity.AsyncRetrying:
-    """Attempts at one call: at most `ATTEMPTS`, all within `seconds`, with growing pauses.
+    """Further attempts at a call that failed once: at most `ATTEMPTS`, all within `seconds`, with growing pauses.
 
     The caller decides by raising `tenacity.TryAgain`; when the attempts are used up the last answer stands.
     """
     return tenacity.AsyncRetrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(seconds),
-        wait=tenacity.wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+        wait=tenacity.wait_exponential(multiplier=2 * FIRST_WAIT, max=LONGEST_WAIT),
         retry=tenacity.retry_if_exception_type((tenacity.TryAgain, ConnectionError)),
         reraise=True,
     )

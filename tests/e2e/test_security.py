@@ -6,7 +6,6 @@ import json
 import socket
 import stat
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -116,13 +115,10 @@ def test_web_pages_of_others_are_refused(
 
 def test_an_address_that_others_can_reach_is_warned_of(start_proxy: Callable[..., Proxy]) -> None:
     proxy = start_proxy("--listen", "0.0.0.0:0", wait=False)
-    deadline = time.monotonic() + 30
-    while "can be reached from other machines" not in proxy.log:
-        assert time.monotonic() < deadline, proxy.log
-        time.sleep(0.05)
+    proxy.wait_for_log("can be reached from other machines")
     proxy.kill()
     quiet = start_proxy()
-    assert "ready" in quiet.log
+    quiet.wait_for_log("ready")
     assert "can be reached from other machines" not in quiet.log
 
 

@@ -105,6 +105,17 @@ def test_what_is_only_mentioned_comes_first(lab: Lab) -> None:
     assert not made.waits("iam:CreatePolicy", "kms:CreateKey")
 
 
+def test_a_name_of_one_letter_is_a_name(lab: Lab) -> None:
+    iam = lab.client("iam")
+    iam.create_user(UserName="u")
+    iam.create_group(GroupName="g")
+    iam.add_user_to_group(UserName="u", GroupName="g")
+    made = Made(lab.records)
+    assert made.waits("iam:AddUserToGroup", "iam:CreateUser")
+    assert made.waits("iam:AddUserToGroup", "iam:CreateGroup")
+    assert not made.waits("iam:CreateGroup", "iam:CreateUser")
+
+
 def test_one_name_in_two_services_ties_nothing_together(lab: Lab) -> None:
     lab.client("sqs").create_queue(QueueName="everything-app")
     lab.client("sns").create_topic(Name="everything-app")

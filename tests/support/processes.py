@@ -95,6 +95,13 @@ class Process:
             time.sleep(0.05)
         raise AssertionError(f"not ready in {limit} s:\n{self.log}")
 
+    def wait_for_log(self, text: str, limit: float = 30.0) -> None:
+        """Wait until the output says `text`: what is logged and what is answered come by different ways."""
+        deadline = time.monotonic() + limit
+        while text not in self.log:
+            assert time.monotonic() < deadline, f"{text!r} was not logged in {limit} s:\n{self.log}"
+            time.sleep(0.05)
+
     def _wait(self, path: str, accept: Sequence[int] | None) -> None:
         """Wait for a start; leave nothing behind where it fails."""
         try:
