@@ -101,10 +101,10 @@ class Server:
 ANY_STATUS = range(100, 600)
 
 
-def status_of(url: str, method: str = "GET") -> int:
+def status_of(url: str, method: str = "GET", timeout: float = 10) -> int:
     """The status of an answer; 0 where there is none."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=timeout) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
