@@ -23,7 +23,6 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, cast
 
 import orjson
@@ -269,7 +268,7 @@ def _record(line: Mapping[str, Any]) -> Record:
     credential = _credential(line["credential"]) if "credential" in line else UNSIGNED
     head = None
     if "service" in line:
-        head = _head(
+        head = CallHead(
             _text(line, "service"),
             _text(line, "operation"),
             _text(line, "protocol"),
@@ -315,14 +314,9 @@ def _mark(line: Mapping[str, Any]) -> Mark:
 def _credential(value: Any) -> Credential:
     if not isinstance(value, dict):
         raise LineError("its credential is not an object")
-    return _scope(
+    return Credential(
         _text(value, "access_key", ""), _text(value, "region", ""), _text(value, "service", ""), _text(value, "kind")
     )
-
-
-# The same few heads and credentials stand in all lines; one object of each is enough.
-_head: Final = lru_cache(maxsize=1024)(CallHead)
-_scope: Final = lru_cache(maxsize=256)(Credential)
 
 
 def _seq(line: Mapping[str, Any]) -> int:
@@ -358,12 +352,6 @@ def _headers(message: Mapping[str, Any]) -> Headers:
     pairs = message["headers"]
     if not isinstance(pairs, list):
         raise LineError("its headers are not a list")
-    try:
-        # One look at all of them together, since this is most of what decoding a line costs.
-        if "".join([name + value for name, value in pairs]).isascii() and set(map(type, pairs)) <= {list}:
-            return Headers(map(tuple, pairs))
-    except (TypeError, ValueError):
-        pass
     for pair in pairs:
         if not isinstance(pair, list) or len(pair) != 2:
             raise LineError("its headers are not a list of pairs of name and value")
