@@ -11,7 +11,7 @@ NAMES = {
     "proxy": "what the proxy costs a request, against a minimal reverse proxy",
     "restore": "how long it takes to have the state back, against LocalStack's old algorithm",
     "memory": "resident memory: idle, streaming 1 GiB, restoring 200,000 calls",
-    "wire": "recognising and parsing requests, translating identifiers, start-up times",
+    "wire": "recognising and parsing requests, start-up times",
     "journal": "appending to a recording, and reading it back",
 }
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import orjson
 
-from bench import servers
 from bench.report import Report
+from bench.servers import ROOT
 from bench.turns import in_turns, ratios, spread
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.journal.codec import encode_record
@@ -104,7 +104,7 @@ def _plain(path: Callable[[], Path], line: bytes, count: int, sync: bool) -> flo
 def run(quick: bool) -> Report:
     """Measure."""
     report = Report("journal", "microseconds for one append, and for reading one record back")
-    cache = servers.ROOT / ".cache" / "bench"
+    cache = ROOT / ".cache" / "bench"
     cache.mkdir(parents=True, exist_ok=True)
     count = 2_000 if quick else 20_000
     record = sample()

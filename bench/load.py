@@ -1,43 +1,90 @@
 """A keep-alive HTTP load generator on raw sockets, and a fixed fast server for it to talk to in the end.
 
-Both do as little as they can per request, so that what is measured is what lies between them.
+Both do as little as they can per request, so that what is measured is what lies between them. The load is made in the
+process of the benchmark (`fire`, `stream`); the server is a process of its own:
 
-    python bench/load.py serve PORT [--size BYTES]
-    python bench/load.py fire PORT [--connections N] [--seconds S] [--method GET|POST] [--body BYTES]
+    python bench/load.py PORT ANSWERS     ANSWERS: a JSON file, from the value of X-Amz-Target (empty: any) to a body
+
+A path `/stream/N` is answered with N bytes. Bodies of requests are counted and thrown away.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
-READ = "GetQueueAttributes"
+READ, NAMING, CHANGE = "AmazonSQS.GetQueueAttributes", "AmazonSQS.ListDeadLetterSourceQueues", "AmazonSQS.SendMessage"
+_T = TypeVar("_T")
+_CHUNK = bytes(1 << 20)
+
+
+def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Run on uvloop where it is installed."""
+    factory = None
+    with suppress(ImportError):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(coroutine)
 
 
 class _Fixed(asyncio.Protocol):
-    """Answers every request with the same bytes. Understands heads with an optional `Content-Length`."""
+    """Answers every request with fixed bytes. Understands heads with an optional `Content-Length`, and chunks."""
 
-    def __init__(self, answer: bytes) -> None:
-        self._answer = answer
+    def __init__(self, answers: dict[bytes, bytes]) -> None:
+        self._answers = answers
         self._buffer = b""
+        self._left = 0
+        self._answer = b""
+        self._stream = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not every loop (uvloop) derives its transports from asyncio.Transport.
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        if self._left:
+            taken = min(self._left, len(data))
+            self._left -= taken
+            data = data[taken:]
+            if not self._left:
+                self._respond()
         self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            needed = end + 4 + _length(self._buffer[:end])
-            if len(self._buffer) < needed:
-                return
-            self._buffer = self._buffer[needed:]
-            self._transport.write(self._answer)
+        while not self._left and (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end]
+            self._plan(head)
+            body = len(self._buffer) - end - 4
+            length = _length(head)
+            self._buffer = self._buffer[end + 4 + length :] if body >= length else b""
+            self._left = max(0, length - body)
+            if not self._left:
+                self._respond()
+
+    def _plan(self, head: bytes) -> None:
+        at = head.find(b"/stream/")
+        self._stream = 0
+        if at >= 0:
+            self._stream = int(head[at + 8 :].split(b" ", 1)[0])
+            self._answer = answer_head("application/octet-stream", self._stream)
+            return
+        at = head.lower().find(b"x-amz-target:")
+        target = head[at + 13 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b""
+        self._answer = self._answers.get(target) or self._answers[b""]
+
+    def _respond(self) -> None:
+        self._transport.write(self._answer)
+        if self._stream:
+            # The chunk is shared, so that what waits in the transport costs no memory worth mentioning.
+            whole, rest = divmod(self._stream, len(_CHUNK))
+            self._transport.writelines([_CHUNK] * whole + [_CHUNK[:rest]])
 
 
 def _length(head: bytes) -> int:
@@ -46,106 +93,146 @@ def _length(head: bytes) -> int:
 
 
 class _Client(asyncio.Protocol):
-    """Sends a request, waits for the answer, sends the next; notes how long each took, in seconds."""
+    """Sends a request, waits for the answer, sends the next; notes how long each took, in seconds.
 
-    def __init__(self, request: bytes, until: float, done: asyncio.Future[None]) -> None:
+    Where the server closes after an answer, as moto does, the next request begins with connecting.
+    """
+
+    def __init__(self, port: int, request: bytes, until: float, done: asyncio.Future[None]) -> None:
+        self._port = port
         self._request = request
         self._until = until
         self._done = done
         self._needed = 0
-        self._buffer = b""
+        self._have = 0
+        self._head = b""
         self._sent = 0.0
+        self._closes = False
+        self._expected_ends = 0
+        self._connecting: asyncio.Task[Any] | None = None
         self.times: list[float] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not every loop (uvloop) derives its transports from asyncio.Transport.
         self._transport = cast(asyncio.Transport, transport)
-        self._send()
-
-    def _send(self) -> None:
-        self._sent = time.perf_counter()
         self._transport.write(self._request)
 
+    async def connect(self) -> None:
+        """Connect, and send."""
+        self._sent = time.perf_counter()
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
+
+    def _next(self) -> None:
+        if self._closes:
+            self._expected_ends += 1
+            self._transport.close()
+            self._connecting = asyncio.ensure_future(self.connect())
+        else:
+            self._sent = time.perf_counter()
+            self._transport.write(self._request)
+
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
         if not self._needed:
-            end = self._buffer.find(b"\r\n\r\n")
+            self._head += data
+            end = self._head.find(b"\r\n\r\n")
             if end < 0:
                 return
-            if not self._buffer.startswith(b"HTTP/1.1 200"):
-                self._done.set_exception(RuntimeError(f"not a success: {self._buffer[:200]!r}"))
+            if not self._head.startswith(b"HTTP/1.1 200"):
+                self._done.set_exception(RuntimeError(f"not a success: {self._head[:300]!r}"))
                 self._transport.abort()
                 return
-            self._needed = end + 4 + _length(self._buffer[:end])
-        if len(self._buffer) < self._needed:
+            self._needed = end + 4 + _length(self._head[:end])
+            self._closes = b"connection: close" in self._head[:end].lower()
+            self._have = len(self._head)
+        else:
+            self._have += len(data)
+        if self._have < self._needed:
             return
         now = time.perf_counter()
         self.times.append(now - self._sent)
-        self._buffer, self._needed = b"", 0
+        self._head, self._needed = b"", 0
         if now < self._until:
-            self._send()
+            self._next()
         elif not self._done.done():
             self._done.set_result(None)
             self._transport.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if not self._done.done():
+        if self._expected_ends:
+            self._expected_ends -= 1
+        elif not self._done.done():
             self._done.set_exception(exc or ConnectionError("the server hung up"))
 
 
-def request_bytes(port: int, method: str, body: int, operation: str) -> bytes:
-    """A request with the headers of an AWS SDK: 13 fields, some long."""
-    payload = json.dumps({"QueueUrl": "q", "pad": "x" * max(0, body - 30)}).encode() if body else b""
+def sdk_request(target: str, document: dict[str, Any], service: str = "sqs") -> bytes:
+    """A JSON call with the headers of an AWS SDK: 11 fields, some long."""
+    payload = json.dumps(document).encode()
     fields = [
-        f"Host: 127.0.0.1:{port}",
+        "Host: 127.0.0.1:4566",
         "Accept-Encoding: identity",
-        f"X-Amz-Target: AmazonSQS.{operation}",
+        f"X-Amz-Target: {target}",
         "User-Agent: Boto3/1.40.0 md/Botocore#1.40.0 ua/2.1 os/linux#6.1 md/arch#x86_64 lang/python#3.11.7",
         "X-Amz-Date: 20250101T000000Z",
         "X-Amz-Security-Token: " + "t" * 300,
-        "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20250101/us-east-1/sqs/aws4_request, "
+        f"Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20250101/us-east-1/{service}/aws4_request, "
         "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, Signature=" + "0" * 64,
         "amz-sdk-invocation-id: 0a1b2c3d-0000-0000-0000-000000000000",
         "amz-sdk-request: attempt=1",
         "Content-Type: application/x-amz-json-1.0",
+        f"Content-Length: {len(payload)}",
     ]
-    if body:
-        fields.append(f"Content-Length: {len(payload)}")
-    return "\r\n".join([f"{method} / HTTP/1.1", *fields, "", ""]).encode() + payload
+    return "\r\n".join(["POST / HTTP/1.1", *fields, "", ""]).encode() + payload
 
 
-def answer_bytes(size: int) -> bytes:
-    """A JSON answer whose body has `size` bytes, with the fields that emulators send."""
-    body = json.dumps({"pad": "x" * max(0, size - 11)}).encode()
+def object_request(method: str, path: str, size: int = 0) -> bytes:
+    """An S3 call; of a body of `size` bytes, zeros."""
+    fields = [
+        "Host: 127.0.0.1:4566",
+        "X-Amz-Date: 20250101T000000Z",
+        "X-Amz-Content-SHA256: UNSIGNED-PAYLOAD",
+        "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20250101/us-east-1/s3/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
+    ]
+    if method == "PUT":
+        fields += ["Content-Type: application/octet-stream", f"Content-Length: {size}"]
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *fields, "", ""]).encode() + bytes(size)
+
+
+def answer_head(content_type: str, length: int) -> bytes:
+    """The head of a success with the fields that emulators send."""
     return (
-        b"HTTP/1.1 200 OK\r\nServer: fixed\r\nDate: Wed, 01 Jan 2025 00:00:00 GMT\r\n"
-        b"x-amzn-RequestId: 0a1b2c3d-0000-0000-0000-000000000000\r\nContent-Type: application/x-amz-json-1.0\r\n"
-        b"Access-Control-Allow-Origin: *\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
-    )
+        "HTTP/1.1 200 OK\r\nServer: fixed\r\nDate: Wed, 01 Jan 2025 00:00:00 GMT\r\n"
+        f"x-amzn-RequestId: 0a1b2c3d-0000-0000-0000-000000000000\r\nContent-Type: {content_type}\r\n"
+        f"Content-Length: {length}\r\n\r\n"
+    ).encode()
 
 
-async def fire(
-    port: int, connections: int, seconds: float, method: str, body: int, operation: str = READ
-) -> list[float]:
-    """The latencies, in seconds, of as many requests as `connections` clients can make one after the other."""
+def fire(port: int, request: bytes, connections: int, seconds: float) -> tuple[list[float], float]:
+    """The latencies of as many requests as `connections` clients make one after the other in `seconds`, and how long
+    that took in all (the last answers come later), in seconds. With 0 seconds each client makes one request.
+    """
+    return run(_fire(port, request, connections, seconds))
+
+
+async def _fire(port: int, request: bytes, connections: int, seconds: float) -> tuple[list[float], float]:
     loop = asyncio.get_running_loop()
-    until = time.perf_counter() + seconds
-    request = request_bytes(port, method, body, operation)
+    begun = time.perf_counter()
+    until = begun + seconds
     clients: list[_Client] = []
     waits = []
     for _ in range(connections):
         done: asyncio.Future[None] = loop.create_future()
         waits.append(done)
-        client = _Client(request, until, done)
-        clients.append(client)
-        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]  # mypy cannot type the bound default
-    await asyncio.gather(*waits)
-    return [took for client in clients for took in client.times]
+        clients.append(_Client(port, request, until, done))
+        await clients[-1].connect()
+    async with asyncio.timeout(seconds + 120):
+        await asyncio.gather(*waits)
+    return [took for client in clients for took in client.times], time.perf_counter() - begun
 
 
-def summary(times: list[float], seconds: float) -> dict[str, Any]:
+def summary(times: list[float], seconds: float) -> dict[str, float]:
     """Requests a second and quantiles in microseconds."""
-    cuts = statistics.quantiles(times, n=100)
+    cuts = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else [times[0]] * 99
     return {
         "requests": len(times),
         "per_second": round(len(times) / seconds, 1),
@@ -154,44 +241,18 @@ def summary(times: list[float], seconds: float) -> dict[str, Any]:
     }
 
 
-async def serve(port: int, size: int) -> None:
-    """Answer until cancelled."""
-    answer = answer_bytes(size)
-    listener = await asyncio.get_running_loop().create_server(lambda: _Fixed(answer), "127.0.0.1", port, backlog=2048)
+async def _serve(port: int, answers: dict[bytes, bytes]) -> None:
+    listener = await asyncio.get_running_loop().create_server(lambda: _Fixed(answers), "127.0.0.1", port, backlog=2048)
     async with listener:
         await listener.serve_forever()
 
 
 def main() -> None:
-    """Read the arguments and run, on uvloop where it is installed."""
-    parser = argparse.ArgumentParser(description="Load for proxies.")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    serving = verbs.add_parser("serve")
-    serving.add_argument("port", type=int)
-    serving.add_argument("--size", type=int, default=1024)
-    firing = verbs.add_parser("fire")
-    firing.add_argument("port", type=int)
-    firing.add_argument("--connections", type=int, default=1)
-    firing.add_argument("--seconds", type=float, default=3.0)
-    firing.add_argument("--method", default="POST")
-    firing.add_argument("--body", type=int, default=100)
-    firing.add_argument("--operation", default=READ, help="of SQS, in X-Amz-Target")
-    options = parser.parse_args()
-    factory = None
-    with suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=factory) as runner:
-        if options.verb == "serve":
-            runner.run(serve(options.port, options.size))
-        else:
-            times = runner.run(
-                fire(
-                    options.port, options.connections, options.seconds, options.method, options.body, options.operation
-                )
-            )
-            print(json.dumps(summary(times, options.seconds)))
+    """Serve fixed answers until stopped."""
+    bodies = {target.encode(): body.encode() for target, body in json.loads(Path(sys.argv[2]).read_text()).items()}
+    answers = {target: answer_head("application/x-amz-json-1.0", len(body)) + body for target, body in bodies.items()}
+    with suppress(KeyboardInterrupt):
+        run(_serve(int(sys.argv[1]), answers))
 
 
 if __name__ == "__main__":

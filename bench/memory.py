@@ -14,10 +14,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import recordings, servers
+from bench import processes, recordings
 from bench.history import Clients
 from bench.repeated import copies_for, lengthened
 from bench.report import Bar, Report
+from bench.servers import ROOT, free_port
 from bench.turns import spread
 
 IDLE_BAR, STREAMING_BAR, RESTORING_BAR = 90.0, 64.0, 300.0
@@ -35,15 +36,15 @@ def run(quick: bool) -> Report:
 
 
 def _streams(report: Report, scratch: Path, mebibytes: int, rounds: int) -> None:
-    port = servers.free_port()
+    port = free_port()
     size = mebibytes << 20
     command = [sys.executable, "-m", "bench.swallow", str(port), str(size)]
     grown: list[float] = []
     idle: list[float] = []
-    with servers.Server(command, port, scratch / "upstream.log") as behind:
+    with processes.Process(command, port, scratch / "upstream.log") as behind:
         for number in range(rounds):
             data = scratch / f"streams-{number}"
-            with servers.proxy(behind.url, data, log=scratch / "proxy.log") as front:
+            with processes.proxy(behind.url, data, log=scratch / "proxy.log") as front:
                 time.sleep(0.5)
                 idle.append(front.memory())
                 _upload(front.port, mebibytes)
@@ -102,14 +103,14 @@ def _restore(report: Report, scratch: Path, lines: int) -> None:
     made = recordings.worst(name, QUICK_SIZE)
     data = scratch / "long"
     count = lengthened(made.data_dir, data, copies_for(made.data_dir, lines))
-    with servers.emulator(name, scratch) as behind:
+    with processes.emulator(name, scratch) as behind:
         Clients(behind.url)["sqs"].list_queues()
         command = [sys.executable, "-m", "replay_proxy", "restore", "--upstream", behind.url, "--data-dir", str(data)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=servers.ROOT)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
         most = 0.0
         while process.poll() is None:
             try:
-                most = max(most, servers.memory_of(process.pid, "VmHWM"))
+                most = max(most, processes.memory_of(process.pid, "VmHWM"))
             except (LookupError, OSError):  # it is ending
                 break
             time.sleep(0.05)

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import history, old_algorithm, servers
+from bench import history, old_algorithm, processes
 from bench.census import census
+from bench.servers import ROOT
 
-CACHE = servers.ROOT / ".cache" / "bench"
+CACHE = ROOT / ".cache" / "bench"
 ALIVE_INFRASTRUCTURE = 0.25
 
 
@@ -101,8 +102,10 @@ def _cached(emulator: str, name: str, make: Make) -> Made:
 
 
 def _record(emulator: str, make: Make, scratch: Path) -> dict[str, Any]:
-    with servers.emulator(emulator, scratch) as behind:
-        front = servers.proxy(behind.url, scratch / "recording", "--save-strategy", "ON_SHUTDOWN", log=scratch / "log")
+    with processes.emulator(emulator, scratch) as behind:
+        front = processes.proxy(
+            behind.url, scratch / "recording", "--save-strategy", "ON_SHUTDOWN", log=scratch / "log"
+        )
         with front:
             begun = time.perf_counter()
             legacy = old_algorithm.Recorder(scratch / "legacy.json")

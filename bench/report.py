@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,8 @@ class Report:
         """The tables for a document."""
         told = machine()
         lines = [f"{told['processor']}, {told['cores']} cores, {told['system']}, Python {told['python']}.", ""]
-        if self.rows:
-            lines += _markdown([list(self.rows[0]), *([_cell(v) for v in row.values()] for row in self.rows)])
-        lines.append("")
+        for names, group in groupby(self.rows, key=tuple):
+            lines += [*_markdown([list(names), *([_cell(v) for v in row.values()] for row in group)]), ""]
         bars = [
             [b.name, f"{b.value:.2f}", f"{b.sense} {b.bar:g}", "holds" if b.holds else "**missed**"] for b in self.bars
         ]
@@ -79,10 +79,13 @@ class Report:
         from rich.table import Table
 
         console = Console(width=None if os.isatty(1) else 150, highlight=False)
-        table = Table(*self.rows[0], title=f"{self.benchmark}: {self.about}", caption="median (minimum to maximum)")
-        for row in self.rows:
-            table.add_row(*(_cell(value) for value in row.values()))
-        console.print(table)
+        console.print(f"{self.benchmark}: {self.about}; median (min to max)")
+        for _, group in groupby(self.rows, key=tuple):
+            rows = list(group)
+            table = Table(*rows[0])
+            for row in rows:
+                table.add_row(*(_cell(value) for value in row.values()))
+            console.print(table)
         bars = Table("bar", "value", "", "", title="bars")
         for bar in self.bars:
             bars.add_row(bar.name, f"{bar.value:.2f}", f"{bar.sense} {bar.bar:g}", "holds" if bar.holds else "MISSED")

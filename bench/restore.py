@@ -24,12 +24,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import recordings, servers
+from bench import processes, recordings
 from bench.census import census, warm
 from bench.history import Clients
 from bench.recordings import Made
 from bench.repeated import copies_for, lengthened
 from bench.report import Bar, Report
+from bench.servers import ROOT
 from bench.turns import in_turns, ratios, spread
 
 QUICK_SIZE = 0.2
@@ -43,7 +44,7 @@ LAZY_CALLS, QUICK_LAZY_CALLS = 100_000, 20_000
 class Bench:
     """One emulator, and what is restored into it."""
 
-    def __init__(self, name: str, behind: servers.Server, scratch: Path, report: Report) -> None:
+    def __init__(self, name: str, behind: processes.Process, scratch: Path, report: Report) -> None:
         self.name = name
         self.behind = behind
         self.scratch = scratch
@@ -104,25 +105,25 @@ class Bench:
         (data / "session.json").unlink(missing_ok=True)
         self._forget()
         log = self.scratch / f"{self.name}-running.log"
-        with servers.proxy(self.behind.url, data, "--load-strategy", "MANUAL", log=log) as front:
+        with processes.proxy(self.behind.url, data, "--load-strategy", "MANUAL", log=log) as front:
 
             def restore() -> dict[str, float]:
                 self._forget()
                 begun = time.perf_counter()
-                status = servers.status_of(front.url + "/_localstack/state/load", "POST", timeout=600)
+                status = processes.status_of(front.url + "/_localstack/state/load", "POST", timeout=600)
                 assert status == 200, status
                 return {"process": time.perf_counter() - begun}
 
             yield restore
 
     def _forget(self) -> None:
-        servers.reset(self.behind, self.name)
+        processes.reset(self.behind, self.name)
         warm(self.clients)
 
 
 def _run(module: str, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, cwd=servers.ROOT, check=False
+        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, cwd=ROOT, check=False
     )
     if not done.stdout:
         sys.exit(f"error: {module} failed:\n{done.stderr[-3000:]}")
@@ -140,13 +141,13 @@ def run(quick: bool) -> Report:
     """Measure."""
     report = Report("restore", "seconds to have the state back, in turns; ours is the whole process")
     with tempfile.TemporaryDirectory(prefix="replay-proxy-bench-") as scratch:
-        for name in servers.EMULATORS:
-            with servers.emulator(name, Path(scratch)) as behind:
+        for name in processes.EMULATORS:
+            with processes.emulator(name, Path(scratch)) as behind:
                 bench = Bench(name, behind, Path(scratch), report)
                 _worst(bench, quick)
                 _flat(bench, quick)
                 _growing(bench, quick)
-                if name == servers.EMULATORS[0]:
+                if name == processes.EMULATORS[0]:
                     _lazy(bench, quick)
     return report
 
@@ -256,9 +257,9 @@ def _lazy(bench: Bench, quick: bool) -> None:
     for number in range(1 if quick else 3):
         data = bench.scratch / f"lazy-{number}"
         shutil.copytree(source, data)
-        servers.reset(bench.behind, bench.name)
+        processes.reset(bench.behind, bench.name)
         warm(bench.clients)
-        front = servers.proxy(
+        front = processes.proxy(
             bench.behind.url, data, "--load-strategy", "ON_REQUEST", log=bench.scratch / f"lazy-{number}.log"
         )
         took.append(_first_answer(front))
@@ -270,7 +271,7 @@ def _lazy(bench: Bench, quick: bool) -> None:
     )
 
 
-def _first_answer(front: servers.Server) -> float:
+def _first_answer(front: processes.Process) -> float:
     """Seconds from the start of the process until a recorded parameter is read."""
     scope = "Credential=test/20260101/us-east-1/ssm/aws4_request, SignedHeaders=host, Signature=0"
     headers = {
@@ -286,7 +287,7 @@ def _first_answer(front: servers.Server) -> float:
                 assert b"https://host-0.internal" in answer.read()
             return time.perf_counter() - front.begun
         except OSError as error:
-            if front.process.poll() is not None or time.perf_counter() - front.begun > servers.START_LIMIT:
+            if front.process.poll() is not None or time.perf_counter() - front.begun > processes.START_LIMIT:
                 front.stop()
                 sys.exit(f"error: no answer ({error}):\n{front.log.read_text()}")
             time.sleep(0.01)

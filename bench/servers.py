@@ -1,145 +1,146 @@
-"""Processes that a benchmark needs: emulators, the proxy, servers of this folder; on free loopback ports."""
+"""The processes that the benchmarks measure or need: each on a loopback port of its own, stopped when done."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 ROOT = Path(__file__).parent.parent
-START_LIMIT = 90.0
 TICKS = os.sysconf("SC_CLK_TCK")
-EMULATORS = ("moto", "ministack")
-RESET = {"moto": "/moto-api/reset", "ministack": "/_ministack/reset"}
-"""The path that makes an emulator forget everything."""
-DEFAULT_ACCOUNT = {"moto": "123456789012", "ministack": "000000000000"}
+START_SECONDS = 60
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that is free now."""
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Server:
-    """A process that answers HTTP on `port`; made ready by `start`.
-
-    accept: only an answer of this status to `path` counts as ready; None takes any.
-    """
+    """A process that is to answer on `port`."""
 
     def __init__(
-        self,
-        command: list[str],
-        port: int,
-        log: Path,
-        *,
-        path: str = "/",
-        accept: int | None = None,
-        environment: dict[str, str] | None = None,
+        self, name: str, command: list[str], port: int, scratch: Path, env: dict[str, str] | None = None
     ) -> None:
+        self.name = name
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = log
-        self._path = path
-        self._accept = accept
-        self.begun = time.perf_counter()
-        with log.open("wb") as out:
+        self._log = scratch / f"{name}.log"
+        with self._log.open("wb") as log:
+            environment = {**os.environ, **(env or {})}
             self.process = subprocess.Popen(
-                command,
-                stdout=out,
-                stderr=out,
-                cwd=ROOT,
-                env={**os.environ, **(environment or {})},
-                start_new_session=True,
+                command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, env=environment, start_new_session=True
             )
 
-    def ready(self, pause: float = 0.02) -> float:
-        """Wait until it answers; seconds since its start."""
-        while status_of(self.url + self._path) not in ((self._accept,) if self._accept else ANY_STATUS):
-            if self.process.poll() is not None or time.perf_counter() - self.begun > START_LIMIT:
-                self.stop()
-                sys.exit(f"error: {self.process.args!r} does not answer:\n{self.log.read_text()}")
-            time.sleep(pause)
-        return time.perf_counter() - self.begun
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait(self) -> None:
+        """Until it gives any HTTP answer that is not a 503. Ends the benchmark where that takes too long."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            with contextlib.suppress(OSError):
+                try:
+                    urllib.request.urlopen(f"{self.url}/_localstack/health", timeout=5).read()
+                except urllib.error.HTTPError as error:
+                    if error.code == 503:
+                        raise ConnectionError from error
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"error: {self.name} does not answer:\n{self._log.read_text()[-2000:]}")
+            time.sleep(0.05)
 
     def cpu(self) -> float:
-        """Seconds of processor time used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        """Seconds of processor time used so far, by the kernel's account (its clock ticks every 10 ms)."""
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        if not stat.exists():
+            return 0.0
+        fields = stat.read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
-    def memory(self, field: str = "VmRSS") -> float:
-        """Resident memory in MiB: now, or the most there ever was (`VmHWM`)."""
-        return memory_of(self.process.pid, field)
-
     def stop(self) -> None:
-        """End it, and whatever it has started."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(20)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        self.process.kill()
         self.process.wait()
 
-    def __enter__(self) -> Server:
-        self.ready()
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
+class Servers:
+    """Starts servers side by side, and stops them all."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self._running: list[Server] = []
+
+    def start(self, name: str, command: list[str], port: int, env: dict[str, str] | None = None) -> Server:
+        """Start one; `wait` for it before it is used."""
+        server = Server(name, command, port, self.scratch, env)
+        self._running.append(server)
+        return server
+
+    def proxy(self, name: str, url: str, *options: str, data_dir: Path | None = None) -> Server:
+        """A replay_proxy in front of `url`."""
+        port = free_port()
+        data = data_dir or self.scratch / f"data-{name}"
+        command = [sys.executable, "-m", "replay_proxy", "serve", "--listen", f"127.0.0.1:{port}", "--upstream", url]
+        return self.start(name, [*command, "--data-dir", str(data), *options], port)
+
+    def stop(self) -> None:
+        while self._running:
+            self._running.pop().stop()
 
 
-ANY_STATUS = range(100, 600)
-
-
-def status_of(url: str, method: str = "GET", timeout: float = 10) -> int:
-    """The status of an answer; 0 where there is none."""
+@contextlib.contextmanager
+def servers(scratch: Path) -> Iterator[Servers]:
+    """A place to start servers in."""
+    place = Servers(scratch)
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=timeout) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
+        yield place
+    finally:
+        place.stop()
 
 
-def memory_of(pid: int, field: str = "VmRSS") -> float:
-    """`VmRSS` or `VmHWM` of a process in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(field + ":"):
-            return int(line.split()[1]) / 1024
-    raise LookupError(field)
-
-
-def emulator(name: str, scratch: Path) -> Server:
-    """moto or MiniStack."""
-    port = free_port()
-    log = scratch / f"{name}-{port}.log"
-    if name == "moto":
-        return Server([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, log)
-    environment = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
-    return Server([sys.executable, "-m", "ministack"], port, log, path="/_ministack/health", environment=environment)
-
-
-def reset(server: Server, name: str) -> None:
-    """Make an emulator forget everything."""
-    status = status_of(server.url + RESET[name], "POST")
-    if status != 200:
-        sys.exit(f"error: {name} answered its reset with {status}")
-
-
-def proxy(upstream: str, data_dir: Path, *options: str, log: Path) -> Server:
-    """`replay-proxy serve` in front of `upstream`; ready when its state is back."""
-    port = free_port()
-    command = [sys.executable, "-m", "replay_proxy", "serve", "--listen", f"127.0.0.1:{port}", "--upstream", upstream]
-    command += ["--data-dir", str(data_dir), *options]
-    return Server(command, port, log, path="/_localstack/health", accept=200)
+def nginx_command(port: int, scratch: Path, answers: dict[str, bytes]) -> list[str] | None:
+    """nginx as a server of fixed JSON answers by `X-Amz-Target` (empty: every other); None where it is not installed."""
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if nginx is None:
+        return None
+    rules = "\n".join(
+        f"if ($http_x_amz_target = \"{target}\") {{ return 200 '{body.decode()}'; }}"
+        for target, body in answers.items()
+        if target
+    )
+    user = "user root;" if os.getuid() == 0 else ""
+    temporary = "\n".join(
+        f"{kind}_temp_path {scratch}/nginx-{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    configuration = scratch / "nginx.conf"
+    configuration.write_text(
+        f"""{user} worker_processes 1; daemon off; pid {scratch}/nginx.pid; error_log {scratch}/nginx-errors.log;
+events {{ worker_connections 512; }}
+http {{
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; client_header_timeout 1h;
+  default_type application/x-amz-json-1.0; {temporary}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      add_header x-amzn-RequestId 0a1b2c3d-0000-0000-0000-000000000000;
+      {rules}
+      return 200 '{answers[""].decode()}';
+    }}
+  }}
+}}
+"""
+    )
+    return [nginx, "-c", str(configuration), "-p", str(scratch)]

@@ -1,4 +1,4 @@
-"""`scripts/bench wire`: recognising and parsing requests, translating identifiers, and how long commands take to start."""
+"""`scripts/bench wire`: recognising and parsing requests, and how long commands take to start."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bench import identifiers, recognition, recordings, servers
+from bench import processes, recognition, recordings
 from bench.report import Bar, Report
+from bench.servers import ROOT, free_port
 from bench.turns import in_turns, ratios, spread
 
-RECOGNITION_BAR, FLAT_BAR, ALIASES_BAR = 30.0, 1.25, 50.0
+RECOGNITION_BAR, FLAT_BAR = 30.0, 1.25
 HELP_BAR, SERVE_BAR = 0.3, 1.2
-ALIASES = 10_000
 LARGE = "64 KiB"
 
 
@@ -25,7 +25,6 @@ def run(quick: bool) -> Report:
     report = Report("wire", "requests in microseconds, starts in milliseconds")
     seconds = 0.05 if quick else 0.3
     _requests(report, seconds, rounds=3)
-    _identifiers(report, rounds=3)
     _starts(report, rounds=3 if quick else 7)
     return report
 
@@ -64,28 +63,13 @@ def _requests(report: Report, seconds: float, rounds: int) -> None:
     report.bar(Bar(f"recognition with {operations:,} operations loaded ÷ with few", growth, FLAT_BAR, "at most"))
 
 
-def _identifiers(report: Report, rounds: int) -> None:
-    empty, full = identifiers.table_of(0), identifiers.table_of(ALIASES)
-    variants = {
-        "none": lambda: identifiers.cost(empty, 0),
-        "many": lambda: identifiers.cost(full, 0),
-        "named": lambda: identifiers.cost(full, 3),
-    }
-    measured = in_turns(variants, rounds)
-    for name, told in (("many", "none of them named"), ("named", "3 of them named each way")):
-        what = f"translate an exchange, {ALIASES:,} aliases, {told}"
-        _row(report, what, "µs", measured[name], "with no aliases", measured["none"])
-    more = statistics.median(a - b for a, b in zip(measured["many"], measured["none"], strict=True))
-    report.bar(Bar(f"µs more with {ALIASES:,} aliases than with none", more, ALIASES_BAR, "at most"))
-
-
 def _starts(report: Report, rounds: int) -> None:
     made = recordings.worst("ministack", 0.2)
     with tempfile.TemporaryDirectory(prefix="replay-proxy-bench-") as folder:
         scratch = Path(folder)
-        port = servers.free_port()
+        port = free_port()
         command = [sys.executable, "bench/load.py", "serve", str(port)]
-        with servers.Server(command, port, scratch / "upstream.log") as behind:
+        with processes.Process(command, port, scratch / "upstream.log") as behind:
             data = made.copy(scratch / "recording")
             call = "sqs:CreateQueue"
             variants = {
@@ -108,7 +92,7 @@ def _starts(report: Report, rounds: int) -> None:
 def _command(*words: str) -> float:
     """Milliseconds of a command."""
     begun = time.perf_counter()
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=servers.ROOT, check=False)
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     return (time.perf_counter() - begun) * 1000
 
@@ -116,7 +100,7 @@ def _command(*words: str) -> float:
 def _serve(upstream: str, scratch: Path) -> float:
     """Milliseconds until a new proxy says that it is ready."""
     with tempfile.TemporaryDirectory(dir=scratch) as data:
-        front = servers.proxy(upstream, Path(data), log=scratch / "serve.log")
+        front = processes.proxy(upstream, Path(data), log=scratch / "serve.log")
         took = front.ready(pause=0.005) * 1000
         front.stop()
     return took

@@ -99,6 +99,14 @@ def parse_bytes(text: str) -> int:
     return int(digits) * factor
 
 
+def parse_percentage(text: str) -> int:
+    """A whole number of per cent, 0 or more."""
+    word = text.strip().removesuffix("%").rstrip()
+    if not word.isdecimal():
+        raise UsageError(f"{text!r} is not a percentage", hint="write a whole number, as in 100; 0 switches it off")
+    return int(word)
+
+
 def parse_path(text: str) -> Path:
     """A path of the file system; `~` is the home directory."""
     return Path(text).expanduser()
@@ -141,6 +149,41 @@ def _setting(
     """A field of `Settings`; `verbs` are the commands that take it, separated by blanks."""
     parts = (env, default, parse, meaning, metavar, frozenset(verbs.split()))
     return field(default=None, metadata={"setting": parts})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A list of names. taken: None for all. left_out: whatever is taken."""
+
+    taken: frozenset[str] | None = None
+    left_out: frozenset[str] = frozenset()
+
+    def has(self, word: str) -> bool:
+        """Is it in the list?"""
+        return word not in self.left_out and (self.taken is None or word in self.taken)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Every name that the list mentions."""
+        return self.left_out | (self.taken or frozenset())
+
+
+def parse_choice(text: str) -> Choice:
+    """Names with commas between. `sqs,sns`: these alone. `-sqs`, or `all,-sqs`: all others. `all`."""
+    taken: set[str] = set()
+    left_out: set[str] = set()
+    every = False
+    for word in (part.strip().lower() for part in text.split(",")):
+        if word == "all":
+            every = True
+        elif word.startswith("-") and word[1:].strip():
+            left_out.add(word[1:].strip())
+        elif word and not word.startswith("-"):
+            taken.add(word)
+        else:
+            hint = "write names with commas between: sqs,sns or all,-sqs"
+            raise UsageError(f"{text!r} is not a list of names", hint=hint)
+    return Choice(None if every or not taken else frozenset(taken), frozenset(left_out))
 
 
 EMULATORS = ("moto", "ministack", "localstack")
@@ -191,7 +234,7 @@ class Settings:
         parse_path,
         "the recording: recorded_api_calls.json, blobs/ and what belongs to them",
         "DIR",
-        verbs="serve restore plan check import aliases export",
+        verbs="serve restore plan compact check import aliases export",
     )
     persistence: bool = _setting("PERSISTENCE", "1", parse_switch, "1 records and restores; 0 only forwards", "0|1")
     save_strategy: str = _setting(
@@ -234,6 +277,21 @@ class Settings:
         "0|1",
         verbs="serve restore plan",
     )
+    compact_percentage: int = _setting(
+        "REPLAY_COMPACT_PERCENTAGE",
+        "100",
+        parse_percentage,
+        "rewrite the recording to its live part, in the background, when it has grown by so much since the last time; "
+        "0 never does",
+        "PERCENT",
+    )
+    compact_min_size: int = _setting(
+        "REPLAY_COMPACT_MIN_SIZE",
+        "16m",
+        parse_bytes,
+        "the size, large bodies included, below which a recording is not rewritten in the background",
+        "BYTES",
+    )
     restore_concurrency: int | None = _setting(
         "REPLAY_RESTORE_CONCURRENCY",
         "",
@@ -242,6 +300,43 @@ class Settings:
         "Not set: twice the number of processors, at most 8",
         "N",
         verbs="serve restore plan",
+    )
+    record_services: Choice = _setting(
+        "REPLAY_RECORD_SERVICES",
+        "all",
+        parse_choice,
+        "the services whose calls are recorded: sqs,sns are these alone; all,-sqs are all but one",
+        "LIST",
+    )
+    record_kinds: Choice = _setting(
+        "REPLAY_RECORD_KINDS",
+        "all",
+        parse_choice,
+        "the kinds of calls that are recorded: infrastructure, data (objects, items, messages), or all",
+        "LIST",
+    )
+    restore_services: Choice = _setting(
+        "REPLAY_RESTORE_SERVICES",
+        "all",
+        parse_choice,
+        "the services whose recorded calls are restored; as --record-services. The others stay in the recording",
+        "LIST",
+        verbs="serve restore plan",
+    )
+    restore_kinds: Choice = _setting(
+        "REPLAY_RESTORE_KINDS",
+        "all",
+        parse_choice,
+        "the kinds of recorded calls that are restored; as --record-kinds",
+        "LIST",
+        verbs="serve restore plan",
+    )
+    read_only: bool = _setting(
+        "REPLAY_READ_ONLY",
+        "0",
+        parse_switch,
+        "1 restores the recording, and writes nothing into its directory; several proxies may share one then",
+        "0|1",
     )
     gate_timeout: float = _setting(
         "REPLAY_GATE_TIMEOUT",
@@ -323,11 +418,13 @@ def add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     for setting in SETTINGS:
         if verb in setting.verbs:
             default = f"default: {setting.default}" if setting.default else "not set by default"
+            more: dict[str, Any] = {"nargs": "?", "const": "1"} if setting.parse is parse_switch else {}
             parser.add_argument(
                 setting.flag,
                 dest=setting.name,
                 metavar=setting.metavar,
                 default=None,
+                **more,
                 help=f"{setting.meaning} [{setting.env}; {default}]",
             )
 

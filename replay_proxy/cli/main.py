@@ -16,6 +16,7 @@ VERBS = {
     "plan": ("plan", "say what a restore would replay, what it would leave out, and why"),
     "aliases": ("aliases", "list which emulator identifiers stand for which client identifiers"),
     "explain": ("explain", "say what the proxy makes of a request or an operation, and why"),
+    "compact": ("compact", "rewrite a recording to its live part, without what no restore would repeat"),
     "check": ("check", "verify a recording, and repair what can be repaired safely"),
     "export": ("export", "copy a recording so that it can leave the machine: redacted, or encrypted"),
     "import": ("import_", "turn recordings of other tools into one of ours"),

@@ -48,8 +48,9 @@ def _document(recording: Any, settings: Settings) -> dict[str, Any]:
     from replay_proxy.replay.compact import plan_of
     from replay_proxy.replay.execute import default_concurrency
     from replay_proxy.replay.forecast import forecast
+    from replay_proxy.wire.selection import to_restore
 
-    plan = plan_of(recording, compaction=settings.compaction)
+    plan = plan_of(recording, compaction=settings.compaction, selection=to_restore(settings))
     graph = plan.graph
     dropped = {each.seq: each for each in plan.dropped}
     calls, durations = [], {}
@@ -77,7 +78,8 @@ def _document(recording: Any, settings: Settings) -> dict[str, Any]:
     return {
         "recording": str(recording.path),
         "replay": plan.kept_count,
-        "leave_out": len(dropped),
+        "leave_out": len(dropped) - plan.switched_off_count,
+        "switched_off": plan.switched_off_count,
         "will_be_missed": len(plan.losses),
         "at_once": at_once,
         "estimated_seconds": round(expected.seconds, 3),
@@ -93,6 +95,8 @@ def _show(document: dict[str, Any], every: bool) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=160)
     summary = f"{document['replay']} calls to replay, {document['leave_out']} to leave out"
+    if document["switched_off"]:
+        summary += f", {document['switched_off']} switched off"
     estimate = f"about {document['estimated_seconds']:g} s, {document['at_once']} at a time"
     console.print(f"{document['recording']}: {summary}; {estimate}", highlight=False)
     if every:

@@ -47,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
             "--upstream and --emulator exclude each other", hint="leave one of them out (environment included)"
         )
     from replay_proxy import log
+    from replay_proxy.wire.selection import to_record, to_restore
 
+    to_record(settings), to_restore(settings)  # a name that does not exist is told before anything is started
     log.set_up(settings.log_format, settings.log_level)
     _run_loop(settings, args.command)
     return 0
@@ -66,6 +68,7 @@ def _run_loop(settings: Settings, command: list[str]) -> None:
 
 async def _serve(settings: Settings, command: list[str]) -> None:
     import asyncio
+    import gc
     import signal
 
     from replay_proxy.cli.progress import RestoreProgress
@@ -84,6 +87,10 @@ async def _serve(settings: Settings, command: list[str]) -> None:
         await backend.down()
         raise
     proxy = Proxy(settings, backend, recording, front_of, RestoreProgress())
+    # What start-up made (modules, models' indexes) stays: the collector need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 20, 50)
     await proxy.run(stopped, lambda ready: _announce(ready, settings))
 
 
@@ -99,7 +106,7 @@ def _announce(proxy: Proxy, settings: Settings) -> None:
         listen=f"http://{shown}:{port}",
         emulator=f"{proxy.backend.name} at {proxy.backend.url}",
         recording=recording,
-        save=settings.save_strategy,
+        save="nothing, the recording is only read" if settings.read_only else settings.save_strategy,
     )
     if host not in ("127.0.0.1", "::1", "localhost"):
         logger.warning("this address can be reached from other machines; emulators check no credentials", listen=host)

@@ -22,8 +22,13 @@ def _lines(entries: list[dict[str, object]]) -> Outgoing:
 async def save_state(proxy: Proxy, service: str) -> Outgoing:
     """Make what was recorded durable (of one `service`, or of all where it is empty)."""
     assert proxy.recording is not None
+    writer = proxy.recording.writer
+    if writer is None:
+        return problem(
+            409, "the recording is only read (--read-only)", "nothing is written, so there is nothing to save"
+        )
     try:
-        await proxy.recording.writer.save(service)
+        await writer.save(service)
     except ReplayProxyError as error:
         return problem(500, error.message, error.hint)
     saved = [service] if service else sorted(proxy.engine.counters.by_service)

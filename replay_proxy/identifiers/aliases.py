@@ -148,6 +148,13 @@ class Direction:
         if not self.anchors[run]:
             del self.anchors[run]
 
+    def sole(self, token: bytes) -> Alias | None:
+        """The pair of `token` where there is one only, of a kind that holds everywhere."""
+        known = self.pairs.get(token)
+        if known is None or len(known) != 1 or known[0].kind is not Kind.IDENTIFIER:
+            return None
+        return known[0]
+
     def find(self, token: bytes, scope: Scope) -> Alias | None:
         """The pair of `token` for a caller in `scope`: of its scope, else of its account, else the newest anywhere."""
         known = self.pairs.get(token)
@@ -171,6 +178,8 @@ class AliasTable:
     def __init__(self) -> None:
         self.to_emulator_index = Direction(reverse=False)
         self.to_client_index = Direction(reverse=True)
+        # All that a first look has to look for, in either direction. It is never made smaller, which does no harm.
+        self.tokens: set[bytes] = set()
         self._same: dict[str, set[Scope]] = {}
         self._minted: list[Alias] = []
         self._reserved: set[str] = set()
@@ -203,10 +212,12 @@ class AliasTable:
             return []
         kind = kind or (Kind.ADDRESS if tokens.is_address(client.encode("ascii")) else Kind.IDENTIFIER)
         alias = Alias(client, emulator, scope, kind, learned_from, minted)
+        sought: set[bytes] = set()
         for text in (client, emulator):
             token = text.encode("ascii")
             if not tokens.is_address(token):
-                tokens.anchor(token)
+                sought.add(tokens.anchor(token))
+            sought.add(token)
         known = [a for a in self.to_emulator_index.pairs.get(client.encode(), ()) if a.scope == scope]
         if any(a.emulator == emulator for a in known):
             return []
@@ -216,6 +227,7 @@ class AliasTable:
             self.to_client_index.remove(old)
         self.to_emulator_index.insert(alias)
         self.to_client_index.insert(alias)
+        self.tokens |= sought
         return displaced
 
     def contradicted_by(self, client: str, emulator: str, scope: Scope) -> list[Alias]:

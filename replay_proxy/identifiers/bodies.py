@@ -51,10 +51,16 @@ def body_of(message: Request | Answer, head: CallHead | None) -> bytes | None:
     return unzipped(body) if coding in ("gzip", "x-gzip") else None
 
 
-def changed(message: Request | Answer, head: CallHead | None, change: Change) -> bytes | None:
+def changed(
+    message: Request | Answer,
+    head: CallHead | None,
+    change: Change,
+    swap: Callable[[bytes], bytes | None] | None = None,
+) -> bytes | None:
     """The body of `message` with `change` applied to it outside of payload; None where nothing changes.
 
-    A compressed body comes back unpacked.
+    A compressed body comes back unpacked. swap: changes a whole body, in which nothing is payload, at once where it
+    can, and gives None where it cannot.
     """
     body = body_of(message, head)
     if body is None or head is None:
@@ -64,6 +70,11 @@ def changed(message: Request | Answer, head: CallHead | None, change: Change) ->
     payload = payload_of(head, spelling or "json", answer=answer)
     if spelling is None:
         new = cbor.rewritten(body, payload.tree, lambda text: replaced(text, change(text), url=False))
+    elif swap is not None and not payload.tree and spelling != "form" and body is message.body:
+        whole = swap(body)
+        new = replaced(body, change(body), url=False) if whole is None else whole
+        if new == body:
+            return None
     else:
         hits = change(body)
         if not hits:
@@ -90,7 +101,7 @@ def spelling_of(message: Request | Answer, head: CallHead, body: bytes) -> Spell
     """How a body spells its members; None for CBOR. Answers are judged by their first byte, as `wire.answers` does."""
     if body[0] in _CBOR_MAPS and "cbor" in message.headers.get("content-type"):
         return None
-    if body.lstrip()[:1] == b"<":
+    if (body if body[0] > 0x20 else body.lstrip())[:1] == b"<":
         return "xml"
     if isinstance(message, Request) and head.protocol in ("query", "ec2"):
         return "form"

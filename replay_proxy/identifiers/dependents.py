@@ -53,15 +53,17 @@ _DIGESTS: dict[str, Callable[[bytes], str]] = {
 }
 
 
+_DEPENDENT = frozenset({"content-length", "x-amz-content-sha256", *_DIGESTS})
+
+
 def for_body(headers: Headers, body: bytes) -> Headers:
     """`headers` with everything that depends on the body made to fit `body`."""
-    for name, value in headers.pairs:
-        lower = name.lower()
-        if lower == "content-length":
-            headers = headers.replaced(lower, str(len(body)))
-        elif lower == "x-amz-content-sha256":
-            if _SHA256_HEX.fullmatch(value):  # otherwise a keyword such as UNSIGNED-PAYLOAD
-                headers = headers.replaced(lower, hashlib.sha256(body).hexdigest())
-        elif lower in _DIGESTS:
-            headers = headers.replaced(lower, _DIGESTS[lower](body))
+    for name in _DEPENDENT.intersection(headers.lowers):
+        if name == "content-length":
+            headers = headers.replaced(name, str(len(body)))
+        elif name == "x-amz-content-sha256":
+            if _SHA256_HEX.fullmatch(headers.get(name)):  # otherwise a keyword such as UNSIGNED-PAYLOAD
+                headers = headers.replaced(name, hashlib.sha256(body).hexdigest())
+        else:
+            headers = headers.replaced(name, _DIGESTS[name](body))
     return headers

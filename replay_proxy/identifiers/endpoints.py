@@ -42,7 +42,8 @@ _QUEUE_LABELS = re.compile(r"(?:sqs\.(?:[a-z0-9-]+\.)?|(?:[a-z0-9-]+\.)?queue\.)
 _AUTHORITY = rb"(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?"
 _QUEUE_URL = re.compile(rb"(?<![A-Za-z0-9])(https?)://(" + _AUTHORITY + rb")/")
 _RESOLVED = {
-    "sqs": re.compile(rb'(?:"QueueUrl"\s*:\s*"|(?:^|&)QueueUrl=)(https?)://(' + _AUTHORITY + rb")"),
+    # The literal comes first, which makes the search through a large message fast.
+    "sqs": re.compile(rb'QueueUrl(?:(?<="QueueUrl)"\s*:\s*"|(?<![^&]QueueUrl)=)(https?)://(' + _AUTHORITY + rb")"),
     "cloudformation": re.compile(rb"(?:^|&)(?:TemplateURL|StackPolicyURL)=(https?)://(" + _AUTHORITY + rb")"),
 }
 _MOST_CLIENTS = 256
@@ -60,6 +61,7 @@ class Endpoints:
         self.upstream = urlsplit(upstream).netloc if "://" in upstream else upstream
         self._emulators: dict[tuple[str, str], None] = {}
         self._clients: dict[str, None] = dict.fromkeys(clients[:_MOST_CLIENTS])
+        self._latest_client = ""
         self._queue_authority = ""
         self._pattern: re.Pattern[bytes] | None = None
         host, port = _split(self.upstream)
@@ -78,8 +80,9 @@ class Endpoints:
 
     def remember_client(self, authority: str) -> None:
         """Clients reach, or reached when the recording was made, the proxy as `authority`."""
-        if not authority:
+        if not authority or authority == self._latest_client:
             return
+        self._latest_client = authority
         self._clients.pop(authority, None)
         self._clients[authority] = None
         if len(self._clients) > _MOST_CLIENTS:
@@ -117,21 +120,28 @@ class Endpoints:
         self.remember_client(host)
         self.observe(head, answer)
 
+        in_headers = self._signs_in(
+            "\n".join([value for _, value in answer.headers.pairs]).encode("latin-1", "replace")
+        )
+        in_body = request.method != "HEAD" and isinstance(answer.body, bytes) and self._signs_in(answer.body)
+        if not in_headers and not in_body:
+            return answer
+
         def change(data: bytes) -> list[Hit]:
             return self._emulator_hits(data, host, head)
 
-        pairs = []
-        for name, value in answer.headers.pairs:
-            data = value.encode("latin-1", "replace")
-            hits = change(data)
-            pairs.append((name, replaced(data, hits, url=False).decode("latin-1")) if hits else (name, value))
-        headers = Headers(pairs) if tuple(pairs) != answer.headers.pairs else answer.headers
-        body = None
-        if request.method != "HEAD" and isinstance(answer.body, bytes) and self._signs_in(answer.body):
-            body = bodies.changed(answer, head, change)
+        headers = answer.headers
+        if in_headers:
+            pairs = []
+            for name, value in headers.pairs:
+                data = value.encode("latin-1", "replace")
+                hits = change(data)
+                pairs.append((name, replaced(data, hits, url=False).decode("latin-1")) if hits else (name, value))
+            headers = Headers(pairs) if tuple(pairs) != headers.pairs else headers
+        body = bodies.changed(answer, head, change) if in_body else None
         if body is not None:
             headers = dependents.for_body(headers.without("content-encoding"), body)
-        if headers is answer.headers:
+        if body is None and headers is answer.headers:
             return answer
         return replace(answer, headers=headers, body=answer.body if body is None else body)
 
@@ -160,7 +170,10 @@ class Endpoints:
         return replace(request, body=body, headers=dependents.for_body(request.headers, body))
 
     def _signs_in(self, data: bytes) -> bool:
-        return any(sign in data for sign in self._signs)
+        for sign in self._signs:  # noqa: SIM110 - one port, mostly: a generator would cost more than the search
+            if sign in data:
+                return True
+        return False
 
     def _emulator_hits(self, data: bytes, host: str, head: CallHead | None) -> list[Hit]:
         if not self._signs_in(data) or self._pattern is None:

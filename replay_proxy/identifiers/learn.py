@@ -90,7 +90,8 @@ def identifiers_in(head: CallHead, outcome: Outcome) -> set[str]:
     """The tokens in those members of an outcome that are identifiers."""
     found: set[str] = set()
     for text in identifier_values(head, outcome):
-        found.update(run.decode() for run in tokens.runs(text.encode("ascii", "replace"), addresses=True))
+        data = text.encode("ascii", "replace")
+        found.update(run.decode() for run in tokens.runs(data) + tokens.address_parts(data))
         found.add(text)
     return found
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from replay_proxy.errors import MalformedMessage
@@ -60,20 +60,27 @@ def request_to_emulator(
     """
     if endpoints is not None:
         request = endpoints.to_emulator(request, head)
-    known = scan.known_in(_glance(request, head), table, to_client=False) if len(table) else None
-    if not known:
+    if not len(table):
+        return request
+    outside, body_text = _glance(request, head)
+    look = scan.look_over(_joined(outside, body_text), table, to_client=False)
+    if not look.known:
         return request
     scope = scope_of(head)
 
     def change(data: bytes) -> list[scan.Hit]:
-        return scan.find(data, table, scope, to_client=False, known=known)[0]
+        return scan.find(data, table, scope, to_client=False, look=look)[0]
 
-    target = _target(request.target, change)
-    headers = _headers(request, head, change)
-    body = bodies.changed(request, head, change)
+    target, headers = request.target, request.headers
+    if scan.may_name(outside, look):
+        target = _target(target, change)
+        headers = _headers(request, head, change)
+    body = bodies.changed(
+        request, head, change, partial(scan.swapped, look=look, table=table, scope=scope, to_client=False)
+    )
     if body is not None:
         headers = dependents.for_body(headers.without("content-encoding"), body)
-    if target is request.target and headers is request.headers:
+    if body is None and target is request.target and headers is request.headers:
         return request
     return Request(request.method, target, headers, request.body if body is None else body)
 
@@ -91,27 +98,30 @@ def answer_to_client(
     with another resource's client id (see `aliases`) gets a fresh one, which is added to `table`; the caller finds it
     with `table.take_minted()`.
     """
-    known = scan.known_in(_glance(answer, head), table, to_client=True) if len(table) else None
-    if known:
-        answer = _translated(answer, head, request, table, known)
+    if len(table):
+        outside, body_text = _glance(answer, head)
+        look = scan.look_over(_joined(outside, body_text), table, to_client=True)
+        if look.known:
+            answer = _translated(answer, head, request, table, look, outside)
     return endpoints.to_client(answer, request, head) if endpoints is not None else answer
 
 
 def _translated(
-    answer: Answer, head: CallHead | None, request: Request, table: AliasTable, known: set[bytes]
+    answer: Answer, head: CallHead | None, request: Request, table: AliasTable, look: scan.Look, outside: bytes
 ) -> Answer:
     scope = scope_of(head)
     if head is not None:
-        mint_for_collisions(answer, head, request, table, known)
+        mint_for_collisions(answer, head, request, table, look.known)
 
     def change(data: bytes) -> list[scan.Hit]:
-        return scan.find(data, table, scope, to_client=True, known=known)[0]
+        return scan.find(data, table, scope, to_client=True, look=look)[0]
 
-    headers = _headers(answer, head, change)
-    body = bodies.changed(answer, head, change) if request.method != "HEAD" else None
+    headers = _headers(answer, head, change) if scan.may_name(outside, look) else answer.headers
+    swap = partial(scan.swapped, look=look, table=table, scope=scope, to_client=True)
+    body = bodies.changed(answer, head, change, swap) if request.method != "HEAD" else None
     if body is not None:
         headers = dependents.for_body(headers.without("content-encoding"), body)
-    if headers is answer.headers:
+    if body is None and headers is answer.headers:
         return answer
     return replace(answer, headers=headers, body=answer.body if body is None else body)
 
@@ -123,39 +133,46 @@ def mint_for_collisions(answer: Answer, head: CallHead, request: Request, table:
     itself; elsewhere an unknown token that equals a client id is more likely a text that somebody wrote.
     """
     scope = scope_of(head)
-    colliding = {token.decode() for token in known if table.collides(token.decode(), scope)}
+    clients = table.to_emulator_index.pairs
+    colliding = {token.decode() for token in known if token in clients and table.collides(token.decode(), scope)}
     if not colliding or judge(head.service, head.operation).effect is not Effect.MUTATES:
         return
     try:
         outcome = parse_answer(head, answer, request)
     except MalformedMessage:
         return
-    sent = _glance(request, head)
+    sent = _joined(*_glance(request, head))
     for token in identifiers_in(head, outcome) & colliding:
         if token.encode() not in sent and table.collides(token, scope):
             table.mint(token, scope=scope, learned_from=Origin(0, f"{head.service}:{head.operation}"))
 
 
-def _glance(message: Request | Answer, head: CallHead | None) -> bytes:
-    """Everything in a message in which an identifier could be, as one text: for the first look only."""
-    parts = [value for name, value in message.headers.pairs if not _untouched(name)]
+def _glance(message: Request | Answer, head: CallHead | None) -> tuple[bytes, bytes]:
+    """Everything in a message in which an identifier could be, outside of its body and in it: for the first look only."""
+    pairs = message.headers.pairs
+    parts = [pairs[at][1] for at in _telling(message.headers.lowers)]
     if isinstance(message, Request):
         parts.append(message.target)
     text = "\n".join(parts).encode("latin-1", "replace")
     body = message.body
     if head is None or not isinstance(body, bytes) or not body:
-        return text
+        return text, b""
     if len(body) > _SMALL or body[:2] == b"\x1f\x8b":
         # A large body is most likely payload. For a small one a look is cheaper than to find out, the first time.
         body = bodies.body_of(message, head) or b""
     if "cbor" in message.headers.get("content-type"):
         body = cbor.texts(body)
-    return text + b"\n" + body
+    return text, body
+
+
+def _joined(outside: bytes, body: bytes) -> bytes:
+    return outside + b"\n" + body if body else outside
 
 
 @lru_cache(maxsize=1024)
-def _untouched(name: str) -> bool:
-    return _UNTOUCHED.fullmatch(name.lower()) is not None
+def _telling(names: tuple[str, ...]) -> tuple[int, ...]:
+    """The positions of the fields (by their names, in lower case) that may name a resource."""
+    return tuple(at for at, name in enumerate(names) if not _UNTOUCHED.fullmatch(name))
 
 
 def _target(target: str, change: bodies.Change) -> str:
@@ -177,22 +194,22 @@ def _target(target: str, change: bodies.Change) -> str:
 def _headers(message: Request | Answer, head: CallHead | None, change: bodies.Change) -> Headers:
     """The headers of `message`, changed; the identical object where nothing changes."""
     payload = payload_of(head, "json", answer=isinstance(message, Answer)).headers if head is not None else ()
-    pairs: list[tuple[str, str]] = []
+    headers = message.headers
+    pairs = list(headers.pairs)
     any_changed = False
-    for pair in message.headers.pairs:
-        name, value = pair
-        lower = name.lower()
-        if not _untouched(name) and not _is_payload(lower, payload):
-            data = value.encode("latin-1", "replace")
-            hits = change(data)
-            if lower == "authorization":
-                hits = [hit for hit in hits if _is_key_id(hit)]
-            if hits:
-                any_changed = True
-                new = scan.replaced(data, hits, url=lower in _URL_HEADERS).decode("latin-1")
-                pair = (name, new)  # noqa: PLW2901 - the pair as it will be sent
-        pairs.append(pair)
-    return Headers(pairs) if any_changed else message.headers
+    for at in _telling(headers.lowers):
+        lower = headers.lowers[at]
+        if payload and _is_payload(lower, payload):
+            continue
+        name, value = pairs[at]
+        data = value.encode("latin-1", "replace")
+        hits = change(data)
+        if lower == "authorization":
+            hits = [hit for hit in hits if _is_key_id(hit)]
+        if hits:
+            any_changed = True
+            pairs[at] = (name, scan.replaced(data, hits, url=lower in _URL_HEADERS).decode("latin-1"))
+    return Headers(pairs) if any_changed else headers
 
 
 def _is_payload(name: str, payload: tuple[str, ...]) -> bool:

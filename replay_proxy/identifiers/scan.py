@@ -1,14 +1,15 @@
 """Which bytes of a message name known identifiers, and what they become.
 
-`known_in` is the fast answer for a whole message; `find` is the exact one for a piece of it. Both look at bytes
-only; which pieces may be touched at all (headers that authenticate, payload) is decided by `rewrite`.
+`look_over` is the fast answer for a whole message; `find` is the exact one for a piece of it, and `swapped` does without
+it where the case is simple. All look at bytes only; which pieces may be touched at all (headers that authenticate,
+payload) is decided by `rewrite`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from replay_proxy.identifiers import tokens
 from replay_proxy.identifiers.aliases import AliasTable, Direction, Kind, Scope
@@ -17,8 +18,7 @@ _LONGEST_ARN_HEAD = 96  # bytes before a region, percent-encoded twice
 _BEFORE_REGION = re.compile(rb"arn:aws[a-z-]*:[a-z0-9-]*:\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """Bytes `start:end` of a message that name an identifier. `new` is empty for a collision (see `aliases`)."""
 
     start: int
@@ -27,65 +27,155 @@ class Hit:
     new: str
 
 
-def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
-    """The runs and addresses of `data` that `table` has a say about; mostly none.
+class Look(NamedTuple):
+    """What a first look over a message found.
+
+    known: the runs and addresses that the table has a say about. found: all runs, duplicates included. hidden: run
+    characters are escaped themselves.
+    """
+
+    text: bytes
+    known: set[bytes]
+    found: list[bytes]
+    hidden: bool
+
+
+def look_over(data: bytes, table: AliasTable, *, to_client: bool) -> Look:
+    """The first look over a message: mostly, nothing in it is known.
 
     The other direction counts too: towards clients for collisions, towards the emulator for chains of addresses.
     """
     way, back = _ways(table, to_client=to_client)
+    hidden = tokens.hides_runs(data)
+    found = tokens.runs(data, hidden=hidden)
+    parts = found
     addresses = bool(way.addresses or back.addresses)
-    found = tokens.runs(data, addresses=addresses)
-    known = way.pairs.keys() & found
+    if addresses:
+        parts = found + tokens.address_parts(data, hidden=hidden)
+    if table.tokens.isdisjoint(parts):
+        return Look(data, set(), found, hidden)
+    sought = table.tokens.intersection(parts)
+    known = way.pairs.keys() & sought
     if way.anchors:
-        known |= way.anchors.keys() & found
+        known |= way.anchors.keys() & sought
     if to_client:
-        known |= back.pairs.keys() & found
+        known |= back.pairs.keys() & sought
     elif addresses:
-        known |= {token for token in back.pairs.keys() & found if tokens.is_address(token)}
-    return known
+        known |= {token for token in back.pairs.keys() & sought if tokens.is_address(token)}
+    return Look(data, known, found, hidden)
+
+
+def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
+    """The runs and addresses of `data` that `table` has a say about."""
+    return look_over(data, table, to_client=to_client).known
+
+
+def may_name(data: bytes, look: Look) -> bool:
+    """Whether `data`, a part of the message, may hold any of what is known in it: a second look, fast."""
+    if look.hidden:
+        return True
+    for token in look.known:  # noqa: SIM110 - a generator would cost more than the search
+        if token in data:
+            return True
+    return False
+
+
+def swapped(data: bytes, look: Look, table: AliasTable, scope: Scope, *, to_client: bool) -> bytes | None:
+    """`data`, a part of the message, with its identifiers replaced, where that is as simple as it mostly is.
+
+    Simple: everything that is known is an identifier of this very scope, each of its occurrences in the whole message
+    is a whole token, nothing of it is escaped, and no identifier holds another. None where it is not: then
+    `find` tells what changes.
+    """
+    if look.hidden:
+        return None
+    way, _ = _ways(table, to_client=to_client)
+    swaps: list[tuple[bytes, bytes]] = []
+    for token in look.known:
+        times = look.found.count(token)
+        old = token
+        wholes = way.anchors.get(token)
+        if wholes is not None:
+            if len(wholes) > 1 or token in way.pairs:
+                return None
+            (old,) = wholes
+            if len(tokens.places(look.text, old, addresses=False)) != times:
+                return None
+        pair = way.sole(old)
+        if pair is None or pair.scope != scope or look.text.count(token) != times:
+            return None
+        swaps.append((old, (pair.client if to_client else pair.emulator).encode()))
+    olds, news = (b" ".join(ids) for ids in zip(*swaps, strict=True))
+    for old, _ in swaps:
+        if old in news or olds.count(old) > 1:
+            return None
+    for old, new in swaps:
+        data = data.replace(old, new)
+    return data
 
 
 def find(
-    data: bytes, table: AliasTable, scope: Scope, *, to_client: bool, known: set[bytes] | None = None
+    data: bytes, table: AliasTable, scope: Scope, *, to_client: bool, look: Look | None = None
 ) -> tuple[list[Hit], list[Hit]]:
     """The identifiers in `data` that change, and (towards clients) those that collide, each in order of place.
 
-    known: what `known_in` found in a message of which `data` is a part.
+    look: what `look_over` found in a message of which `data` is a part.
     """
-    if known is None:
-        known = known_in(data, table, to_client=to_client)
+    if look is None:
+        look = look_over(data, table, to_client=to_client)
+    known = look.known
     if not known:
         return [], []
-    way, _ = _ways(table, to_client=to_client)
-    translate = table.to_client if to_client else table.to_emulator
+    way, back = _ways(table, to_client=to_client)
+    anchors = way.anchors
     view = tokens.Plain(data)
-    if tokens.hides_runs(data) or any(token in way.anchors and token in data for token in known):
+    if look.hidden or any(_is_escaped(token, anchors[token], data) for token in anchors.keys() & known):
         view = tokens.plain(data)
+    text = view.text
+    addresses = bool(way.addresses or back.addresses)
     found: list[tuple[int, int, bytes]] = []
     for token in known:
-        if token not in view.text:
-            continue
-        for whole in (token, *way.anchors.get(token, ())):
-            found += [(start, end, whole) for start, end in tokens.places(view.text, whole)]
+        if token in way.pairs or token in back.pairs:
+            found += tokens.places(text, token, addresses=addresses)
+        for whole in anchors.get(token, ()):
+            found += tokens.places(text, whole, addresses=addresses)
     if not found:
         return [], []
-    found.sort(key=lambda place: (place[0], -place[1]))
+    found.sort(key=_by_place)
+    translate = table.to_client if to_client else table.to_emulator
     hits: list[Hit] = []
     collisions: list[Hit] = []
     done = 0
     for start, end, token in found:
-        if start < done or not _in_place(way, view.text, start, token):
+        if start < done:
             continue
-        old = token.decode("latin-1")
-        new = translate(old, scope)
-        place = view.origin(start), view.origin(end)
+        sole = way.sole(token)
+        if sole is not None and sole.scope == scope:  # as most are
+            old, new = (sole.emulator, sole.client) if to_client else (sole.client, sole.emulator)
+        elif _in_place(way, text, start, token):
+            old = token.decode("latin-1")
+            new = translate(old, scope)
+        else:
+            continue
+        if new == old and not (to_client and table.collides(old, scope)):
+            continue
+        done = end
+        place = (start, end) if view.is_original else (view.origin(start), view.origin(end))
         if new != old:
             hits.append(Hit(*place, old, new))
-            done = end
-        elif to_client and table.collides(old, scope):
+        else:
             collisions.append(Hit(*place, old, ""))
-            done = end
     return hits, collisions
+
+
+def _by_place(found: tuple[int, int, bytes]) -> tuple[int, int]:
+    """From left to right, and the longest first of what begins at one place."""
+    return found[0], -found[1]
+
+
+def _is_escaped(anchor: bytes, wholes: set[bytes], data: bytes) -> bool:
+    """Whether `anchor` stands in `data` otherwise than in the one compound that it is the anchor of, spelt as it is."""
+    return len(wholes) > 1 or data.count(anchor) != data.count(next(iter(wholes)))
 
 
 def replaced(data: bytes, hits: Iterable[Hit], *, url: bool) -> bytes:

@@ -60,6 +60,7 @@ _SPOILING_PERCENT = re.compile(
 )
 _ENDS_IN_ESCAPE = re.compile(rb"(?:" + _BACKSLASHES + rb"(?:u[0-9A-Fa-f]{4}|[bfnrt])|" + _PERCENT + rb")\Z")
 _LONGEST_ESCAPE = 24
+_SPECIAL = re.compile(rb"[^A-Za-z0-9_.~-]")
 # Escapes of run characters themselves: nobody needs them, some encoders write them.
 _HIDING_PERCENT = re.compile(rb"%(?:25)*(?:2[Dd]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|5[Cc]u00|6[1-9A-Fa-f]|7[0-9Aa])")
 _NAMED = {b"quot": b'"', b"apos": b"'", b"lt": b"<", b"gt": b">", b"amp": b"&"}
@@ -73,6 +74,11 @@ class Plain:
     text: bytes
     _positions: tuple[int, ...] = ()
     _shifts: tuple[int, ...] = ()
+
+    @property
+    def is_original(self) -> bool:
+        """No escape was decoded: offsets are those of the original."""
+        return not self._positions
 
     def origin(self, index: int) -> int:
         """The offset in the original at which the character `index` of `text` begins."""
@@ -127,41 +133,53 @@ def hides_runs(data: bytes) -> bool:
     """Whether run characters of `data` are escaped themselves, so that only its plained text shows its runs."""
     if b"%" in data and _HIDING_PERCENT.search(data):
         return True
-    return b"&#" in data or b"\\u00" in data
+    # To look for one byte is much faster than for two.
+    return (b"&" in data and b"&#" in data) or (b"\\" in data and b"\\u00" in data)
 
 
-def runs(data: bytes, *, addresses: bool = False) -> list[bytes]:
-    """The runs of `data`, duplicates included; with `addresses`, IP and MAC addresses as well.
+def runs(data: bytes, *, hidden: bool | None = None) -> list[bytes]:
+    """The runs of `data`, duplicates included. hidden: what `hides_runs` says, where that is known.
 
-    May hold strings that are no runs (shorter ones, parts of addresses): this list is for a first look.
+    May hold strings that are no runs, because they are shorter: this list is for a first look.
     """
-    if hides_runs(data):
-        data = plain(data).text
-    else:
-        if b"%" in data:
-            data = _SPOILING_PERCENT.sub(b" ", data)
-        if b"\\" in data:
-            data = _SPOILING_BACKSLASH.sub(b" ", data)
-    found = data.translate(_ONLY_RUNS).split()
-    if addresses:
-        found += data.translate(_WITH_DOTS).split()
-        found += data.translate(_WITH_COLONS).split()
-    return found
+    return _without_escapes(data, hidden).translate(_ONLY_RUNS).split()
 
 
-def places(text: bytes, token: bytes) -> list[tuple[int, int]]:
-    """Where the run or address `token` stands in `text` as a whole token; in plained text, also a compound one.
+def address_parts(data: bytes, *, hidden: bool | None = None) -> list[bytes]:
+    """The IP and MAC addresses of `data`, and much else: for a first look."""
+    data = _without_escapes(data, hidden)
+    return data.translate(_WITH_DOTS).split() + data.translate(_WITH_COLONS).split()
 
-    In text that is not plained, an escape right before the token is no part of it.
+
+def _without_escapes(data: bytes, hidden: bool | None) -> bytes:
+    if hides_runs(data) if hidden is None else hidden:
+        return plain(data).text
+    if b"%" in data:
+        data = _SPOILING_PERCENT.sub(b" ", data)
+    if b"\\" in data:
+        data = _SPOILING_BACKSLASH.sub(b" ", data)
+    return data
+
+
+def places(text: bytes, token: bytes, *, addresses: bool = True) -> list[tuple[int, int, bytes]]:
+    """Where the run or address `token` stands in `text` as a whole token: start, end and the token itself.
+
+    In plained text, also a compound one. In text that is not plained, an escape right before the token is no part of
+    it. addresses: False where the token cannot be one.
     """
     found = []
     size = len(token)
-    address = is_address(token)
+    address = addresses and is_address(token)
     start = text.find(token)
     while start >= 0:
-        whole = ADDRESS.match(text, start) if address else None
-        if whole.end() == start + size if whole else not address and _bounded(text, start, start + size):
-            found.append((start, start + size))
+        end = start + size
+        if address:
+            whole = ADDRESS.match(text, start)
+            stands = whole is not None and whole.end() == end
+        else:
+            stands = _bounded(text, start, end)
+        if stands:
+            found.append((start, end, token))
         start = text.find(token, start + 1)
     return found
 
@@ -204,8 +222,11 @@ def respelt(new: bytes, original: bytes, *, url: bool) -> bytes:
 
     Where `original` escapes nothing, `url` says whether they must be percent-encoded (path, query, form).
     """
-    if is_run(new):
+    plain_place = b"%" not in original and b"\\" not in original
+    if (plain_place and not url) or is_run(new):
         return new
+    if plain_place:
+        return _SPECIAL.sub(lambda found: b"%%%02X" % ord(found[0]), new)
     percent = re.search(_PERCENT, original)
     prefix = b"%" + b"25" * (len(percent.group()) // 2 - 1) if percent else b"%"
     slash = re.search(rb"\\+/", original)

@@ -15,6 +15,8 @@
 | `opening` | bringing a journal into the state in which a line can be appended |
 | `writer` | appending, and keeping the save strategy's promise |
 | `reserve` | space put aside, so that a full disk loses nothing |
+| `compacting` | writing a journal anew, without some calls |
+| `switching`, `twin` | changing journals; changing them under a running writer |
 | `blobs` | large bodies |
 | `ordering` | in which order concurrent calls are recorded |
 | `check` | verifying a recording, and repairing what can be repaired safely |

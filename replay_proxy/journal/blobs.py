@@ -23,7 +23,7 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Container, Iterator
+from collections.abc import AsyncIterator, Container, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -45,15 +45,22 @@ def blob_name(sha256: str) -> str:
 
 
 class BlobStore:
-    """The blobs of one recording. Thread-safe as far as `sync` is concerned, which the writer calls from its thread."""
+    """The blobs of one recording. `sync` and `discard` may be called in other threads.
+
+    stored_bytes: what was stored through this object.
+    """
 
     def __init__(self, data_dir: Path, *, durable: bool = True, files: Files | None = None) -> None:
         self.data_dir = Path(data_dir)
         self.durable = durable
         self.files = files or Files(self.data_dir)
         self._unsynced: set[str] = set()
+        # The SHA-256 of what was stored lately, by this generation and the one before; None where nobody discards.
+        self._fresh: tuple[set[str], set[str]] | None = None
+        self._discarded: set[str] = set()
         self._lock = threading.Lock()
         self._dirs: set[str] = set()
+        self.stored_bytes = 0
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -74,12 +81,30 @@ class BlobStore:
         spool.write(body)
         return await spool.commit()
 
+    def store(self, body: bytes) -> BlobRef:
+        """As `put`, blocking. Raises StorageError."""
+        spool = self.begin()
+        try:
+            spool.write(body)
+            ref = BlobRef(hashlib.sha256(body).hexdigest(), len(body))
+            spool._finish(ref)
+        except OSError as error:
+            raise storage_error("store a large body", self.data_dir / SPOOLS, error) from error
+        finally:
+            spool.abort()
+        return ref
+
     def sync(self) -> None:
         """Make every blob that was stored so far durable. Blocking. Raises OSError; then no promise may be made."""
         with self._lock:
             names, self._unsynced = self._unsynced, set()
         for name in sorted(names):
-            fd = self.files.open_read(name)
+            try:
+                fd = self.files.open_read(name)
+            except FileNotFoundError:
+                if name in self._discarded:
+                    continue
+                raise
             try:
                 self.files.sync(fd)
             finally:
@@ -118,6 +143,31 @@ class BlobStore:
         except OSError as error:
             raise storage_error("remove a stored body", self.data_dir / blob_name(sha256), error) from error
 
+    def guard(self) -> None:
+        """Begin a generation: what is stored from now on is safe from `discard` until the generation after the next."""
+        with self._lock:
+            self._fresh = (self._fresh[1], set()) if self._fresh is not None else (set(), set())
+            self._discarded.clear()
+
+    def discard(self, sha256s: Iterable[str]) -> tuple[int, int]:
+        """Remove blobs that nothing refers to any more; how many, and their bytes. Blocking; for a thread, too.
+
+        Those that were stored since `guard` was called last, or the time before, are left alone: a call that needs
+        them may not have been recorded yet. What cannot be removed stays.
+        """
+        count = size = 0
+        for sha256 in sha256s:
+            name = blob_name(sha256)
+            with self._lock, suppress(OSError):
+                if self._fresh is not None and any(sha256 in generation for generation in self._fresh):
+                    continue
+                bytes_of = self.files.stat(name).st_size
+                self.files.unlink(name)
+                self._unsynced.discard(name)
+                self._discarded.add(name)
+                count, size = count + 1, size + bytes_of
+        return count, size
+
     def _make_dirs(self, *names: str) -> None:
         for name in names:
             if name not in self._dirs:
@@ -129,13 +179,17 @@ class BlobStore:
         name = blob_name(ref.sha256)
         parent = name.rpartition("/")[0]
         self._make_dirs(parent)
-        self.files.rename(spool, name)
+        with self._lock:
+            if self._fresh is not None:
+                self._fresh[1].add(ref.sha256)
+            self._discarded.discard(name)
+            self.files.rename(spool, name)
+            if not self.durable:
+                self._unsynced.add(name)
+        self.stored_bytes += ref.size
         if self.durable:
             for directory in (parent, BLOBS, ""):
                 self.files.sync_dir(directory)
-        else:
-            with self._lock:
-                self._unsynced.add(name)
 
     # -- reading -----------------------------------------------------------------------------------------------
 

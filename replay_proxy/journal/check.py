@@ -24,8 +24,9 @@ from replay_proxy.journal.durable import Files, storage_error
 from replay_proxy.journal.effect import Effect
 from replay_proxy.journal.lock import RecordingLock, holder
 from replay_proxy.journal.opening import cut_tail, replace_journal
-from replay_proxy.journal.reader import Shape, inspect, journal_size, raw_lines
+from replay_proxy.journal.reader import Pin, Shape, inspect, journal_size, missing, pinned, raw_lines
 from replay_proxy.journal.records import JOURNAL_NAME, Item, Mark, Record, RecordingHeader, utc_now
+from replay_proxy.journal.switching import KEPT, bodies, kept_references, leftovers, recover
 from replay_proxy.journal.tail import Tail, TailDamage, find_tail
 
 
@@ -95,7 +96,8 @@ def check(data_dir: Path, *, blobs: bool = True, files: Files | None = None) -> 
     """
     files = files or Files(Path(data_dir))
     report = CheckReport(str(files.root / JOURNAL_NAME))
-    shape = _shape(files, report)
+    pin = pinned(files)
+    shape = _shape(files, report, pin)
     if not shape.exists:
         raise RecordingError(f"{files.root} holds no recording", hint="--data-dir (DATA_DIR) says where it lies")
     report.size = shape.tail.size
@@ -103,9 +105,9 @@ def check(data_dir: Path, *, blobs: bool = True, files: Files | None = None) -> 
     if shape.legacy:
         remedy = "it is converted when the proxy next starts on it, or by `replay-proxy import`"
         report.add(Severity.INFO, "this is LocalStack's legacy file", remedy)
-        report.records = sum(1 for _line in raw_lines(files, 0, report.size))
+        report.records = sum(1 for _line in raw_lines(files, 0, report.size, pin))
     else:
-        _lines(files, shape, report, refs)
+        _lines(files, shape, report, refs, pin)
     _modes(files, report)
     _blobs(files, report, refs, read_them=blobs)
     if who := holder(files.root, files=files):
@@ -116,13 +118,13 @@ def check(data_dir: Path, *, blobs: bool = True, files: Files | None = None) -> 
 # -- lines -------------------------------------------------------------------------------------------------------------
 
 
-def _shape(files: Files, report: CheckReport) -> Shape:
+def _shape(files: Files, report: CheckReport, pin: Pin | None) -> Shape:
     """The journal's shape, also where `inspect` refuses it for damage."""
     try:
-        return inspect(files)
+        return inspect(files, pin)
     except RecordingError:
         size = journal_size(files)
-    lines = raw_lines(files, 0, size)
+    lines = raw_lines(files, 0, size, pin)
     _number, _offset, first_line = next(lines)
     try:
         header, verified = decode_header(first_line)
@@ -154,7 +156,7 @@ def _is_line(line: bytes) -> bool:
     return True
 
 
-def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, BlobRef]) -> None:
+def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, BlobRef], pin: Pin | None) -> None:
     if shape.header is not None:
         report.id, report.version = shape.header.id, shape.header.version
         if not shape.header_verified:
@@ -165,7 +167,7 @@ def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, Blob
         report.add(Severity.WARNING, what, "the next start cuts them, as does --repair", offset=shape.tail.end)
     effect, services = Effect(), []
     last = 0
-    for number, offset, line in raw_lines(files, shape.first, shape.tail.end):
+    for number, offset, line in raw_lines(files, shape.first, shape.tail.end, pin):
         if not line.strip():
             continue
         try:
@@ -182,8 +184,9 @@ def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, Blob
             what = f"its seq is {item.seq}, and an earlier line has {last}"
             report.add(Severity.ERROR, what, "--drop-damaged leaves the line out", number, offset)
             continue
-        if item.seq != last + 1 and not report.damaged_lines:
-            what = f"the numbers {last + 1} to {item.seq - 1} are missing"
+        gap = missing(shape.header, last, item.seq)
+        if gap is not None and not report.damaged_lines:
+            what = f"the numbers {gap[0]} to {gap[1]} are missing"
             report.add(Severity.WARNING, what, "lines were removed", number, offset)
         last = item.seq
         if isinstance(item, Mark):
@@ -195,9 +198,8 @@ def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, Blob
             continue
         report.records += 1
         services.append((item.seq, item.head.service if item.head is not None else ""))
-        for body in (item.request.body, item.answer.body):
-            if isinstance(body, BlobRef):
-                refs.setdefault(body.sha256, body)
+        for ref in bodies(item):
+            refs.setdefault(ref.sha256, ref)
     report.in_effect = sum(effect.counts(seq, service) for seq, service in services)
     if report.unverified:
         what = f"{report.unverified} lines carry no checksum: they were edited, and cannot be verified"
@@ -235,7 +237,20 @@ def _blobs(files: Files, report: CheckReport, refs: dict[str, BlobRef], *, read_
                 store.verify(ref)
             except (RecordingError, StorageError) as error:
                 report.add(Severity.ERROR, error.message, _BLOB_REMEDY)
-    loose = [size for sha256, size in stored.items() if sha256 not in refs]
+    try:
+        kept, left = kept_references(files), leftovers(files)
+    except OSError as error:
+        raise storage_error("read what a compaction kept", files.root, error) from error
+    earlier = [sha256 for sha256 in kept if sha256 in stored and sha256 not in refs]
+    if earlier:
+        what = (
+            f"{len(earlier)} stored bodies of {sum(stored[each] for each in earlier)} bytes are needed by {KEPT} alone"
+        )
+        report.add(Severity.INFO, what, "`replay-proxy compact --discard-original` removes both")
+    if left:
+        what = f"a compaction was interrupted, or is under way: {', '.join(left)}"
+        report.add(Severity.INFO, what, "the recording is whole; the next start tidies up, as does --repair")
+    loose = [size for sha256, size in stored.items() if sha256 not in refs and sha256 not in kept]
     if loose and not report.damaged_lines:
         what = f"nothing refers to {len(loose)} stored bodies of {sum(loose)} bytes"
         report.add(Severity.INFO, what, "--remove-unreferenced removes them")
@@ -271,6 +286,9 @@ def repair(
     lock = RecordingLock.acquire(files)
     try:
         steps = []
+        if leftovers(files):
+            recover(files)
+            steps.append("tidied up after a compaction that was interrupted")
         damaged = set(report.damaged_lines)
         if damaged and drop_damaged:
             steps.append(_drop(files, damaged, report))
@@ -314,7 +332,8 @@ def _drop(files: Files, damaged: set[int], report: CheckReport) -> str:
 
 
 def _remove(store: BlobStore, files: Files) -> list[str]:
-    referenced = {ref.sha256 for item in _items(files) for ref in _references(item)}
+    referenced = {ref.sha256 for item in _items(files) if isinstance(item, Record) for ref in bodies(item)}
+    referenced |= kept_references(files).keys()
     count = size = 0
     for ref in list(store.unreferenced(referenced)):
         store.remove(ref.sha256)
@@ -328,9 +347,3 @@ def _items(files: Files) -> Iterator[Item]:
     for _number, _offset, line in raw_lines(files, shape.first, shape.tail.end):
         if line.strip():
             yield decode_line(line).item
-
-
-def _references(item: Item) -> list[BlobRef]:
-    if not isinstance(item, Record):
-        return []
-    return [body for body in (item.request.body, item.answer.body) if isinstance(body, BlobRef)]

@@ -1,4 +1,4 @@
-"""Lines to records and back: the one definition of format version 1 (docs/journal-format.md is its contract).
+"""Lines to records and back: the one definition of format versions 1 and 2 (docs/journal-format.md is its contract).
 
 A line is a JSON object in UTF-8 without spaces, with a fixed order of members, and a checksum as its last one:
 
@@ -32,6 +32,7 @@ from replay_proxy.journal.records import (
     FORMAT_NAME,
     FORMAT_VERSION,
     UNSIGNED,
+    Compacted,
     Item,
     Kind,
     Mark,
@@ -58,6 +59,7 @@ _RECORD_MEMBERS: Final = frozenset(
 )
 _MARK_MEMBERS: Final = frozenset(("seq", "time", "mark", "service", "manual", "reason"))
 _HEADER_MEMBERS: Final = frozenset(("format", "version", "id", "created", "emulator"))
+_COMPACTED_MEMBERS: Final = frozenset(("through", "removed", "time"))
 
 
 class LineError(ValueError):
@@ -144,8 +146,18 @@ def encode_mark(mark: Mark, seq: int) -> bytes:
 
 def encode_header(header: RecordingHeader) -> bytes:
     """The first line, newline included."""
-    line = {"format": FORMAT_NAME, "version": header.version, "id": header.id, "created": header.created}
-    return _finish({**line, "emulator": dict(header.emulator)})
+    line: dict[str, Any] = {
+        "format": FORMAT_NAME,
+        "version": header.version,
+        "id": header.id,
+        "created": header.created,
+        "emulator": dict(header.emulator),
+    }
+    if header.compacted is not None:
+        compacted = header.compacted
+        line["version"] = max(header.version, 2)
+        line["compacted"] = {"through": compacted.through, "removed": compacted.removed, "time": compacted.time}
+    return _finish(line)
 
 
 def _finish(line: dict[str, Any]) -> bytes:
@@ -224,12 +236,13 @@ def decode_header(raw: bytes) -> tuple[RecordingHeader, bool]:
         raise LineError("its version is not a positive number")
     if version > FORMAT_VERSION:
         raise NewerFormat(f"it is of format version {version}; this program knows versions up to {FORMAT_VERSION}")
-    _known(line, _HEADER_MEMBERS)
+    _known(line, _HEADER_MEMBERS | {"compacted"} if version > 1 else _HEADER_MEMBERS)
     emulator = line.get("emulator", {})
     if not isinstance(emulator, dict):
         raise LineError("its emulator is not an object")
     try:
-        return RecordingHeader(_text(line, "id"), _text(line, "created"), emulator, version), verified
+        compacted = _compacted(line["compacted"]) if "compacted" in line else None
+        return RecordingHeader(_text(line, "id"), _text(line, "created"), emulator, version, compacted), verified
     except KeyError as error:
         raise LineError(f"it has no member {error.args[0]!r}") from error
 
@@ -262,6 +275,16 @@ def _known(line: Mapping[str, Any], members: frozenset[str]) -> None:
     if not members.issuperset(line):
         unknown = ", ".join(sorted(set(line) - members))
         raise LineError(f"it has members that format version {FORMAT_VERSION} does not know: {unknown[:200]}")
+
+
+def _compacted(value: Any) -> Compacted:
+    if not isinstance(value, dict):
+        raise LineError("its compacted is not an object")
+    _known(value, _COMPACTED_MEMBERS)
+    for name in ("through", "removed"):
+        if not isinstance(value[name], int) or isinstance(value[name], bool) or value[name] < 0:
+            raise LineError(f"its {name} is not a number of calls")
+    return Compacted(value["through"], value["removed"], _text(value, "time"))
 
 
 def _record(line: Mapping[str, Any]) -> Record:

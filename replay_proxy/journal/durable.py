@@ -87,6 +87,18 @@ class Files:
         finally:
             os.close(old_parent)
 
+    def link(self, old: str, new: str) -> None:
+        """Give a file a second name, which must be free. Not every file system can."""
+        old_parent, old_leaf = self._parent(old)
+        try:
+            new_parent, new_leaf = self._parent(new)
+            try:
+                os.link(old_leaf, new_leaf, src_dir_fd=old_parent, dst_dir_fd=new_parent, follow_symlinks=False)
+            finally:
+                os.close(new_parent)
+        finally:
+            os.close(old_parent)
+
     def unlink(self, name: str) -> None:
         """Remove a file."""
         parent, leaf = self._parent(name)

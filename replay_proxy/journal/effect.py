@@ -10,8 +10,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from replay_proxy.journal.records import Mark, MarkKind, Record
+
+
+class Fate(StrEnum):
+    """Of a call: it counts; it may still be saved; it never will be."""
+
+    IN_EFFECT = "in effect"
+    PENDING = "pending"
+    VOID = "void"
 
 
 @dataclass(slots=True)
@@ -39,6 +48,11 @@ class Effect:
             self._sessions[-1].saved[mark.service] = mark.seq
 
     @property
+    def has_sessions(self) -> bool:
+        """Was anything ever recorded with MANUAL?"""
+        return not self._simple
+
+    @property
     def manual(self) -> bool:
         """Is the last session a manual one?"""
         return self._sessions[-1].manual
@@ -46,6 +60,26 @@ class Effect:
     def holds(self, record: Record) -> bool:
         """Is this record in effect?"""
         return self._simple or self.counts(record.seq, record.head.service if record.head is not None else "")
+
+    def fate(self, record: Record) -> Fate:
+        """Is this record in effect, or can it become so?"""
+        if self.holds(record):
+            return Fate.IN_EFFECT
+        return Fate.PENDING if record.seq > self._sessions[-1].begin else Fate.VOID
+
+    def matters(self, mark: Mark) -> bool:
+        """Would the calls that are in effect or pending, without the void ones, mean something else without this mark?
+
+        Those of earlier sessions do not need any: without marks, a call is in effect.
+        """
+        latest = self._sessions[-1]
+        match mark.mark:
+            case MarkKind.SESSION:
+                return latest.manual and mark.seq == latest.begin
+            case MarkKind.SAVE:
+                return latest.manual and mark.seq == latest.saved.get(mark.service)
+            case MarkKind.GAP:
+                return True
 
     def counts(self, seq: int, service: str) -> bool:
         """Is the record with this number, of this service, in effect?"""

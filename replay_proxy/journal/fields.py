@@ -15,6 +15,7 @@ The order, the spelling and the duplicates of what is kept stay as they were.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from replay_proxy.exchange import Answer, BlobRef, Body, Headers, Request
@@ -105,16 +106,15 @@ def without_secrets(target: str) -> str:
     return kept.rstrip("?&") if count else target
 
 
+@lru_cache(maxsize=64)
+def _and_length(left_out: frozenset[str]) -> frozenset[str]:
+    return left_out | {"content-length"}
+
+
 def _kept(headers: Headers, left_out: frozenset[str], body: Body) -> Headers:
-    pairs = headers.pairs
     connection = headers.get("connection")
     if connection:
         left_out = left_out.union(token.strip().lower() for token in connection.split(","))
-    length = str(body.size if isinstance(body, BlobRef) else len(body))
-    kept = []
-    for pair in pairs:
-        name = pair[0].lower()
-        if name in left_out or (name == "content-length" and pair[1] == length):
-            continue
-        kept.append(pair)
-    return headers if len(kept) == len(pairs) else Headers(kept)
+    if headers.get("content-length") == str(body.size if isinstance(body, BlobRef) else len(body)):
+        left_out = _and_length(left_out)
+    return headers.less(left_out)

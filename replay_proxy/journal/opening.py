@@ -14,6 +14,7 @@ from replay_proxy.journal.durable import Files, replace, storage_error, write_al
 from replay_proxy.journal.effect import Effect
 from replay_proxy.journal.reader import Shape, inspect, read
 from replay_proxy.journal.records import JOURNAL_NAME, RecordingHeader, utc_now
+from replay_proxy.journal.switching import recover
 
 TEMPORARY = f"{JOURNAL_NAME}.tmp"
 
@@ -38,6 +39,10 @@ def open_journal(files: Files, emulator: dict[str, Any], new_id: str) -> Opened:
     """
     path = files.root / JOURNAL_NAME
     warnings: list[str] = []
+    try:
+        recover(files)
+    except OSError as error:
+        raise storage_error("finish a compaction that was interrupted", path, error) from error
     shape = inspect(files)
     try:
         if shape.legacy:
@@ -62,7 +67,8 @@ def open_journal(files: Files, emulator: dict[str, Any], new_id: str) -> Opened:
             raise
     except OSError as error:
         raise storage_error("open the recording", path, error) from error
-    return Opened(fd, offset, tail.last_seq, recording.effect, warnings)
+    through = recording.header.through if recording.header is not None else 0
+    return Opened(fd, offset, max(tail.last_seq, through), recording.effect, warnings)
 
 
 def cut_tail(files: Files, shape: Shape) -> str:

@@ -4,7 +4,8 @@
 checksums and their order, so that damage is refused before the first call is replayed, counts the records, and finds the
 marks that say which of them are in effect. Records are decoded one at a time when they are iterated, as often as one
 likes. A reader takes no lock, and never changes anything: a torn tail is left out and reported, and cut by
-the next writer.
+the next writer. It holds the file that it opened (`Pin`): a compaction that puts another one in its place does not
+disturb it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from __future__ import annotations
 import io
 import os
 import stat
-import weakref
 from array import array
 from bisect import bisect_left
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,19 @@ _CRC_HINT: Final = (
 
 
 _NO_TAIL: Final = Tail(0, 0, 0)
+
+
+class Pin:
+    """A journal that stays open for as long as somebody holds this object, whatever gets its name meanwhile."""
+
+    def __init__(self, files: Files, name: str = JOURNAL_NAME) -> None:
+        """Raises OSError."""
+        self._files = files
+        self.fd = files.open_read(name)
+
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError):
+            self._files.close(self.fd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,7 @@ class Places:
         return self._offsets[index], self._lengths[index]
 
 
-@dataclass(slots=True, weakref_slot=True, eq=False)
+@dataclass(slots=True)
 class Recording:
     """A recording as it was when `read` looked at it.
 
@@ -103,8 +117,8 @@ class Recording:
     warnings: list[str] = field(default_factory=list)
     unverified: int = 0
     files: Files = field(default_factory=lambda: Files(Path()))
+    pin: Pin | None = None
     _told: set[str] = field(default_factory=set)
-    _fd: int = -1
 
     @property
     def path(self) -> Path:
@@ -137,8 +151,6 @@ class Recording:
             StorageError: the file cannot be read.
         """
         pending = reads = 0
-        if places is not None and self.shape.exists:
-            self._hold()
         for entry in self.entries():
             item = entry.decoded.item
             if isinstance(item, Mark):
@@ -166,7 +178,7 @@ class Recording:
         """
         offset, length = places.of(seq)
         try:
-            line = self.files.read_at(self._fd, length, offset)
+            line = self.files.read_at(self.pin.fd, length, offset) if self.pin is not None else b""
             item = (_legacy(line, seq) if self.shape.legacy else decode_line(line)).item
         except OSError as error:
             raise storage_error("read the recording", self.path, error) from error
@@ -179,21 +191,12 @@ class Recording:
             )
         return item
 
-    def _hold(self) -> None:
-        """Keep the file open for `fetch`: it stays what it is, though another may take its name."""
-        if self._fd < 0:
-            try:
-                self._fd = self.files.open_read(JOURNAL_NAME)
-            except OSError as error:
-                raise storage_error("read the recording", self.path, error) from error
-            weakref.finalize(self, self.files.close, self._fd)
-
     def entries(self) -> Iterator[Entry]:
         """Every line but the header, marks and calls that are not in effect included. Raises as `records`."""
         last, unverified = 0, 0
         if not self.shape.exists:
             return
-        for number, offset, line in raw_lines(self.files, self.shape.first, self.shape.tail.end):
+        for number, offset, line in raw_lines(self.files, self.shape.first, self.shape.tail.end, self.pin):
             if not line.strip():
                 continue
             try:
@@ -201,8 +204,9 @@ class Recording:
             except LineError as error:
                 raise damage(self.path, number, offset, str(error)) from error
             seq = decoded.item.seq
-            if seq != last + 1:
-                self._tell(f"line {number}: the numbers {last + 1} to {seq - 1} are missing; were lines removed?")
+            gap = missing(self.header, last, seq)
+            if gap is not None:
+                self._tell(f"line {number}: the numbers {gap[0]} to {gap[1]} are missing; were lines removed?")
             last = seq
             unverified += not decoded.verified
             yield Entry(number, offset, len(line), decoded)
@@ -225,10 +229,11 @@ def read(data_dir: Path, *, files: Files | None = None) -> Recording:
     """
     data_dir = Path(data_dir)
     files = files or Files(data_dir)
-    shape = inspect(files)
+    pin = pinned(files)
+    shape = inspect(files, pin)
     path = data_dir / JOURNAL_NAME
-    effect, total = _survey(files, shape) if shape.exists else (Effect(), 0)
-    recording = Recording(data_dir, shape, effect, total, files=files)
+    effect, total = _survey(files, shape, pin) if shape.exists else (Effect(), 0)
+    recording = Recording(data_dir, shape, effect, total, files=files, pin=pin)
     if shape.exists and shape.header is None and not shape.legacy:
         recording.warnings.append(f"{path} is empty; a new recording will be begun in it")
     if shape.tail.torn:
@@ -241,11 +246,27 @@ def read(data_dir: Path, *, files: Files | None = None) -> Recording:
     return recording
 
 
-def _survey(files: Files, shape: Shape) -> tuple[Effect, int]:
+def missing(header: RecordingHeader | None, last: int, seq: int) -> tuple[int, int] | None:
+    """The first and the last of the numbers between `last` and `seq` whose absence no compaction explains."""
+    begin = max(last, header.through if header is not None else 0) + 1
+    return (begin, seq - 1) if begin < seq else None
+
+
+def pinned(files: Files) -> Pin | None:
+    """The journal, held open; None where there is none. Raises StorageError."""
+    try:
+        return Pin(files)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_error("read the recording", files.root / JOURNAL_NAME, error) from error
+
+
+def _survey(files: Files, shape: Shape, pin: Pin | None) -> tuple[Effect, int]:
     """Walk over all lines once: checksums and order, the marks, the number of records."""
     path = files.root / JOURNAL_NAME
     effect, total, last = Effect(), 0, 0
-    for number, offset, line in raw_lines(files, shape.first, shape.tail.end):
+    for number, offset, line in raw_lines(files, shape.first, shape.tail.end, pin):
         if not line.strip():
             continue
         total += 1
@@ -266,23 +287,18 @@ def _survey(files: Files, shape: Shape) -> tuple[Effect, int]:
     return effect, total
 
 
-def inspect(files: Files) -> Shape:
-    """Look at the beginning and the end of the journal below `files.root`. Raises as `read`."""
+def inspect(files: Files, pin: Pin | None = None) -> Shape:
+    """Look at the beginning and the end of the journal below `files.root` (or the one held open). Raises as `read`."""
     path = files.root / JOURNAL_NAME
-    try:
-        fd = files.open_read(JOURNAL_NAME)
-    except FileNotFoundError:
+    pin = pin or pinned(files)
+    if pin is None:
         return Shape(exists=False)
-    except OSError as error:
-        raise storage_error("read the recording", path, error) from error
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        if not stat.S_ISREG(os.fstat(pin.fd).st_mode):
             raise RecordingError(f"{path} is not a file", hint="move it away; the recording has this name")
-        return _inspect(files, fd, path)
+        return _inspect(files, pin.fd, path)
     except OSError as error:
         raise storage_error("read the recording", path, error) from error
-    finally:
-        files.close(fd)
 
 
 def _inspect(files: Files, fd: int, path: Path) -> Shape:
@@ -371,8 +387,12 @@ def journal_size(files: Files) -> int:
         raise storage_error("read the recording", files.root / JOURNAL_NAME, error) from error
 
 
-def raw_lines(files: Files, start: int, end: int) -> Generator[tuple[int, int, bytes], None, None]:
+def raw_lines(
+    files: Files, start: int, end: int, pin: Pin | None = None
+) -> Generator[tuple[int, int, bytes], None, None]:
     """Number (from 1), offset and bytes of every line of the journal from `start`, 0 or the header's end, to `end`.
+
+    pin: the file to read, where it is held open; else the one that has the journal's name now.
 
     Raises:
         RecordingError: a line too long to be one. StorageError: the file cannot be read.
@@ -380,7 +400,7 @@ def raw_lines(files: Files, start: int, end: int) -> Generator[tuple[int, int, b
     path = files.root / JOURNAL_NAME
     offset, number = start, 1 if start else 0
     try:
-        with io.BufferedReader(_Raw(files, JOURNAL_NAME, offset), 1 << 20) as source:
+        with io.BufferedReader(_Raw(files, pin or Pin(files), offset), 1 << 20) as source:
             while offset < end:
                 line = source.readline(min(MAX_LINE + 1, end - offset))
                 number += 1
@@ -397,21 +417,16 @@ def raw_lines(files: Files, start: int, end: int) -> Generator[tuple[int, int, b
 class _Raw(io.RawIOBase):
     """A file of `Files` as Python's buffered reader wants it."""
 
-    def __init__(self, files: Files, name: str, offset: int) -> None:
+    def __init__(self, files: Files, pin: Pin, offset: int) -> None:
         self._files = files
-        self._fd = files.open_read(name)
+        self._pin = pin
         self._offset = offset
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffer that BufferedReader gives
-        data = self._files.read_at(self._fd, len(buffer), self._offset)
+        data = self._files.read_at(self._pin.fd, len(buffer), self._offset)
         buffer[: len(data)] = data
         self._offset += len(data)
         return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._files.close(self._fd)
-        super().close()

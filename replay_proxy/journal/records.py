@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from time import time_ns
 from typing import Any, Final
 
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.wire.signing import Credential
 
 FORMAT_NAME: Final = "replay-proxy-recording"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""The newest that this program reads. Version 2 is version 1 with a header that says `compacted`."""
+PLAIN_VERSION: Final = 1
+"""Of a recording that was never compacted: older programs read it, too."""
 JOURNAL_NAME: Final = "recorded_api_calls.json"
 
 
@@ -80,15 +85,39 @@ Item = Record | Mark
 
 
 @dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a header says of compactions: numbers up to `through` may be missing.
+
+    removed: how many calls were left out, by all compactions together. time: of the latest.
+    """
+
+    through: int
+    removed: int
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingHeader:
     """The first line. id: a UUID that stays with the recording. emulator: for which it was begun, as far as known."""
 
     id: str
     created: str
     emulator: Mapping[str, Any] = field(default_factory=dict)
-    version: int = FORMAT_VERSION
+    version: int = PLAIN_VERSION
+    compacted: Compacted | None = None
+
+    @property
+    def through(self) -> int:
+        """Up to this number, missing numbers are explained; 0 where nothing was ever compacted."""
+        return self.compacted.through if self.compacted is not None else 0
 
 
 def utc_now() -> str:
     """This moment as journals write it: `2026-01-31T23:59:59.000123Z`."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
+    return f"{_whole_second(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=2)
+def _whole_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

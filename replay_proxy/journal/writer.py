@@ -29,6 +29,8 @@ Failure: a call whose promise cannot be kept is never acknowledged, and nothing 
 - After a failed `fsync`, or a cut that failed too, the writer stays failed until the process is started anew: what the
   kernel holds is no longer known.
 - A journal that somebody removed while it was open is noticed at each sync, and is final, too.
+
+`adopt` puts a compacted journal in the place of this one while calls go on being recorded (`twin`).
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ from replay_proxy.journal.lock import RecordingLock
 from replay_proxy.journal.opening import Opened, open_journal
 from replay_proxy.journal.records import JOURNAL_NAME, Mark, MarkKind, Record, utc_now
 from replay_proxy.journal.reserve import Reserve
+from replay_proxy.journal.twin import Twin, change
 
 
 class SaveStrategy(StrEnum):
@@ -84,7 +87,11 @@ class JournalWriter:
         self._fd = opened.fd
         self._offset = opened.offset
         self._last_seq = opened.last_seq
-        # What an earlier process wrote may not be synced yet; the first sync covers it.
+        self._twin: Twin | None = None
+        self._adopting: asyncio.Task[None] | None = None
+        # Bytes that were appended, and how many of them are synced. What an earlier process wrote may not be synced yet;
+        # the first sync covers it.
+        self._written = 0
         self._synced = -1
         # Calls since the last session or save mark; only MANUAL asks.
         self._pending = False
@@ -101,6 +108,7 @@ class JournalWriter:
         self._tried = 0.0
         self._gap_reason = ""
         self._closed = False
+        self._changes = 0
 
     @classmethod
     async def open(
@@ -228,6 +236,8 @@ class JournalWriter:
         """Make everything durable, and give the recording free. Raises StorageError where the last sync fails."""
         if self._closed:
             return
+        if self._adopting is not None:
+            await asyncio.wait([self._adopting])
         if self._flusher is not None:
             self._flusher.cancel()
             with suppress(asyncio.CancelledError):
@@ -253,6 +263,49 @@ class JournalWriter:
         """
         self._gap_reason = reason
         self._mark(Mark(0, utc_now(), MarkKind.GAP, reason=reason))
+
+    # -- compaction --------------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> int:
+        """The journal's length in bytes; a line ends there."""
+        return self._offset
+
+    async def adopt(self, end: int) -> None:
+        """Go on with the staged journal, in which stands what a compaction kept of the first `end` bytes of this one.
+
+        What was appended since is carried over, and no append waits. A caller that is cancelled does not stop it.
+
+        Raises:
+            StorageError: it could not be done. Where there is no `failure` after it, the journal is as it was.
+        """
+        if self._failure is not None or self._closed:
+            raise self._unavailable()
+        self._adopting = asyncio.create_task(self._adopt(end))
+        self._adopting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(self._adopting)
+
+    async def _adopt(self, end: int) -> None:
+        before = self._changes
+        try:
+            await change(self._files, self, end, self._thread)
+        except StorageError as error:
+            if self._changes != before:
+                self._fail_for_good(error)
+            raise
+
+    def begin_twin(self, twin: Twin) -> None:
+        """For `twin`: write every line twice from now on."""
+        self._twin = twin
+
+    def end_twin(self, *, adopted: bool) -> None:
+        """For `twin`: write once again, and to the twin alone where it was `adopted`."""
+        twin, self._twin = self._twin, None
+        if adopted and twin is not None:
+            # A sync may be using the old descriptor: it is closed in the same thread, after it.
+            old, self._fd, self._offset = self._fd, twin.fd, twin.offset
+            self._changes += 1
+            self._thread.submit(self._files.close, old)
 
     # -- failure -----------------------------------------------------------------------------------------------
 
@@ -306,6 +359,11 @@ class JournalWriter:
         message, hint = self._failure
         return StorageError(message, hint=hint)
 
+    def _fail_for_good(self, error: StorageError) -> None:
+        self._final = True
+        self._failure = (error.message, error.hint + "; then start the proxy anew: until then nothing is recorded")
+        self._gap_reason = error.message
+
     def _fail(self, doing: str, error: OSError, *, final: bool) -> StorageError:
         told = storage_error(doing, self.path, error)
         hint = told.hint
@@ -338,24 +396,32 @@ class JournalWriter:
 
     def _put(self, line: bytes) -> None:
         try:
-            write_all(self._files, self._fd, line)
+            self._write_line(line)
         except OSError as error:
             self._cut_back(error)
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._reserve.give_up():
                 raise self._fail("append to the recording", error, final=False) from error
             try:
-                write_all(self._files, self._fd, line)
+                self._write_line(line)
             except OSError as again:
                 self._cut_back(again)
                 raise self._fail("append to the recording", again, final=False) from again
             self._full = storage_error("record more calls", self.path, error)
             self._tried = time.monotonic()
         self._offset += len(line)
+        self._written += len(line)
+
+    def _write_line(self, line: bytes) -> None:
+        write_all(self._files, self._fd, line)
+        if self._twin is not None:
+            self._twin.write(line)
 
     def _cut_back(self, error: OSError) -> None:
         """Take away what a failed write left of a line. Raises StorageError where that fails, too."""
         try:
             self._files.cut(self._fd, self._offset)
+            if self._twin is not None:
+                self._twin.cut_back()
         except OSError:
             raise self._fail("append to the recording", error, final=True) from error
 
@@ -365,7 +431,7 @@ class JournalWriter:
         """Wait until everything that is written by now is synced. Raises StorageError."""
         if self._failure is not None or self._closed:
             raise self._unavailable()
-        if self._synced >= self._offset:
+        if self._synced >= self._written:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
@@ -379,9 +445,9 @@ class JournalWriter:
         try:
             while self._waiters:
                 round_of, self._waiters = self._waiters, []
-                offset = self._offset
+                written = self._written
                 try:
-                    await loop.run_in_executor(self._thread, self._sync_files)
+                    await loop.run_in_executor(self._thread, self._sync_files, self._fd, self._twin)
                 except OSError as error:
                     told = self._fail("make the recording durable", error, final=True)
                     for waiter in round_of + self._waiters:
@@ -389,17 +455,19 @@ class JournalWriter:
                             waiter.set_exception(StorageError(told.message, hint=told.hint))
                     self._waiters = []
                     return
-                self._synced = max(self._synced, offset)
+                self._synced = max(self._synced, written)
                 for waiter in round_of:
                     if not waiter.done():
                         waiter.set_result(None)
         finally:
             self._syncing = None
 
-    def _sync_files(self) -> None:
+    def _sync_files(self, fd: int, twin: Twin | None) -> None:
         self.blobs.sync()
-        self._files.sync(self._fd)
-        if not self._files.has_name(self._fd):
+        self._files.sync(fd)
+        if twin is not None and twin.changing:
+            twin.sync()
+        elif not self._files.has_name(fd):
             raise FileNotFoundError(2, "the file was removed while it was in use")
 
     async def _flush_every(self, seconds: float) -> None:

@@ -29,7 +29,6 @@ from replay_proxy.proxy.framing import (
     asks_for_websocket,
     declared_length,
     expects_continue,
-    headers_of,
     origin_form,
 )
 from replay_proxy.proxy.reply import Reply
@@ -128,7 +127,7 @@ class ReverseDoor:
         return len(self._server.connections) if self._server is not None else 0
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        headers = headers_of(request.raw_headers)
+        headers = Headers.from_raw(request.raw_headers)
         target = request.raw_path
         if not target.isascii():
             target = target.encode("utf-8", "surrogateescape").decode("latin-1")

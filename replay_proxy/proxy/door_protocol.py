@@ -17,6 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
+from replay_proxy.exchange import Headers
 from replay_proxy.proxy.framing import answer_head
 
 
@@ -87,6 +88,6 @@ class _PlainError(web.StreamResponse):
         """Write the answer."""
         assert self._request is not None
         request, self._request = self._request, None
-        fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(self._text)))]
+        fields = Headers([("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(self._text)))])
         head = answer_head(self.status, self.reason, fields, None, frame=False, connection="close")
         await request.writer.write(head + self._text)

@@ -118,8 +118,9 @@ class Engine:
             return await self._forward(request, rest, incoming, None)
         effect = judge_call(head, request).effect
         if effect is Effect.MUTATES:
-            if self._recorder is not None:
+            if self._recorder is not None and self._recorder.takes(head):
                 return await self._change(request, rest, incoming, head, self._recorder)
+            self.counters.switched_off[head.service] += 1
         elif effect is Effect.READS:
             self.counters.reads += 1
             look = self._watch.read if self._watch is not None else None

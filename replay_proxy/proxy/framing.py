@@ -11,6 +11,7 @@ Framing is the one thing that is decided anew for each connection. A body of kno
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from replay_proxy.exchange import Headers
 
@@ -34,11 +35,8 @@ _KEPT = frozenset({"host", "content-length"})
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 _SWITCHING = frozenset({"connection", "upgrade"})
 _NOTHING: frozenset[str] = frozenset()
-
-
-def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The fields of a received message. (`Headers.from_raw` in one list: this is done twice for every request.)"""
-    return Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
+_CHUNKING = frozenset({"transfer-encoding"})
+_KEPT_FRAMING, _KEPT_UPGRADING = _CHUNKING, _SWITCHING | _CHUNKING
 
 
 def connection_options(headers: Headers) -> frozenset[str]:
@@ -51,14 +49,13 @@ def connection_options(headers: Headers) -> frozenset[str]:
 
 def end_to_end(headers: Headers, *, keep: frozenset[str] = _NOTHING) -> Headers:
     """The fields less those of the connection; the same object where there are none. `keep`: lower-case names."""
-    drop = HOP_BY_HOP
     options = connection_options(headers)
-    if options:
-        drop = (drop | options) - _KEPT
-    if keep:
-        drop = drop - keep
-    pairs = [pair for pair in headers.pairs if pair[0].lower() not in drop]
-    return headers if len(pairs) == len(headers.pairs) else Headers(pairs)
+    return headers.less(_dropped(options, keep))
+
+
+@lru_cache(maxsize=64)
+def _dropped(options: frozenset[str], keep: frozenset[str]) -> frozenset[str]:
+    return (HOP_BY_HOP | (options - _KEPT)) - keep
 
 
 def expects_continue(headers: Headers) -> bool:
@@ -113,27 +110,23 @@ def request_head(
     host: the `Host` for a request that came without one (HTTP/1.0).
     upgrade: keep the fields that ask for another protocol.
     """
-    keep = _SWITCHING if upgrade else _NOTHING
-    pairs = end_to_end(headers, keep=keep | {"transfer-encoding"}).pairs
+    kept = end_to_end(headers, keep=_KEPT_UPGRADING if upgrade else _KEPT_FRAMING)
     if expects_continue(headers):
-        pairs = tuple(pair for pair in pairs if pair[0].lower() != "expect")
+        kept = kept.without("expect")
     if body:
-        framed = _framed(pairs, length)
+        pairs: Iterable[tuple[str, str]] = _framed(kept, length)
     else:
-        framed = [
-            (name, "0" if name.lower() == "content-length" else value)
-            for name, value in pairs
-            if name.lower() != "transfer-encoding"
-        ]
+        kept = kept.less(_CHUNKING)
+        pairs = kept.replaced("content-length", "0").pairs if "content-length" in kept else kept.pairs
     if "host" not in headers:
-        framed.insert(0, ("Host", host))
-    return head_bytes(f"{method} {target} HTTP/1.1", framed, spaces=2)
+        pairs = [("Host", host), *pairs]
+    return head_bytes(f"{method} {target} HTTP/1.1", pairs, spaces=2)
 
 
 def answer_head(
     status: int,
     reason: str,
-    pairs: Iterable[tuple[str, str]],
+    headers: Headers,
     length: int | None,
     *,
     frame: bool,
@@ -146,19 +139,25 @@ def answer_head(
         that end with the connection (HTTP/1.0).
     connection: the value of a `Connection` field to add.
     """
-    if frame:
-        pairs = _framed(pairs, length)
+    pairs: Iterable[tuple[str, str]] = _framed(headers, length) if frame else headers.pairs
     if connection:
         pairs = [*pairs, ("Connection", connection)]
     return head_bytes(f"HTTP/1.1 {status} {reason}", pairs)
 
 
-def _framed(pairs: Iterable[tuple[str, str]], length: int | None) -> list[tuple[str, str]]:
-    """`pairs` with exactly one framing field, in the place of the first of its kind, else at the end."""
+def _framed(headers: Headers, length: int | None) -> Iterable[tuple[str, str]]:
+    """The fields with exactly one framing field, in the place of the first of its kind, else at the end."""
+    if (
+        length is not None
+        and headers.get("content-length") == str(length)
+        and not headers.has_duplicates
+        and "transfer-encoding" not in headers
+    ):
+        return headers.pairs  # as most are
     wanted = "transfer-encoding" if length is None else "content-length"
     out: list[tuple[str, str]] = []
     done = False
-    for name, value in pairs:
+    for name, value in headers.pairs:
         lower = name.lower()
         if lower not in _FRAMING:
             out.append((name, value))
@@ -177,8 +176,7 @@ def head_bytes(start_line: str, pairs: Iterable[tuple[str, str]], *, spaces: int
     spaces: how many the start line may hold; 0 for any number.
     Raises `ValueError` where a line break would start a field of its own, or text is no wire text.
     """
-    lines = [start_line]
-    lines += [f"{name}: {value}" for name, value in pairs]
+    lines = [start_line, *map(": ".join, pairs)]
     text = "\r\n".join(lines)
     breaks = len(lines) - 1
     if text.count("\n") != breaks or text.count("\r") != breaks:

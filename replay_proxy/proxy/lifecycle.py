@@ -20,7 +20,9 @@ from replay_proxy.config import Settings
 from replay_proxy.errors import EmulatorError, ReplayProxyError, StorageError
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
+from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.backend import Backend, Stranger, reachable
+from replay_proxy.proxy.compacting import Compaction
 from replay_proxy.proxy.door import ReverseDoor
 from replay_proxy.proxy.engine import Engine, Policy
 from replay_proxy.proxy.gate import Gate, State
@@ -34,6 +36,7 @@ from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.execute import Progress
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import RestoreReport
+from replay_proxy.wire.selection import to_record, to_restore
 
 _log = log.get("proxy")
 
@@ -61,10 +64,17 @@ class Proxy:
         self.last_restore: RestoreReport | None = None
         self._progress = progress
         self.upstream = Upstream(backend.url)
+        self._writer = None if recording is None else recording.writer
+        to_restore(settings)
         recorder = (
             None
-            if recording is None
-            else Recorder(recording.writer, settings.body_threshold, go_on=settings.when_unrecordable == "continue")
+            if self._writer is None
+            else Recorder(
+                self._writer,
+                settings.body_threshold,
+                selection=to_record(settings),
+                go_on=settings.when_unrecordable == "continue",
+            )
         )
         self._watch = None if recorder is None else Watch(recorder)
         self._unrecorded = None if recorder is None else recorder.unrecorded
@@ -85,9 +95,14 @@ class Proxy:
         blobs = recording.blobs if recording is not None else None
         self._sender = Sender(self.upstream, blobs, call_timeout=settings.call_timeout)
         self._session = (
-            Session(recording.data_dir, self._sender, settings.secret_key or "") if recording is not None else None
+            Session(recording.data_dir, self._sender, settings.secret_key or "", read_only=settings.read_only)
+            if recording is not None
+            else None
         )
         self._restoring = asyncio.Lock()
+        self._compaction = (
+            Compaction(self._writer, settings, lambda: self.gate.is_open) if self._writer is not None else None
+        )
 
     async def run(self, stopped: asyncio.Event, announce: Callable[[Proxy], None]) -> None:
         """Serve until `stopped` is set. `announce` is called once requests pass for the first time.
@@ -103,6 +118,8 @@ class Proxy:
             if begin.done():
                 begin.result()
                 announce(self)
+                if self._compaction is not None:
+                    self._compaction.start()
                 keep = asyncio.create_task(self._keep_alive())
                 await asyncio.wait({stop, keep}, return_when=asyncio.FIRST_COMPLETED)
                 await _cancel(keep)
@@ -125,7 +142,8 @@ class Proxy:
             if self._is_stranger:
                 await self._session.begin()
             self.last_restore = RestoreReport(str(self.recording.path))
-            self.recording.writer.rollback()
+            if self._writer is not None:
+                self._writer.rollback()
             report = await restore_recording(
                 self.recording.data_dir,
                 self._sender,
@@ -244,11 +262,13 @@ class Proxy:
         await self.engine.quiet(QUIET_SECONDS)
         if self._watch is not None:
             await self._watch.stop()
+        if self._compaction is not None:
+            await self._compaction.stop()
         if len(self.engine.aliases):
             self._remember_aliases()
         try:
-            if self.recording is not None:
-                await self.recording.writer.close()
+            if self._writer is not None:
+                await self._writer.close()
         finally:
             await self.upstream.close()
             await self.backend.down()
@@ -263,9 +283,11 @@ class Proxy:
             "listen": f"http://{host}:{port}",
             "emulator": {"name": self.backend.name, "url": self.backend.url, "pid": self.backend.pid},
             "recording": None if recording is None else str(recording.path),
-            "recording_failure": _failure_of(recording),
+            "recording_failure": _failure_of(self._writer),
+            "compaction": None if self._compaction is None else self._compaction.as_json(),
             "unrecorded": self._unrecorded.count if self._unrecorded is not None else 0,
             "persistence": recording is not None,
+            "read_only": recording is not None and self._writer is None,
             "save_strategy": self.settings.save_strategy,
             "load_strategy": self.settings.load_strategy,
             "requests": self.engine.counters.as_json(),
@@ -274,9 +296,9 @@ class Proxy:
         }
 
 
-def _failure_of(recording: OpenRecording | None) -> dict[str, str] | None:
+def _failure_of(writer: JournalWriter | None) -> dict[str, str] | None:
     """Why nothing can be recorded at the moment; None where all is well."""
-    failure = None if recording is None else recording.writer.failure
+    failure = None if writer is None else writer.failure
     return None if failure is None else {"reason": failure.message, "hint": failure.hint}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from typing import Any
 
 from replay_proxy.errors import StorageError
@@ -14,6 +15,7 @@ from replay_proxy.journal.records import Kind, Record, utc_now
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.streams import Stream
 from replay_proxy.proxy.unrecorded import Unrecorded
+from replay_proxy.wire.selection import Selection
 from replay_proxy.wire.signing import scrub
 
 
@@ -63,13 +65,19 @@ class Recorder:
     """Writes calls into a recording.
 
     threshold: bytes from which a body becomes a blob. go_on: calls that cannot be recorded are let through.
+    selection: what is to be recorded at all.
     """
 
-    def __init__(self, writer: JournalWriter, threshold: int, *, go_on: bool = False) -> None:
+    def __init__(self, writer: JournalWriter, threshold: int, *, selection: Selection, go_on: bool = False) -> None:
         self._writer = writer
         self._threshold = threshold
         self._ordering = Ordering()
+        self._selection = selection
         self.unrecorded = Unrecorded(go_on=go_on)
+
+    def takes(self, head: CallHead, *, witness: bool = False) -> bool:
+        """Is this call to be recorded, as far as the switches say?"""
+        return not self._selection.refusal(head, witness=witness)
 
     def check(self) -> None:
         """Ask before a call is sent. Raises `StorageError` where it could not be recorded, and is to be refused."""
@@ -153,19 +161,26 @@ class Recorder:
         notes: Mapping[str, Any],
     ) -> Record:
         stored, credential = scrub(request)
+        if _size(stored.body) > self._threshold:
+            stored = replace(stored, body=await self._blob(stored.body))
+        if _size(answer.body) > self._threshold:
+            answer = replace(answer, body=await self._blob(answer.body))
         return Record(
             seq=0,
             time=time,
             duration_ms=round(duration_ms, 3),
             kind=kind,
             head=head,
-            request=Request(stored.method, stored.target, stored.headers, await self._body(stored.body)),
-            answer=Answer(answer.status, answer.headers, await self._body(answer.body), answer.reason),
+            request=stored,
+            answer=answer,
             credential=credential,
             notes=notes,
         )
 
-    async def _body(self, body: Body) -> Body:
-        if isinstance(body, bytes) and len(body) > self._threshold:
-            return await self._writer.blobs.put(body)
-        return body
+    async def _blob(self, body: Body) -> Body:
+        return await self._writer.blobs.put(body) if isinstance(body, bytes) else body
+
+
+def _size(body: Body) -> int:
+    """Of what lies in memory, in bytes."""
+    return len(body) if isinstance(body, bytes) else 0

@@ -79,7 +79,7 @@ class Reply(web.StreamResponse):
         head = answer_head(
             outgoing.status,
             outgoing.reason,
-            outgoing.headers.pairs,
+            outgoing.headers,
             len(body),
             frame=not bodiless,
             connection=self._connection(),
@@ -103,7 +103,7 @@ class Reply(web.StreamResponse):
         head = answer_head(
             outgoing.status,
             outgoing.reason,
-            outgoing.headers.pairs,
+            outgoing.headers,
             length,
             frame=not bodiless and not until_close,
             connection=self._connection(),
@@ -136,7 +136,7 @@ class Reply(web.StreamResponse):
         outgoing = self._outgoing
         self._keep_alive = False
         try:
-            await client.write(answer_head(outgoing.status, outgoing.reason, outgoing.headers.pairs, None, frame=False))
+            await client.write(answer_head(outgoing.status, outgoing.reason, outgoing.headers, None, frame=False))
         except BaseException:
             emulator.close()
             raise

@@ -26,6 +26,7 @@ from replay_proxy.replay.execute import Progress, Restorer, default_concurrency
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import RestoreReport
 from replay_proxy.replay.sightings import Sightings
+from replay_proxy.wire.selection import to_restore
 
 _log = log.get("restore")
 
@@ -34,10 +35,10 @@ SHOWN_DETAILS = 3
 
 @dataclass(frozen=True, slots=True)
 class OpenRecording:
-    """A recording that this process writes to. `threshold`: bytes from which a body becomes a blob."""
+    """A recording in use. writer: None where it is only read."""
 
     data_dir: Path
-    writer: JournalWriter
+    writer: JournalWriter | None
 
     @property
     def path(self) -> Path:
@@ -47,15 +48,18 @@ class OpenRecording:
     @property
     def blobs(self) -> BlobStore:
         """The large bodies."""
-        return self.writer.blobs
+        return self.writer.blobs if self.writer is not None else BlobStore(self.data_dir, durable=False)
 
 
 async def open_recording(settings: Settings, emulator: str) -> OpenRecording:
-    """Open the recording in `settings.data_dir` for appending; begin one where there is none.
+    """Open the recording in `settings.data_dir` for appending; begin one where there is none. Not where it is only read.
 
     Raises:
         RecordingError: in use, damaged, or not a recording. StorageError: it cannot be written.
     """
+    if settings.read_only:
+        refuse_missing(settings.data_dir)
+        return OpenRecording(settings.data_dir, None)
     writer = await JournalWriter.open(
         settings.data_dir,
         strategy=settings.save_strategy,
@@ -85,8 +89,9 @@ async def restore_recording(
     """
     recording = await asyncio.to_thread(read, data_dir)
     report.path = str(recording.path)
-    plan = await asyncio.to_thread(plan_of, recording, compaction=settings.compaction)
-    report.total, report.superseded = plan.kept_count, len(plan.dropped)
+    plan = await asyncio.to_thread(plan_of, recording, compaction=settings.compaction, selection=to_restore(settings))
+    report.total, report.switched_off = plan.kept_count, plan.switched_off_count
+    report.superseded = len(plan.dropped) - report.switched_off
     report.notes.extend(_losses(plan))
     restorer = Restorer(
         sender,
@@ -103,11 +108,19 @@ async def restore_recording(
     report.notes.extend(recording.warnings)
     for note in report.notes:
         _log.warning(note)
-    if report.total or report.superseded:
+    if report.total or report.superseded or report.switched_off:
         _tell(report)
     else:
         _log.info("nothing is recorded yet", recording=report.path)
     return report
+
+
+def refuse_missing(data_dir: Path) -> None:
+    """Raises RecordingError where there is no recording in `data_dir`."""
+    if not (data_dir / JOURNAL_NAME).exists():
+        raise RecordingError(
+            f"there is no recording in {data_dir}", hint="name its directory with --data-dir (DATA_DIR)"
+        )
 
 
 def explain_recording(data_dir: Path, sightings: Sightings) -> None:
@@ -134,6 +147,8 @@ def _tell(report: RestoreReport) -> None:
     counts.pop("restored", None)
     if report.superseded:
         counts["superseded"] = report.superseded
+    if report.switched_off:
+        counts["switched_off"] = report.switched_off
     _log.info(report.headline, **counts, seconds=round(report.seconds, 2))
 
 
@@ -145,10 +160,8 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
         RecordingError: there is no recording, or it cannot be read.
     """
     assert settings.upstream is not None
-    if not (settings.data_dir / JOURNAL_NAME).exists():
-        raise RecordingError(
-            f"there is no recording in {settings.data_dir}", hint="name its directory with --data-dir (DATA_DIR)"
-        )
+    refuse_missing(settings.data_dir)
+    to_restore(settings)
     upstream = Upstream(settings.upstream)
     try:
         await wait_until_ready(lambda: reachable(upstream), settings.ready_timeout, address=settings.upstream)

@@ -67,8 +67,9 @@ class Session:
     marked: the emulator keeps our mark, so that its absence means something.
     """
 
-    def __init__(self, data_dir: Path, send: Send, secret_key: str = "") -> None:
+    def __init__(self, data_dir: Path, send: Send, secret_key: str = "", *, read_only: bool = False) -> None:
         self._data_dir = data_dir
+        self._read_only = read_only
         self._marks = Marks(send, secret_key)
         self.name = ""
         self.marked = False
@@ -116,7 +117,9 @@ class Session:
         return mark is not None and mark.session == self.name
 
     def save(self, aliases: AliasTable, keyring: Keyring) -> None:
-        """Write `session.json`, atomically. Raises StorageError."""
+        """Write `session.json`, atomically; nothing where the directory is only read. Raises StorageError."""
+        if self._read_only:
+            return
         content = {"session": self.name, "aliases": aliases.listing(), "keys": keyring.secrets}
         data = orjson.dumps(content, option=orjson.OPT_INDENT_2)
         try:

@@ -30,7 +30,7 @@ from aiohttp.streams import StreamReader
 from replay_proxy.errors import UsageError
 from replay_proxy.exchange import Answer, BlobRef, Headers, Request
 from replay_proxy.proxy.connection import Connection, Pool
-from replay_proxy.proxy.framing import declared_length, end_to_end, headers_of, request_head
+from replay_proxy.proxy.framing import declared_length, end_to_end, request_head
 from replay_proxy.proxy.streams import ClientGoneError, Stream, close_stream, collect
 from replay_proxy.proxy.tunnel import TunnelEnd
 
@@ -309,7 +309,7 @@ class _Call:
                     break
         except (ClientError, HttpProcessingError, ConnectionError, TimeoutError) as exc:
             raise self.failure(exc, "an answer") from exc
-        headers = _unfolded(headers_of(message.raw_headers))
+        headers = _unfolded(Headers.from_raw(message.raw_headers))
         reason = message.reason
         if not reason.isascii():
             reason = reason.encode("utf-8", "surrogateescape").decode("latin-1")

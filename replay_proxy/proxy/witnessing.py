@@ -61,6 +61,8 @@ class Watch:
 
     def read(self, head: CallHead, request: Request, answer: Answer) -> None:
         """A read, as its client saw it."""
+        if not self._recorder.takes(head, witness=True):
+            return
         if isinstance(request.body, bytes) and isinstance(answer.body, bytes) and len(answer.body) <= LARGEST:
             key = (head.service, head.operation, request.target, request.body)
             self._put(key, (head, request, answer, self._recorder.last_seq, False))

@@ -22,6 +22,7 @@ from replay_proxy.replay.compaction.decisions import Decided, Decisions, Dropped
 from replay_proxy.replay.compaction.rules import Rules
 from replay_proxy.replay.graph import Graph, graph_of
 from replay_proxy.replay.sequence import in_order
+from replay_proxy.wire.selection import Selection
 
 __all__ = ["Compacted", "Dropped", "Plan", "compact", "plan_of"]
 
@@ -62,6 +63,11 @@ class Plan:
         return tuple(each for each in self.dropped if each.loss)
 
     @property
+    def switched_off_count(self) -> int:
+        """How many calls are left out because of a switch alone."""
+        return sum(each.switched_off for each in self.dropped)
+
+    @property
     def thinned_count(self) -> int:
         """How many of the kept calls are batches that lost entries."""
         return len(self._decided.thinned)
@@ -78,10 +84,7 @@ class Plan:
 
         Raises as the recording does when it is read.
         """
-        decided = self._decided
-        gone = decided.thinned.get(seq, _NOTHING)
-        unconditional = decided.unconditional.get(seq, _NOTHING)
-        return survivor(self._source.fetch(seq), gone, unconditional, self._source.load)
+        return self.survivor(self._source.fetch(seq))
 
     def records(self) -> Iterator[Record]:
         """The records to be replayed, by their numbers. Raises as the recording does when it is read."""
@@ -89,8 +92,21 @@ class Plan:
 
     __iter__ = records
 
+    @property
+    def edited(self) -> frozenset[int]:
+        """The numbers of the kept calls that `survivor` changes."""
+        return frozenset(self._decided.thinned) | frozenset(self._decided.unconditional)
+
+    def survivor(self, record: Record) -> Record:
+        """What is left of a kept record. Raises as the recording does when it is read."""
+        gone = self._decided.thinned.get(record.seq, _NOTHING)
+        unconditional = self._decided.unconditional.get(record.seq, _NOTHING)
+        return survivor(record, gone, unconditional, self._source.load)
+
 
 _NOTHING: frozenset[int] = frozenset()
+PARTIAL = "partial"
+"""The note of a witness in a compacted recording: it had shown something of calls that are no longer there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +117,15 @@ class Compacted:
     dropped: list[Dropped] = field(default_factory=list)
 
 
-def plan_of(recording: Stored, *, compaction: bool = True) -> Plan:
+def plan_of(recording: Stored, *, compaction: bool = True, selection: Selection | None = None) -> Plan:
     """Decide what of a recording is to be replayed; all of it, without `compaction`. Blocking.
+
+    selection: what is to be restored at all; what it refuses is among the dropped calls, as `switched_off`.
 
     Raises:
         RecordingError, StorageError: the recording cannot be read.
     """
-    return _plan(_Journal(recording), compaction=compaction)
+    return _plan(_Journal(recording), compaction=compaction, selection=selection)
 
 
 def plan_of_records(records: Iterable[Record], load: Load | None = None, *, compaction: bool = True) -> Plan:
@@ -163,15 +181,22 @@ class _Memory:
         return self._load(ref)
 
 
-def _plan(source: _Source, *, compaction: bool) -> Plan:
+def _plan(source: _Source, *, compaction: bool, selection: Selection | None = None) -> Plan:
     decisions = Decisions()
     rules = Rules(decisions)
     order: list[int] = []
     witnesses: set[int] = set()
+    noted: set[int] = set()
+    switched_off: dict[int, Dropped] = {}
     for record in in_order(source.walk()):
         order.append(record.seq)
         if record.kind is Kind.WITNESS:
             witnesses.add(record.seq)
+            if record.notes.get(PARTIAL):
+                noted.add(record.seq)
+        reason = selection.refusal(record.head, witness=record.kind is Kind.WITNESS) if selection is not None else ""
+        if reason:
+            switched_off[record.seq] = Dropped(record.seq, reason, switched_off=True)
         if not compaction:
             continue
         verdict = passing(record)
@@ -185,10 +210,12 @@ def _plan(source: _Source, *, compaction: bool) -> Plan:
             rules.see(call)
     rules.finish()
     decided = decisions.decide()
-    order = [seq for seq in order if seq not in decided.dropped]
+    dropped = {**switched_off, **decided.dropped}
+    order = [seq for seq in order if seq not in dropped]
     kept = sum(seq not in witnesses for seq in order)
-    partial = rules.partial(decided.dropped) - decided.dropped.keys()
-    return Plan(order, tuple(decided.dropped.values()), kept, partial, decided, source)
+    # What is switched off may be missed by any read.
+    partial = frozenset(witnesses) if switched_off else rules.partial(decided.dropped) | noted
+    return Plan(order, tuple(dropped[seq] for seq in sorted(dropped)), kept, partial - dropped.keys(), decided, source)
 
 
 def _no_blobs(ref: BlobRef) -> bytes:

@@ -66,7 +66,8 @@ class RestoreReport:
     """The account of one restore; it grows while the restore runs.
 
     path: of the recording's journal. total: how many calls are to be replayed; superseded: how many need not be, because
-    later ones undid them. by_service: how many were dealt with.
+    later ones undid them; switched_off: how many are not wanted (`--restore-services`, `--restore-kinds`).
+    by_service: how many were dealt with.
     seconds: wall-clock time. problems: every call that was not restored. findings: what else is to be said of calls.
     notes: what is to be said of the recording, such as a torn tail.
     """
@@ -74,6 +75,7 @@ class RestoreReport:
     path: str
     total: int = 0
     superseded: int = 0
+    switched_off: int = 0
     counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
     by_service: Counter[str] = field(default_factory=Counter)
     problems: list[CallResult] = field(default_factory=list)
@@ -121,6 +123,7 @@ class RestoreReport:
             "path": self.path,
             "total": self.total,
             "superseded": self.superseded,
+            "switched_off": self.switched_off,
             **{result.value: count for result, count in self.counts.items()},
             "seconds": round(self.seconds, 3),
             "finished": self.finished,

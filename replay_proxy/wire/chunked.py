@@ -26,6 +26,8 @@ def is_aws_chunked(headers: Headers) -> bool:
     """Whether the body of a request with these headers is framed."""
     if headers.get("x-amz-content-sha256").startswith("STREAMING-"):
         return True
+    if "content-encoding" not in headers:
+        return False
     codings = ",".join(headers.get_all("content-encoding")).lower().split(",")
     return any(coding.strip() == "aws-chunked" for coding in codings)
 

@@ -17,6 +17,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from replay_proxy.exchange import Headers
@@ -71,6 +72,7 @@ def read_credentials(headers: Headers, query: Mapping[str, str]) -> Credentials:
     return _from_sigv3(older) if older else UNSIGNED
 
 
+@lru_cache(maxsize=1024)
 def _from_scope(scope: str, asymmetric: bool, region_set: str) -> Credentials:
     # An access key id may hold slashes, so the scope is read from its end.
     if asymmetric:

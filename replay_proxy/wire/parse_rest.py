@@ -89,11 +89,11 @@ def read_locations(
     labels = read_labels(request_uri, path)
     pairs = load_pairs(query.encode("latin-1", "replace")) if query else []
     fixed = {name for name, _ in _fixed_query(request_uri)}
-    located, present = _located(shape), headers.names
+    located = _located(shape)
     params: dict[str, Any] = {}
     for name, member, location, wire_name in located:
         if location == "header":
-            if wire_name not in present:
+            if wire_name not in headers:
                 continue
             value = read_header_member(member, name, headers)
         elif location == "uri":

@@ -20,6 +20,7 @@ Nothing here raises, whatever the bytes. No body is read but for two or three fi
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from replay_proxy.exchange import CallHead, Request
 from replay_proxy.wire.candidates import candidate_services
@@ -97,7 +98,7 @@ def _recognise(index: ServiceIndex, seen: Evidence, request: Request) -> CallHea
 
 def _head(service: str, operation: str, protocol: str, seen: Evidence) -> CallHead:
     credentials = seen.credentials
-    return CallHead(
+    return _made(
         service,
         operation,
         protocol,
@@ -105,6 +106,10 @@ def _head(service: str, operation: str, protocol: str, seen: Evidence) -> CallHe
         credentials.region or seen.host.region,
         credentials.access_key,
     )
+
+
+# Clients make the same few calls again and again.
+_made = lru_cache(maxsize=1024)(CallHead)
 
 
 def _rpc_service(index: ServiceIndex, seen: Evidence, prefix: str, operation: str) -> str:

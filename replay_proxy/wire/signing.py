@@ -20,6 +20,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
@@ -28,7 +29,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import BlobRef, Headers, Request
-from replay_proxy.wire.chunked import unframe
+from replay_proxy.wire.chunked import is_aws_chunked, unframe
 from replay_proxy.wire.credentials import read_credentials
 from replay_proxy.wire.form_scrub import scrub_form, scrub_form_upload
 from replay_proxy.wire.parse_query import load_pairs
@@ -36,13 +37,15 @@ from replay_proxy.wire.parse_query import load_pairs
 PLACEHOLDER_SIGNATURE = "0" * 64
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
-_TOKEN_HEADERS = (
-    "authorization",
-    "proxy-authorization",
-    "x-amzn-authorization",
-    "x-amz-security-token",
-    "x-amz-s3session-token",
-    "x-amz-bearer-token",
+_TOKEN_HEADERS = frozenset(
+    (
+        "authorization",
+        "proxy-authorization",
+        "x-amzn-authorization",
+        "x-amz-security-token",
+        "x-amz-s3session-token",
+        "x-amz-bearer-token",
+    )
 )
 _TOKEN_PARAMETERS = frozenset({"x-amz-signature", "x-amz-security-token", "x-amz-s3session-token"})
 _SIGV2_PARAMETERS = frozenset({"signature", "securitytoken", "x-amz-security-token"})
@@ -71,14 +74,17 @@ class Credential:
 def scrub(request: Request) -> tuple[Request, Credential]:
     """`request` without signatures and tokens, and what is to be remembered of its credential. Never raises."""
     credential = credential_of(request)
-    headers = request.headers.without(*_TOKEN_HEADERS)
-    dropped = _TOKEN_PARAMETERS | (_SIGV2_PARAMETERS if credential.kind.startswith("sigv2") else frozenset())
-    target = _without_parameters(request.target, dropped)
+    headers = request.headers.less(_TOKEN_HEADERS)
+    target = request.target
+    if "?" in target:
+        dropped = _TOKEN_PARAMETERS | (_SIGV2_PARAMETERS if credential.kind.startswith("sigv2") else frozenset())
+        target = _without_parameters(target, dropped)
     stripped = Request(request.method, target, headers, request.body)
-    with suppress(MalformedMessage):  # what is broken is stored as it came, to be refused again at a replay
-        stripped = unframe(stripped)
+    if is_aws_chunked(request.headers):
+        with suppress(MalformedMessage):  # what is broken is stored as it came, to be refused again at a replay
+            stripped = unframe(stripped)
     if isinstance(stripped.body, bytes) and stripped.body:
-        content_type = headers.get("content-type").lower()
+        content_type = request.headers.get("content-type").lower()
         body = stripped.body
         if content_type.startswith("application/x-www-form-urlencoded") and credential.kind == "sigv2-query":
             body = scrub_form(body)
@@ -95,11 +101,11 @@ def scrub(request: Request) -> tuple[Request, Credential]:
 def credential_of(request: Request) -> Credential:
     """What a request says of its signer. Never raises."""
     headers = request.headers
-    query = _pairs(request.query.encode("latin-1", "replace"))
+    query = _pairs(request.query.encode("latin-1", "replace")) if "?" in request.target else {}
     found = read_credentials(headers, query)
     authorization = headers.get("authorization")
     if authorization.startswith("AWS4-"):
-        return Credential(found.access_key, found.region, found.signing_name, "header")
+        return _by_header(found.access_key, found.region, found.signing_name)
     if authorization.startswith("AWS ") or headers.get("x-amzn-authorization"):
         return Credential(found.access_key, "", "s3" if found.only_s3 else "", "sigv2-header")
     if authorization:
@@ -113,6 +119,11 @@ def credential_of(request: Request) -> Credential:
         if "Signature" in form:
             return Credential(form["AWSAccessKeyId"], kind="sigv2-query")
     return Credential()
+
+
+@lru_cache(maxsize=1024)
+def _by_header(access_key: str, region: str, service: str) -> Credential:
+    return Credential(access_key, region, service, "header")
 
 
 def stamp(

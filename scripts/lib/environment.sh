@@ -1,6 +1,7 @@
 # Sourced by the scripts beside this folder: finds a Python, makes the virtual environment, installs what is pinned.
 #
 #   need_environment EXTRAS [DIRECTORY]   installs this project with EXTRAS ("moto,dev") and puts it first on PATH
+#   need_mitmproxy                        sets MITMDUMP, where mitmproxy can be installed
 #   need_localstack                       sets LOCALSTACK_PYTHON, where a Python 3.13 is found
 #
 # Everything lands in .venv/ and .cache/ of this checkout. Nothing is installed again while pyproject.toml and the
@@ -83,4 +84,27 @@ need_localstack() {
     LOCALSTACK_PYTHON="$root/$directory/bin/python"
   fi
   export LOCALSTACK_PYTHON
+}
+
+# mitmproxy and moto cannot share an environment (their pins of h2 and Flask exclude each other).
+need_mitmproxy() {
+  local directory=.cache/mitmproxy python print stamp
+  MITMDUMP=${MITMDUMP:-}
+  if [ -z "$MITMDUMP" ]; then
+    print=$(cksum < scripts/lib/mitmproxy-constraints.txt)
+    stamp="$directory/.installed"
+    if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$print" ]; then
+      say "Installing mitmproxy into $directory, as a peer to compare with (once) ..."
+      rm -rf "$directory"
+      if ! { python=$(find_python 'sys.version_info >= (3, 11)') && "$python" -m venv "$directory" &&
+        "$directory/bin/python" -m pip install --quiet --disable-pip-version-check \
+          -c scripts/lib/mitmproxy-constraints.txt mitmproxy >&2; }; then
+        say "mitmproxy could not be installed: it will not be compared with, and the output says so."
+        return 0
+      fi
+      printf '%s' "$print" > "$stamp"
+    fi
+    MITMDUMP="$root/$directory/bin/mitmdump"
+  fi
+  export MITMDUMP
 }

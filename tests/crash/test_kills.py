@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from replay_proxy.journal.check import check
 from tests.crash import workload
 from tests.crash.ledger import Ledger, merged
 from tests.support.processes import Proxy
@@ -32,10 +33,28 @@ PER_RECORDING = 8
 """Kills of one recording; then a new one is begun, so that a long run does not restore ever more."""
 
 
+COMPACTING = ("--compact-min-size", "1k", "--compact-percentage", "1")
+"""As soon as one compaction has ended, the next one begins."""
+
+
 @pytest.mark.timeout(120 + 30 * KILLS)
 @pytest.mark.parametrize("strategy", ["ON_REQUEST", "SCHEDULED"])
 def test_whatever_was_acknowledged_is_there_after_a_kill_at_any_moment(
     start_proxy: Callable[..., Proxy], tmp_path: Path, strategy: str
+) -> None:
+    crash_again_and_again(start_proxy, tmp_path, strategy, ())
+
+
+@pytest.mark.timeout(120 + 60 * KILLS)
+@pytest.mark.parametrize("strategy", ["ON_REQUEST", "SCHEDULED"])
+def test_nor_is_anything_lost_while_the_recording_is_compacted_all_the_time(
+    start_proxy: Callable[..., Proxy], tmp_path: Path, strategy: str
+) -> None:
+    crash_again_and_again(start_proxy, tmp_path, strategy, COMPACTING)
+
+
+def crash_again_and_again(
+    start_proxy: Callable[..., Proxy], tmp_path: Path, strategy: str, options: tuple[str, ...]
 ) -> None:
     moments = random.Random(SEED)
     ledgers: list[Ledger] = []
@@ -44,17 +63,20 @@ def test_whatever_was_acknowledged_is_there_after_a_kill_at_any_moment(
     while done < KILLS:
         turns = min(PER_RECORDING, KILLS - done)
         place = tmp_path / f"recording-{done}"
-        proxy = start_proxy("--save-strategy", strategy, data_dir=place)
+        proxy = start_proxy("--save-strategy", strategy, *options, data_dir=place)
         workload.prepare(proxy.url)
         ledgers.append(ledger := Ledger())
         for turn in range(turns):
             way = WAYS[(done + turn) % len(WAYS)]
             ways[way] = ways.get(way, 0) + 1
-            proxy = crash(proxy, turn, ledger, way, moments)
+            proxy = crash(proxy, turn, ledger, way, moments, 6.0 if options else 1.0)
             found = workload.found(proxy.url)
             assert ledger.violations(found) == [], way
             assert workload.read_back(proxy.url, found, 8, turn) == []
             assert proxy.status()["last_restore"]["problems"] == []
+        if options:
+            assert "compacted the recording" in proxy.log
+            assert check(place).ok
         proxy.stop()
         done += turns
     attempted, acknowledged = merged(ledgers)
@@ -62,12 +84,12 @@ def test_whatever_was_acknowledged_is_there_after_a_kill_at_any_moment(
     assert acknowledged > 10 * KILLS
 
 
-def crash(proxy: Proxy, turn: int, ledger: Ledger, way: str, moments: random.Random) -> Proxy:
-    """Write, kill in that way, and bring everything back; the proxy that runs then."""
+def crash(proxy: Proxy, turn: int, ledger: Ledger, way: str, moments: random.Random, longest: float = 1.0) -> Proxy:
+    """Write, at most `longest` seconds, kill in that way, and bring everything back; the proxy that runs then."""
     emulator = proxy.status()["emulator"]["pid"]
     stop = threading.Event()
     threads = workload.run(proxy.url, turn, ledger, stop)
-    time.sleep(moments.uniform(0.05, 1.0))
+    time.sleep(moments.uniform(0.05, longest))
     if way == "emulator":
         os.kill(emulator, signal.SIGKILL)
     else:

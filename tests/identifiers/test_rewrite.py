@@ -459,3 +459,15 @@ def test_nothing_that_somebody_sends_can_break_it(
     endpoints = Endpoints("http://127.0.0.1:40123")
     request_to_emulator(request, head, table, endpoints)
     answer_to_client(Answer(200, Headers(fields), body), head, request, table, endpoints)
+
+
+def test_a_body_changes_also_where_no_header_depends_on_it() -> None:
+    """Requests of a journal have no `Content-Length`."""
+    table = AliasTable()
+    table.add("sg-484a4a9cb910bb220", "sg-2131208d3865a15fc")
+    form = Headers([("Content-Type", "application/x-www-form-urlencoded")])
+    head = CallHead("ec2", "DeleteSecurityGroup", "ec2")
+    request = Request("POST", "/", form, b"Action=DeleteSecurityGroup&GroupId=sg-484a4a9cb910bb220")
+    assert request_to_emulator(request, head, table).body == b"Action=DeleteSecurityGroup&GroupId=sg-2131208d3865a15fc"
+    answer = Answer(200, Headers([("Content-Type", "text/xml")]), b"<a><groupId>sg-2131208d3865a15fc</groupId></a>")
+    assert b"sg-484a4a9cb910bb220" in answer_to_client(answer, head, request, table).body

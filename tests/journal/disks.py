@@ -11,7 +11,7 @@ from typing import Any
 
 from replay_proxy.journal.durable import Files
 
-CHANGES = ("write", "sync", "cut", "rename", "unlink", "create", "make_dir")
+CHANGES = ("write", "sync", "cut", "rename", "link", "unlink", "create", "make_dir")
 """The operations that change something, in the words of `Files`."""
 
 Decide = Callable[[str], int]
@@ -50,6 +50,10 @@ class FaultyFiles(Files):
     def rename(self, old: str, new: str) -> None:
         self._ask("rename")
         super().rename(old, new)
+
+    def link(self, old: str, new: str) -> None:
+        self._ask("link")
+        super().link(old, new)
 
     def unlink(self, name: str) -> None:
         self._ask("unlink")
@@ -165,6 +169,12 @@ class VolatileDisk(Files):
         old_parent, _, old_leaf = old.rpartition("/")
         new_parent, _, new_leaf = new.rpartition("/")
         self.names[new_parent][new_leaf] = self.names[old_parent].pop(old_leaf)
+
+    def link(self, old: str, new: str) -> None:
+        super().link(old, new)
+        parent, _, leaf = old.rpartition("/")
+        new_parent, _, new_leaf = new.rpartition("/")
+        self.names[new_parent][new_leaf] = self.names[parent][leaf]
 
     def unlink(self, name: str) -> None:
         super().unlink(name)

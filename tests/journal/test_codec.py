@@ -21,7 +21,7 @@ from replay_proxy.journal.codec import (
     encode_header,
     encode_record,
 )
-from replay_proxy.journal.records import Kind, Mark, MarkKind, Record, RecordingHeader
+from replay_proxy.journal.records import Compacted, Kind, Mark, MarkKind, Record, RecordingHeader
 from tests.journal import samples
 
 
@@ -204,16 +204,20 @@ class TestHeader:
     def test_it_comes_back(self) -> None:
         assert decode_header(encode_header(samples.HEADER)) == (samples.HEADER, True)
 
+    def test_what_a_compaction_left_out_comes_back(self) -> None:
+        header = replace(samples.HEADER, version=2, compacted=Compacted(10, 3, "2026-01-31T12:00:00.000000Z"))
+        assert decode_header(encode_header(header)) == (header, True)
+
     def test_a_byte_order_mark_in_front_does_no_harm(self) -> None:
         assert decode_header(b"\xef\xbb\xbf" + encode_header(samples.HEADER))[0] == samples.HEADER
 
     def test_a_newer_version_says_so(self) -> None:
-        with pytest.raises(NewerFormat, match=r"version 2.*up to 1"):
-            decode_header(encode_header(RecordingHeader("i", "c", {}, version=2)))
+        with pytest.raises(NewerFormat, match=r"version 3.*up to 2"):
+            decode_header(encode_header(RecordingHeader("i", "c", {}, version=3)))
 
     def test_a_newer_version_may_have_members_that_we_do_not_know(self) -> None:
         with pytest.raises(NewerFormat):
-            decode_header(b'{"format":"replay-proxy-recording","version":2,"whatever":1}')
+            decode_header(b'{"format":"replay-proxy-recording","version":3,"whatever":1}')
 
     @pytest.mark.parametrize(
         "line",
@@ -229,6 +233,9 @@ class TestHeader:
             b'{"format":"replay-proxy-recording","version":1,"id":1,"created":""}',
             b'{"format":"replay-proxy-recording","version":1,"id":"","created":"","emulator":[]}',
             b'{"format":"replay-proxy-recording","version":1,"id":"","created":"","other":1}',
+            b'{"format":"replay-proxy-recording","version":1,"id":"","created":"","compacted":{"through":1,"removed":1,"time":""}}',
+            b'{"format":"replay-proxy-recording","version":2,"id":"","created":"","compacted":{"through":1}}',
+            b'{"format":"replay-proxy-recording","version":2,"id":"","created":"","compacted":{"through":-1,"removed":1,"time":""}}',
         ],
     )
     def test_anything_else_is_refused(self, line: bytes) -> None:

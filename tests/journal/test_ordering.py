@@ -8,9 +8,15 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import CallHead, Headers, Request
-from replay_proxy.journal.ordering import ALONE, Ordering, Subjects, subjects
+from replay_proxy.journal import ordering as ordering_module
+from replay_proxy.journal.ordering import Ordering
+from replay_proxy.journal.subjects import ALONE, Subjects, subjects
+from replay_proxy.wire.parameters import parse_parameters
 
 
 def call(service: str, operation: str, params: dict[str, Any], account: str = "") -> tuple[CallHead, Request]:
@@ -65,7 +71,7 @@ async def waits(
             await asyncio.sleep(0)
         waited = not entered.is_set()
     await asyncio.wait_for(task, 5)
-    assert not ordering._under_way
+    assert not ordering.under_way
     return waited
 
 
@@ -227,6 +233,30 @@ class TestItems:
         assert await waits(put("t", "1", status="new"), put("t", "2", status="new"), ordering)
 
 
+def subjects_of(head: CallHead, request: Request) -> Subjects:
+    """What a call touches, worked out apart from any ordering."""
+    try:
+        return subjects(head, parse_parameters(head, request))
+    except MalformedMessage:
+        return ALONE
+
+
+MIXED = [
+    call("sqs", operation, params, account)
+    for account in ("", "111111111111", "222222222222")
+    for operation, params in (
+        ("SendMessage", {"QueueUrl": QUEUE, "MessageBody": "b"}),
+        ("SendMessage", {"QueueUrl": QUEUE + "2", "MessageBody": "b"}),
+        ("SendMessage", {"QueueUrl": FIFO, "MessageBody": "b", "MessageGroupId": "g"}),
+        ("SendMessage", {"QueueUrl": FIFO, "MessageBody": "b", "MessageGroupId": "h"}),
+        ("DeleteMessage", {"QueueUrl": QUEUE, "ReceiptHandle": "r"}),
+        ("DeleteQueue", {"QueueUrl": QUEUE}),
+        ("CreateQueue", {"QueueName": "orders2"}),
+        ("CreateQueue", {"QueueName": ["no name"]}),
+    )
+]
+
+
 class TestTurns:
     async def test_a_call_that_is_alone_is_not_parsed(self) -> None:
         class Unreadable(Request):
@@ -242,6 +272,62 @@ class TestTurns:
             pass
         async with ordering.turn(head, request):
             pass
+
+    async def test_plain_messages_do_not_wait_and_are_not_parsed_until_somebody_might_meet_them(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        parsed: list[str] = []
+
+        def parse(head: CallHead, request: Request) -> dict[str, Any]:
+            parsed.append(head.operation)
+            return parse_parameters(head, request)
+
+        monkeypatch.setattr(ordering_module, "parse_parameters", parse)
+        ordering = Ordering()
+        message = call("sqs", "SendMessage", {"QueueUrl": QUEUE, "MessageBody": "b"})
+        turns = [ordering.turn(*message) for _ in range(20)]
+        for turn in turns:
+            await asyncio.wait_for(turn.__aenter__(), 1)
+        assert not parsed
+        deletion = ordering.turn(*call("sqs", "DeleteQueue", {"QueueUrl": QUEUE}))
+        waiting = asyncio.create_task(deletion.__aenter__())
+        await asyncio.sleep(0)
+        assert len(parsed) == 21
+        for turn in turns:
+            assert not waiting.done()
+            await turn.__aexit__(None, None, None)
+        await asyncio.wait_for(waiting, 1)
+        late = asyncio.create_task(ordering.turn(*message).__aenter__())
+        await asyncio.sleep(0)
+        assert not late.done()
+        await deletion.__aexit__(None, None, None)
+        await asyncio.wait_for(late, 1)
+
+    @given(st.lists(st.tuples(st.sampled_from(range(len(MIXED))), st.booleans()), max_size=30))
+    def test_whom_a_call_meets_is_what_their_subjects_say(self, steps: list[tuple[int, bool]]) -> None:
+        place = ordering_module._Place()
+        ordering = Ordering()
+        for index, leaves in steps:
+            if leaves and place.under_way:
+                place.leave(list(place.under_way)[index % len(place.under_way)])
+                continue
+            turn = ordering_module._Turn(ordering, place, *MIXED[index])
+            met = set(place.meeting(turn, {})) if place.under_way else set()
+            mine = turn.read({}) if not turn.loose else subjects_of(*MIXED[index])
+            expected = set()
+            for other in place.under_way:
+                accounts = {turn.head.account, other.head.account}
+                if len(accounts) == 1 or "" in accounts:
+                    expected |= {other} if subjects_of(other.head, other.request).meets(mine) else set()
+            assert met == expected
+            place.enter(turn)
+        for turn in list(place.under_way):
+            place.leave(turn)
+        assert not place._own
+        assert not place._inside
+        assert not place._alone
+        assert not place._unread
+        assert place._loose == 0
 
     async def test_whoever_asks_first_enters_first(self) -> None:
         ordering = Ordering()
@@ -277,7 +363,7 @@ class TestTurns:
         await asyncio.wait_for(started.wait(), 5)
         waiting[1].cancel()
         await asyncio.gather(hanging, *waiting, return_exceptions=True)
-        assert not ordering._under_way
+        assert not ordering.under_way
 
     async def test_the_journal_ends_where_the_emulator_does(self) -> None:
         """An emulator that takes its time at random: without turns the last record is often not the last write."""

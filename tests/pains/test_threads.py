@@ -206,6 +206,33 @@ def test_3279_nobody_reaches_an_emulator_that_is_being_restored(start_proxy: Cal
     assert set(answers) == {60}
 
 
+def test_5913_infrastructure_alone_without_messages_and_objects(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy("--record-kinds", "infrastructure")
+    s3, sqs = client("s3", proxy.url), client("sqs", proxy.url)
+    s3.create_bucket(Bucket="archive")
+    s3.put_object(Bucket="archive", Key="k", Body=b"data")
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="data")
+    assert proxy.status()["requests"]["switched_off_by_service"] == {"s3": 1, "sqs": 1}
+    restarted(proxy)
+    assert s3.list_objects_v2(Bucket="archive")["KeyCount"] == 0
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+
+
+def test_persist_pr_18_restoring_without_saving_back(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy()
+    s3 = client("s3", proxy.url)
+    s3.create_bucket(Bucket="seed")
+    proxy.stop()
+    before = proxy.journal.read_bytes()
+    proxy = start_proxy("--read-only", data_dir=proxy.data_dir)
+    s3 = client("s3", proxy.url)
+    s3.create_bucket(Bucket="forgotten")
+    restarted(proxy)
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["seed"]
+    assert proxy.journal.read_bytes() == before
+
+
 def test_6183_what_is_not_known_is_recorded_and_what_is_not_recorded_is_counted(
     start_proxy: Callable[..., Proxy],
 ) -> None:

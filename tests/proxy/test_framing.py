@@ -28,7 +28,7 @@ VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_c
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=20))
 def test_a_head_keeps_order_case_duplicates_and_every_byte(pairs: list[tuple[str, str]]) -> None:
-    head = answer_head(200, "fine", pairs, None, frame=False)
+    head = answer_head(200, "fine", Headers(pairs), None, frame=False)
     lines = head[: -len(b"\r\n\r\n")].split(b"\r\n")
     assert lines[0] == b"HTTP/1.1 200 fine"
     assert lines[1:] == [f"{name}: {value}".encode("latin-1") for name, value in pairs]
@@ -48,7 +48,7 @@ def test_the_fields_of_the_message_survive_and_the_fields_of_the_connection_do_n
     st.none() | st.integers(0, 10**12),
 )
 def test_a_framed_head_has_exactly_one_framing_field(pairs: list[tuple[str, str]], length: int | None) -> None:
-    head = answer_head(200, "", pairs, length, frame=True).lower()
+    head = answer_head(200, "", Headers(pairs), length, frame=True).lower()
     lengths, codings = head.count(b"\r\ncontent-length: "), head.count(b"\r\ntransfer-encoding: ")
     assert (lengths, codings) == ((0, 1) if length is None else (1, 0))
     assert head.count(b"\r\nx: 1") == sum(name == "X" for name, _ in pairs)
@@ -150,7 +150,7 @@ def test_a_line_break_cannot_smuggle_a_field(bad: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         request_head("GET", f"/{bad}", Headers([("Host", "h")]), None, body=False, host="e")
     with pytest.raises(ValueError, match="line break"):
-        answer_head(200, bad, [], None, frame=False)
+        answer_head(200, bad, Headers(), None, frame=False)
 
 
 def test_a_space_cannot_split_a_target() -> None:

@@ -21,13 +21,15 @@ from dataclasses import dataclass, field
 class Dropped:
     """A call that is left out. because_of: the number of the call that made it superfluous, 0 where there is none.
 
-    loss: what will be different from the state that was, empty where nothing will.
+    loss: what will be different from the state that was, empty where nothing will. switched_off: a setting says that it
+    is not to be restored; nothing else made it superfluous.
     """
 
     seq: int
     reason: str
     because_of: int = 0
     loss: str = ""
+    switched_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

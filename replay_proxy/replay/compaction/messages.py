@@ -60,13 +60,13 @@ class Messages:
             case "PurgeQueue":
                 self._purge(call)
             case "DeleteQueue":
-                self._empty(_queue(call), "its queue was deleted", call.seq)
+                self._empty(queue_of(call), "its queue was deleted", call.seq)
             case "StartMessageMoveTask":
                 self._moved.add(_scope(call))
             case "CreateQueue" | "SetQueueAttributes":
                 scope = call.params.get("Attributes", {}).get("DeduplicationScope")
                 if scope:
-                    self._scopes[_queue(call)] = scope
+                    self._scopes[queue_of(call)] = scope
 
     def _send_batch(self, call: Call) -> None:
         if not call.can_be_split:
@@ -83,7 +83,7 @@ class Messages:
     def _send(self, call: Call, number: int, entry: dict[str, Any], message: str | None) -> None:
         if not message:
             return
-        queue, place = _queue(call), (call.seq, number)
+        queue, place = queue_of(call), (call.seq, number)
         if queue.endswith(".fifo"):
             if message in self._fifo_ids:
                 self._drop(place, "the queue took it for a repetition of a message", 0)
@@ -124,7 +124,7 @@ class Messages:
             self._decisions.drop(call.seq, "the message that it deletes is not sent again")
 
     def _purge(self, call: Call) -> None:
-        self._empty(_queue(call), "its queue was purged", call.seq)
+        self._empty(queue_of(call), "its queue was purged", call.seq)
         if _scope(call) not in self._moved:
             self._decisions.drop(call.seq, "the messages that it deletes are not sent again")
 
@@ -154,7 +154,7 @@ def _scope(call: Call) -> str:
     return f"{call.head.account}/{call.head.region}"
 
 
-def _queue(call: Call) -> str:
+def queue_of(call: Call) -> str:
     """Account, region and name of the queue that a call names."""
     name = call.params.get("QueueName") or call.params.get("QueueUrl", "").rstrip("/").rpartition("/")[2]
     return f"{_scope(call)}/{name}"
