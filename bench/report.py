@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 
@@ -49,11 +51,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         return {
             "benchmark": self.benchmark,
-            "machine": {
-                "python": platform.python_version(),
-                "system": f"{platform.system()} {platform.machine()}",
-                "cores": os.cpu_count(),
-            },
+            "machine": machine(),
             "rows": self.rows,
             "bars": [
                 {"name": b.name, "value": round(b.value, 3), "bar": b.bar, "sense": b.sense, "holds": b.holds}
@@ -61,6 +59,19 @@ class Report:
             ],
             "notes": self.notes,
         }
+
+    def as_markdown(self) -> str:
+        """The tables for a document."""
+        told = machine()
+        lines = [f"{told['processor']}, {told['cores']} cores, {told['system']}, Python {told['python']}.", ""]
+        for names, group in groupby(self.rows, key=tuple):
+            lines += [*_markdown([list(names), *([_cell(v) for v in row.values()] for row in group)]), ""]
+        bars = [
+            [b.name, f"{b.value:.2f}", f"{b.sense} {b.bar:g}", "holds" if b.holds else "**missed**"] for b in self.bars
+        ]
+        lines += _markdown([["bar", "value", "wanted", ""], *bars])
+        lines += ["", *(f"- {note}" for note in self.notes)] if self.notes else []
+        return "\n".join(lines)
 
     def show(self) -> None:
         """Print tables on standard output."""
@@ -81,6 +92,25 @@ class Report:
         console.print(bars)
         for note in self.notes:
             console.print(note)
+
+
+def machine() -> dict[str, Any]:
+    """Where the figures come from."""
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def _markdown(rows: list[list[str]]) -> list[str]:
+    first, *rest = ["| " + " | ".join(row) + " |" for row in rows]
+    return [first, "|" + "---|" * len(rows[0]), *rest]
 
 
 def _cell(value: Any) -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from botocore.model import OperationModel, Shape
+from botocore.model import OperationModel, Shape, StructureShape
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Headers
@@ -89,33 +89,45 @@ def read_locations(
     labels = read_labels(request_uri, path)
     pairs = load_pairs(query.encode("latin-1", "replace")) if query else []
     fixed = {name for name, _ in _fixed_query(request_uri)}
-    bound = {
-        member.serialization.get("name", name)
-        for name, member in shape.members.items()
-        if member.serialization.get("location") == "querystring" and member.type_name != "map"
-    }
+    located = _located(shape)
     params: dict[str, Any] = {}
-    for name, member in shape.members.items():
-        serialization = member.serialization
-        location = serialization.get("location")
-        wire_name = serialization.get("name", name)
-        if location == "uri":
-            if wire_name in labels:
-                params[name] = parse_scalar(member, labels[wire_name])
-        elif location == "querystring":
-            if member.type_name == "map":
-                value = _query_map(member, [pair for pair in pairs if pair[0] not in bound | fixed])
-            else:
-                value = _query_value(member, [value for key, value in pairs if key == wire_name])
-            if value is not None:
-                params[name] = value
-        elif location in ("header", "headers"):
-            if wire_name.lower() == "content-length":
-                continue  # the HTTP client's, whether or not a caller gave it: it measures the message
+    for name, member, location, wire_name in located:
+        if location == "header":
+            if wire_name not in headers:
+                continue
             value = read_header_member(member, name, headers)
-            if value is not None:
-                params[name] = value
+        elif location == "uri":
+            if wire_name not in labels:
+                continue
+            value = parse_scalar(member, labels[wire_name])
+        elif location == "headers":
+            value = read_header_member(member, name, headers)
+        elif not pairs:
+            continue
+        elif member.type_name == "map":
+            bound = {each[3] for each in located if each[2] == "querystring" and each[1].type_name != "map"}
+            value = _query_map(member, [pair for pair in pairs if pair[0] not in bound | fixed])
+        else:
+            value = _query_value(member, [value for key, value in pairs if key == wire_name])
+        if value is not None:
+            params[name] = value
     return params
+
+
+@lru_cache(maxsize=1024)
+def _located(shape: StructureShape) -> tuple[tuple[str, Shape, str, str], ...]:
+    """The members that travel outside the body: name, shape, location, name there (of a header: in lower case)."""
+    found = []
+    for name, member in shape.members.items():
+        location = member.serialization.get("location", "")
+        wire_name = member.serialization.get("name", name)
+        if location in ("header", "headers"):
+            wire_name = wire_name.lower()
+            if wire_name == "content-length":
+                continue  # the HTTP client's, whether or not a caller gave it: it measures the message
+        if location in ("uri", "querystring", "header", "headers"):
+            found.append((name, member, location, wire_name))
+    return tuple(found)
 
 
 @lru_cache(maxsize=4096)

@@ -1,27 +1,20 @@
-#!/usr/bin/env python3
-"""What recognising a request costs: microseconds by protocol, for requests as boto3 writes and signs them.
+"""What recognising and parsing a request costs: microseconds by protocol, for requests as boto3 writes and signs them.
 
-    python bench/wire_recognise.py [--json] [--seconds 0.5]
-
-Each figure is the median over calls of `recognise` with header fields that nobody has looked at yet, as they come from a socket.
-The second column repeats the measurement when the operations of all services are loaded: recognition must not depend on
-how many services there are.
+A figure is the median over calls with header fields that nobody has looked at yet, as they come from a socket.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import http.client
+import io
 import statistics
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from collections.abc import Callable
 
 from replay_proxy.exchange import Headers, Request
 from replay_proxy.wire import models
 from replay_proxy.wire.operations import operation_names
+from replay_proxy.wire.parameters import parse_parameters
 from replay_proxy.wire.recognise import recognise
 from replay_proxy.wire.rest_routes import route_tree
 from replay_proxy.wire.services import service_index
@@ -114,14 +107,42 @@ CASES = {
 }
 
 
-def measure(case: Request, seconds: float) -> float:
-    """The median time of a call in microseconds."""
-    recognise(case)
+PARSED = {
+    "json: dynamodb PutItem": b'{"TableName":"t","Item":{"id":{"S":"1"},"total":{"N":"12"},"text":{"S":"an order of twelve"}}}',
+    "json: sqs SendMessage": b'{"QueueUrl":"http://localhost:4566/000000000000/orders","MessageBody":"an order of twelve"}',
+}
+"""Bodies for the cases that are too small to be parsed as they stand."""
+
+
+def recognising(case: Request) -> Callable[[], object]:
+    """What is timed: recognition of a fresh request."""
+    fresh = Request(case.method, case.target, Headers(case.headers.pairs), case.body)
+    return lambda: recognise(fresh)
+
+
+def parsing(name: str, case: Request) -> Callable[[], object] | None:
+    """What is timed: reading the parameters of a fresh request; None where there is no call in it."""
+    head = recognise(case)
+    if head is None or case.body == b"\xa0":
+        return None
+    fresh = Request(case.method, case.target, Headers(case.headers.pairs), PARSED.get(name, case.body))
+    return lambda: parse_parameters(head, fresh)
+
+
+def standard_library(case: Request) -> Callable[[], object]:
+    """What is timed as the peer: the header fields read as Python's own HTTP server reads them."""
+    raw = b"".join(b"%s: %s\r\n" % (key, value) for key, value in case.headers.to_raw()) + b"\r\n"
+    return lambda: http.client.parse_headers(io.BytesIO(raw))
+
+
+def measure(make: Callable[[], Callable[[], object]], seconds: float) -> float:
+    """The median time of what `make` makes, in microseconds."""
+    make()()
     times, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end:
-        fresh = Request(case.method, case.target, Headers(case.headers.pairs), case.body)
+        once = make()
         start = time.perf_counter_ns()
-        recognise(fresh)
+        once()
         times.append(time.perf_counter_ns() - start)
     return statistics.median(times) / 1000
 
@@ -132,24 +153,3 @@ def load_all_services() -> int:
     for services in index.by_signing_name.values():
         route_tree(index.rest(services))
     return sum(len(operation_names(name)) for name in models.service_names())
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each case and column (default: 0.5)")
-    arguments = parser.parse_args()
-    first = {name: measure(case, arguments.seconds) for name, case in CASES.items()}
-    operations = load_all_services()
-    loaded = {name: measure(case, arguments.seconds) for name, case in CASES.items()}
-    if arguments.json:
-        cases = {name: {"lazy_us": round(first[name], 2), "all_loaded_us": round(loaded[name], 2)} for name in CASES}
-        print(json.dumps({"benchmark": "wire_recognise", "operations": operations, "cases": cases}))
-        return
-    print(f"{'request':36} {'µs':>7} {f'µs, {operations:,} operations loaded':>34}")
-    for name in CASES:
-        print(f"{name:36} {first[name]:7.1f} {loaded[name]:34.1f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,293 @@
+"""`scripts/bench restore`: how long it takes to have the state back, against LocalStack's old record-and-replay in the same run.
+
+What is timed. *Old*: from opening the file to the last answer, in a Python that is up. *Ours*: the whole process
+`replay-proxy restore`, from its start to its end, reading, planning and the look for an earlier restore included. Both find
+the same emulator, which was made to forget everything and was then asked one question per service, so that what it does at its
+first use counts for neither. A line of its own shows our restore in a proxy that is up, which is how the old algorithm ran.
+Runs are taken in turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench import processes, recordings
+from bench.census import census, warm
+from bench.history import Clients
+from bench.recordings import Made
+from bench.repeated import copies_for, lengthened
+from bench.report import Bar, Report
+from bench.servers import ROOT
+from bench.turns import in_turns, ratios, spread
+
+QUICK_SIZE = 0.2
+FASTER_BAR, QUICK_FASTER_BAR = 20.0, 5.0
+FLAT_BAR = 1.1
+THROUGHPUT_BAR = 0.8
+LAZY_BAR = 1.5
+LAZY_CALLS, QUICK_LAZY_CALLS = 100_000, 20_000
+
+
+class Bench:
+    """One emulator, and what is restored into it."""
+
+    def __init__(self, name: str, behind: processes.Process, scratch: Path, report: Report) -> None:
+        self.name = name
+        self.behind = behind
+        self.scratch = scratch
+        self.report = report
+        self.clients = Clients(behind.url)
+        self._number = 0
+
+    def row(
+        self, history: str, measured: str, seconds: list[float], against: str = "", other: list[float] | None = None
+    ) -> None:
+        """A line of the table; the ratio is other ÷ seconds: how many times faster the first is."""
+        self.report.row(
+            {
+                "emulator": self.name,
+                "history": history,
+                "measured": measured,
+                "seconds": spread(seconds),
+                "against": against,
+                "its seconds": spread(other) if other else "",
+                "times faster": spread(ratios(other, seconds)) if other else "",
+            }
+        )
+
+    def old(self, made: Made) -> dict[str, float]:
+        """The old algorithm, into an emulator that has forgotten; its own seconds."""
+        self._forget()
+        told: dict[str, float] = json.loads(_run("bench.old_algorithm", str(made.legacy), self.behind.url))
+        return told
+
+    def bare(self, made: Made) -> dict[str, float]:
+        """A bare client."""
+        self._forget()
+        arguments = [str(made.legacy), self.behind.url, str(concurrency()), str(made.infrastructure)]
+        told: dict[str, float] = json.loads(_run("bench.bare_client", *arguments))
+        return told
+
+    def ours(self, source: Path) -> dict[str, Any]:
+        """`replay-proxy restore`: the report, and as `process` the seconds from the start of the process to its end."""
+        self._number += 1
+        data = self.scratch / f"{self.name}-{self._number}"
+        shutil.copytree(source, data)
+        (data / "session.json").unlink(missing_ok=True)
+        self._forget()
+        begun = time.perf_counter()
+        told: dict[str, Any] = json.loads(
+            _run("replay_proxy", "restore", "--upstream", self.behind.url, "--data-dir", str(data), "--json")
+        )
+        told["process"] = time.perf_counter() - begun
+        shutil.rmtree(data)
+        return told
+
+    @contextlib.contextmanager
+    def running(self, source: Path) -> Iterator[Callable[[], dict[str, float]]]:
+        """A proxy that is up and is asked to restore; `process` is the seconds until it says that it is done."""
+        self._number += 1
+        data = self.scratch / f"{self.name}-{self._number}"
+        shutil.copytree(source, data)
+        (data / "session.json").unlink(missing_ok=True)
+        self._forget()
+        log = self.scratch / f"{self.name}-running.log"
+        with processes.proxy(self.behind.url, data, "--load-strategy", "MANUAL", log=log) as front:
+
+            def restore() -> dict[str, float]:
+                self._forget()
+                begun = time.perf_counter()
+                status = processes.status_of(front.url + "/_localstack/state/load", "POST", timeout=600)
+                assert status == 200, status
+                return {"process": time.perf_counter() - begun}
+
+            yield restore
+
+    def _forget(self) -> None:
+        processes.reset(self.behind, self.name)
+        warm(self.clients)
+
+
+def _run(module: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    if not done.stdout:
+        sys.exit(f"error: {module} failed:\n{done.stderr[-3000:]}")
+    return done.stdout
+
+
+def concurrency() -> int:
+    """How many calls a restore has under way by default."""
+    from replay_proxy.config import Settings
+
+    return min(8, 2 * (os.cpu_count() or 1)) if hasattr(Settings, "restore_concurrency") else 1
+
+
+def run(quick: bool) -> Report:
+    """Measure."""
+    report = Report("restore", "seconds to have the state back, in turns; ours is the whole process")
+    with tempfile.TemporaryDirectory(prefix="replay-proxy-bench-") as scratch:
+        for name in processes.EMULATORS:
+            with processes.emulator(name, Path(scratch)) as behind:
+                bench = Bench(name, behind, Path(scratch), report)
+                _worst(bench, quick)
+                _flat(bench, quick)
+                _growing(bench, quick)
+                if name == processes.EMULATORS[0]:
+                    _lazy(bench, quick)
+    return report
+
+
+def _worst(bench: Bench, quick: bool) -> None:
+    made = recordings.worst(bench.name, QUICK_SIZE if quick else 1.0)
+    history = f"{made.calls:,} calls, {made.legacy.stat().st_size / 1e6:.1f} MB" + (", quick" if quick else "")
+    states: dict[str, dict[str, str]] = {}
+
+    def old() -> dict[str, Any]:
+        told: dict[str, Any] = bench.old(made)
+        states["old"] = census(bench.clients)
+        return told
+
+    def ours() -> dict[str, Any]:
+        told = bench.ours(made.data_dir)
+        states["ours"] = census(bench.clients)
+        return told
+
+    with bench.running(made.data_dir) as again:
+        measured = in_turns({"old": old, "ours": ours, "running": again}, 1 if quick else 3)
+    took, took_old = [run["process"] for run in measured["ours"]], [run["seconds"] for run in measured["old"]]
+    kept = measured["ours"][0]["restored"]
+    bench.row(history, f"restore, {kept} calls alive ({kept / made.calls:.0%})", took, "the old algorithm", took_old)
+    sending = [run["seconds"] for run in measured["ours"]]
+    bench.row(history, "of which sending", sending)
+    running = [run["process"] for run in measured["running"]]
+    bench.row(history, "restore, in a proxy that is up", running, "the old algorithm", took_old)
+    faster = statistics.median(ratios(took_old, took))
+    bar = QUICK_FASTER_BAR if quick else FASTER_BAR
+    bench.report.bar(Bar(f"{bench.name}: times faster than the old algorithm, {history}", faster, bar, "at least"))
+    wrong = {whose: _differences(made.state, state) for whose, state in states.items()}
+    bench.report.bar(
+        Bar(f"{bench.name}: kinds of things that are wrong after our restore", len(wrong["ours"]), 0, "at most")
+    )
+    refused = int(measured["old"][0]["refused"])
+    bench.report.note(
+        f"{bench.name}, {history}: after the old algorithm ({refused} calls refused) {_told(wrong['old'])}"
+    )
+    bench.report.note(f"{bench.name}, {history}: after our restore {_told(wrong['ours'])}")
+
+
+def _differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
+    return [f"{kind}: {found[kind]} instead of {value}" for kind, value in wanted.items() if found[kind] != value]
+
+
+def _told(differences: list[str]) -> str:
+    return "; ".join(differences) if differences else "everything is as it was"
+
+
+def _flat(bench: Bench, quick: bool) -> None:
+    made = recordings.worst(bench.name, QUICK_SIZE if quick else 1.0)
+    factors = (1, 4) if quick else (1, 4, 16)
+    sources = {}
+    for factor in factors:
+        sources[f"{factor} ×"] = bench.scratch / f"{bench.name}-times-{factor}"
+        lengthened(made.data_dir, sources[f"{factor} ×"], factor - 1)
+    variants = {name: partial(bench.ours, source) for name, source in sources.items()}
+    measured = in_turns(variants, 1 if quick else 3)
+    once = [run["process"] for run in measured["1 ×"]]
+    for name, runs in measured.items():
+        took = [run["process"] for run in runs]
+        lines = runs[0]["restored"] + runs[0]["superseded"]
+        bench.row(
+            f"{lines:,} recorded calls", f"restore, {name} the history, the same alive", took, "1 × the history", once
+        )
+        if name != "1 ×":
+            longer = statistics.median(ratios(took, once))
+            bench.report.bar(Bar(f"{bench.name}: {name} the history ÷ 1 ×", longer, FLAT_BAR, "at most"))
+
+
+def _growing(bench: Bench, quick: bool) -> None:
+    for calls in (200,) if quick else (250, 1000, 4000):
+        made = recordings.all_alive(bench.name, calls)
+        history = f"{made.calls:,} calls, all alive"
+        variants: dict[str, Callable[[], dict[str, Any]]] = {
+            "old": partial(bench.old, made),
+            "ours": partial(bench.ours, made.data_dir),
+            "bare": partial(bench.bare, made),
+        }
+        measured = in_turns(variants, 1 if quick else 3)
+        took, took_old = [run["process"] for run in measured["ours"]], [run["seconds"] for run in measured["old"]]
+        bench.row(history, "restore", took, "the old algorithm", took_old)
+        sending = [run["seconds"] for run in measured["ours"]]
+        each = [run["seconds"] / run["restored"] for run in measured["ours"]]
+        each_bare = [run["seconds"] / run["sent"] for run in measured["bare"]]
+        bare = [run["seconds"] for run in measured["bare"]]
+        bench.row(history, "of which sending", sending, f"a bare client, {concurrency()} at a time", bare)
+    slower = statistics.median(ratios(took, took_old))
+    bench.report.bar(Bar(f"{bench.name}: ours ÷ the old algorithm, {history}", slower, 1.0, "at most"))
+    share = statistics.median(ratios(each_bare, each))
+    bench.report.bar(
+        Bar(f"{bench.name}: calls a second ÷ a bare client's, {history}", share, THROUGHPUT_BAR, "at least")
+    )
+
+
+def _lazy(bench: Bench, quick: bool) -> None:
+    from replay_proxy.config import LOAD_STRATEGIES
+
+    if "ON_REQUEST" not in LOAD_STRATEGIES:
+        bench.report.note("lazy start was not measured: this version has no load strategy ON_REQUEST")
+        return
+    made = recordings.worst(bench.name, QUICK_SIZE if quick else 1.0)
+    source = bench.scratch / "lazy"
+    lines = lengthened(made.data_dir, source, copies_for(made.data_dir, QUICK_LAZY_CALLS if quick else LAZY_CALLS))
+    took = []
+    for number in range(1 if quick else 3):
+        data = bench.scratch / f"lazy-{number}"
+        shutil.copytree(source, data)
+        processes.reset(bench.behind, bench.name)
+        warm(bench.clients)
+        front = processes.proxy(
+            bench.behind.url, data, "--load-strategy", "ON_REQUEST", log=bench.scratch / f"lazy-{number}.log"
+        )
+        took.append(_first_answer(front))
+        front.stop()
+        shutil.rmtree(data)
+    bench.row(f"{lines:,} recorded calls", "lazy start: until GetParameter is answered", took)
+    bench.report.bar(
+        Bar(f"{bench.name}: seconds to the first answer, {lines:,} calls", statistics.median(took), LAZY_BAR, "at most")
+    )
+
+
+def _first_answer(front: processes.Process) -> float:
+    """Seconds from the start of the process until a recorded parameter is read."""
+    scope = "Credential=test/20260101/us-east-1/ssm/aws4_request, SignedHeaders=host, Signature=0"
+    headers = {
+        "X-Amz-Target": "AmazonSSM.GetParameter",
+        "Content-Type": "application/x-amz-json-1.1",
+        "Authorization": f"AWS4-HMAC-SHA256 {scope}",
+    }
+    body = b'{"Name": "/service/0/endpoint"}'
+    while True:
+        try:
+            request = urllib.request.Request(front.url + "/", body, headers)
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                assert b"https://host-0.internal" in answer.read()
+            return time.perf_counter() - front.begun
+        except OSError as error:
+            if front.process.poll() is not None or time.perf_counter() - front.begun > processes.START_LIMIT:
+                front.stop()
+                sys.exit(f"error: no answer ({error}):\n{front.log.read_text()}")
+            time.sleep(0.01)
