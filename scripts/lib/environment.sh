@@ -9,6 +9,9 @@
 
 set -euo pipefail
 
+# Without compiled files every start of the proxy would compile it anew, which takes longer than the start.
+unset PYTHONDONTWRITEBYTECODE
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 
