@@ -150,6 +150,9 @@ class Footprints:
             if run is not None and len(run) >= _SHORTEST:
                 found.add((run, namespace))
             found.update((each, namespace) for each in mentions.generated(text))
+        if call.witness:
+            # What it teaches may stand in any text, such as the outputs of a stack.
+            found.update((each, "") for text in mentions.strings(call.result) for each in mentions.generated(text))
         return found
 
     def _is_stray(self, text: str) -> bool:
