@@ -353,6 +353,14 @@ class Settings:
         "how long a request waits for an --upstream that went away before it gets a 503 that SDKs retry",
         "SECONDS",
     )
+    answer_timeout: float = _setting(
+        "REPLAY_ANSWER_TIMEOUT",
+        "900",
+        parse_seconds,
+        "how long the emulator may be silent before a request to it is given up with a 503; longer than the longest that it "
+        "may rightly take (a Lambda function runs for 15 minutes at most)",
+        "SECONDS",
+    )
     ready_timeout: float = _setting(
         "REPLAY_READY_TIMEOUT",
         "120",

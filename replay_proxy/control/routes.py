@@ -90,7 +90,7 @@ async def _status(proxy: Proxy, _incoming: Incoming) -> Outgoing:
 
 
 async def _aliases(proxy: Proxy, _incoming: Incoming) -> Outgoing:
-    return json_answer(proxy.engine.aliases.listing())
+    return json_answer(proxy.engine.carrier.aliases.listing())
 
 
 async def _index(_proxy: Proxy, _incoming: Incoming) -> Outgoing:

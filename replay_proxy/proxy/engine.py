@@ -10,8 +10,8 @@ An emulator that dies takes with it whatever it had not answered, for what was n
 restored. So a request that was under way is sent once more when the state is back (`_outliving`): its client sees latency
 only. Where its body had streamed, or the emulator turns out to live on, the client gets a 503, and retries by itself.
 
-Bodies up to a threshold are looked at as a whole. Larger ones stream; those that the journal needs are spooled to a
-blob on their way.
+What is sent, and in which identifiers, is the subject of `carrier`. A large body that the journal needs is spooled to a blob
+on its way.
 """
 
 from __future__ import annotations
@@ -26,38 +26,26 @@ from dataclasses import dataclass
 from replay_proxy import log
 from replay_proxy.errors import MalformedMessage, StorageError
 from replay_proxy.exchange import Answer, CallHead, Request
-from replay_proxy.identifiers.aliases import AliasTable
-from replay_proxy.identifiers.endpoints import Endpoints
-from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.journal.records import utc_now
+from replay_proxy.proxy.carrier import WHOLE_LIMIT, Carrier, bytes_of, request_of
 from replay_proxy.proxy.counters import Counters
 from replay_proxy.proxy.gate import SETTLED, Gate, State
-from replay_proxy.proxy.receipts import Receipts
 from replay_proxy.proxy.recorder import Recorder, Spooled
-from replay_proxy.proxy.retaking import retaken
 from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, close_stream, collect, rejoined
 from replay_proxy.proxy.upstream import (
     AnswerError,
     AnswerTimeoutError,
     ConnectError,
     Upstream,
-    UpstreamAnswer,
     UpstreamError,
 )
 from replay_proxy.proxy.witnessing import Watch
-from replay_proxy.replay.keyring import Keyring
-from replay_proxy.wire import models
 from replay_proxy.wire.answers import parse_answer
 from replay_proxy.wire.faults import fault
 from replay_proxy.wire.mutability import Effect, judge_call
 from replay_proxy.wire.recognise import needs_body, recognise
-from replay_proxy.wire.signing import credential_of
 
 _log = log.get("engine")
-
-WHOLE_LIMIT = 128 << 20
-"""Bytes. A larger body is never held in memory, even where identifiers in it would have to be replaced. (Lambda's
-function code, the largest request that mixes references and data, ends at 50 MB before base64.)"""
 
 MOST_LIVES = 2
 """How often one request is sent where the emulator dies under it; one that kills emulators must come to an end."""
@@ -65,14 +53,11 @@ NOTICE_SECONDS = 1.0
 """How long after a broken connection the emulator's death is noticed at the latest: its process or a line to it tells."""
 HELD_UP = "what this request needs is still being restored; try again"
 
-EVENT_STREAM = "application/vnd.amazon.eventstream"
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings that the engine goes by: sizes in bytes, times in seconds."""
+    """The settings that the engine goes by, in seconds."""
 
-    body_threshold: int
     gate_timeout: float
     lost_timeout: float
 
@@ -80,7 +65,6 @@ class Policy:
 class Engine:
     """Handles requests from the doors.
 
-    aliases, keyring: those in force (a restore puts new ones in their place).
     recorder, watch: None where nothing is to be recorded.
     answered: requests that the emulator has answered so far.
     on_lost: told when the emulator cannot be reached. on_minted: told when `aliases` has grown by a live answer.
@@ -90,10 +74,8 @@ class Engine:
         self,
         *,
         upstream: Upstream,
+        carrier: Carrier,
         gate: Gate,
-        aliases: AliasTable,
-        keyring: Keyring,
-        endpoints: Endpoints,
         recorder: Recorder | None,
         watch: Watch | None,
         policy: Policy,
@@ -102,15 +84,12 @@ class Engine:
     ) -> None:
         self._upstream = upstream
         self._gate = gate
-        self.aliases = aliases
-        self.keyring = keyring
-        self.endpoints = endpoints
+        self.carrier = carrier
         self._recorder = recorder
         self._watch = watch
         self._policy = policy
         self._on_lost = on_lost
         self._on_minted = on_minted
-        self._receipts = Receipts()
         self.counters = Counters()
         self.answered = 0
         self._changes: set[asyncio.Task[Outgoing]] = set()
@@ -123,20 +102,20 @@ class Engine:
     def begin_life(self) -> None:
         """The emulator has lost its memory, and is about to be restored."""
         self._gate.life += 1
-        self._receipts.begin_life()
+        self.carrier.receipts.begin_life()
 
     async def handle(self, incoming: Incoming) -> Outgoing:
         """Answer one request."""
         if not await self._passage():
             reason = self._gate.reason or f"the proxy is {self._gate.state.value}"
-            return self._unavailable(_request(incoming, b""), None, f"{reason}; try again")
+            return self._unavailable(request_of(incoming, b""), None, f"{reason}; try again")
         if incoming.upgrade:
             return await self._tunnel(incoming)
-        prefix, rest = await self._begin_body(incoming)
-        request = _request(incoming, prefix)
+        prefix, rest = await self.carrier.begin_body(incoming)
+        request = request_of(incoming, prefix)
         if rest is not None and needs_body(request):
             prefix, rest = await collect(rejoined(prefix, rest), WHOLE_LIMIT)
-            request = _request(incoming, prefix)
+            request = request_of(incoming, prefix)
         head = recognise(request)
         if head is None:
             self.counters.unrecognised += 1
@@ -183,7 +162,7 @@ class Engine:
             return await self._forward(request, rest, incoming, head, look)
         else:
             self.counters.transient += 1
-        look = self._receipts.received if head.operation == "ReceiveMessage" else None
+        look = self.carrier.receipts.received if head.operation == "ReceiveMessage" else None
         return await self._forward(request, rest, incoming, head, look)
 
     # The two ways to the emulator.
@@ -197,8 +176,8 @@ class Engine:
         look: Callable[[CallHead, Request, Answer], None] | None = None,
     ) -> Outgoing:
         """A call that changes nothing; `look` is shown what a successful one answered. Raises `UpstreamError`."""
-        answer = await self._send(request, rest, incoming, head)
-        shown = await self._to_client(answer, request, head)
+        answer = await self.carrier.send(request, rest, incoming, head)
+        shown = await self.carrier.to_client(answer, request, head)
         if look is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
             look(head, request, Answer(shown.status, shown.headers, shown.body, shown.reason))
         return shown
@@ -243,34 +222,34 @@ class Engine:
         begun, taken = time.monotonic(), utc_now()
         spooled: Spooled | None = None
         try:
-            if rest is not None and self._must_be_whole(head):
-                prefix, rest = await collect(rejoined(_bytes(request), rest), WHOLE_LIMIT)
-                request = _request(incoming, prefix)
+            if rest is not None and self.carrier.must_be_whole(head):
+                prefix, rest = await collect(rejoined(bytes_of(request), rest), WHOLE_LIMIT)
+                request = request_of(incoming, prefix)
             if rest is not None:
-                spooled = recorder.spool(_bytes(request), rest)
-            answer = await self._send(request, rest, incoming, head, spooled)
+                spooled = recorder.spool(bytes_of(request), rest)
+            answer = await self.carrier.send(request, rest, incoming, head, spooled)
             body, more = await collect(answer.body, WHOLE_LIMIT)
             if more is not None:
                 whole = Answer(answer.status, answer.headers, body, answer.reason)
                 return await self._too_large(whole, more, head, recorder), False
             whole = Answer(answer.status, answer.headers, body, answer.reason)
-            shown = answer_to_client(whole, head, request, self.aliases, self.endpoints)
-            if self.aliases.take_minted():
+            shown = self.carrier.shown(whole, head, request)
+            if self.carrier.aliases.take_minted():
                 self._on_minted()
-            outgoing = Outgoing(shown.status, shown.reason, shown.headers, _bytes(shown))
+            outgoing = Outgoing(shown.status, shown.reason, shown.headers, bytes_of(shown))
             if not _succeeded(head, shown):
                 self.counters.refused += 1
                 return outgoing, False
             if head.operation == "CreateAccessKey":
                 with contextlib.suppress(MalformedMessage):
-                    self.keyring.learn(head, parse_answer(head, whole, request))
+                    self.carrier.keyring.learn(head, parse_answer(head, whole, request))
             stored = request
             duration = (time.monotonic() - begun) * 1000
             try:
                 if spooled is not None:
                     stored = Request(request.method, request.target, request.headers, await recorder.keep(spooled))
                     spooled = None
-                notes = self._receipts.notes_for(head, stored)
+                notes = self.carrier.receipts.notes_for(head, stored)
                 await recorder.write(head, stored, shown, time=taken, duration_ms=duration, notes=notes)
             except StorageError as error:
                 recorder.unrecorded.excuse(head, error)
@@ -293,13 +272,13 @@ class Engine:
         except StorageError:
             await close_stream(more)
             raise
-        return Outgoing(begun.status, begun.reason, begun.headers, rejoined(_bytes(begun), more))
+        return Outgoing(begun.status, begun.reason, begun.headers, rejoined(bytes_of(begun), more))
 
     async def _tunnel(self, incoming: Incoming) -> Outgoing:
-        request = _request(incoming, b"")
+        request = request_of(incoming, b"")
         if self._gate.staged is not None and not await self._gate.admission(None, request, self._patience()):
             return self._unavailable(request, None, HELD_UP)
-        request = self._outward(request, None)
+        request = self.carrier.outward(request, None)
         try:
             answer = await self._upstream.send(
                 request.method, request.target, request.headers, None, None, upgrade=True
@@ -309,90 +288,6 @@ class Engine:
         except AnswerError as error:
             return self._unavailable(request, None, str(error))
         return Outgoing(answer.status, answer.reason, answer.headers, answer.body, answer.tunnel)
-
-    # Bodies and identifiers.
-
-    async def _begin_body(self, incoming: Incoming) -> tuple[bytes, Stream | None]:
-        threshold = self._policy.body_threshold
-        if incoming.body is None:
-            return b"", None
-        if incoming.length is not None and incoming.length > threshold:
-            return b"", incoming.body
-        return await collect(incoming.body, threshold)
-
-    def _must_be_whole(self, head: CallHead) -> bool:
-        """Could a large request body contain identifiers to replace? (A streaming member is never looked into.)"""
-        if not len(self.aliases):
-            return False
-        try:
-            return not models.operation_model(head.service, head.operation).has_streaming_input
-        except LookupError:
-            return False
-
-    async def _send(
-        self,
-        request: Request,
-        rest: Stream | None,
-        incoming: Incoming,
-        head: CallHead | None,
-        spooled: Spooled | None = None,
-    ) -> UpstreamAnswer:
-        if rest is None:
-            if head is not None and self._receipts.any_stale:
-                request = await retaken(request, head, self._receipts, self._ask)
-            outward = self._outward(request, head)
-            body = _bytes(outward) if incoming.body is not None else None
-            return await self._upstream.send(outward.method, outward.target, outward.headers, body)
-        if spooled is None and head is not None and self._must_be_whole(head):
-            prefix, more = await collect(rejoined(_bytes(request), rest), WHOLE_LIMIT)
-            if more is None:
-                return await self._send(_request(incoming, prefix), None, incoming, head)
-            rest = more
-            request = _request(incoming, prefix)
-        bare = Request(request.method, request.target, request.headers)
-        outward = self._outward(bare, head)
-        stream = rejoined(_bytes(request), rest) if spooled is None else spooled.chunks()
-        return await self._upstream.send(outward.method, outward.target, outward.headers, stream, incoming.length)
-
-    async def _ask(self, request: Request, head: CallHead) -> Answer:
-        """A question of the proxy's own, in the name of a client. Raises `UpstreamError`."""
-        outward = self._outward(request, head)
-        answer = await self._upstream.send(outward.method, outward.target, outward.headers, _bytes(outward))
-        whole = Answer(answer.status, answer.headers, await answer.read(), answer.reason)
-        return answer_to_client(whole, head, request, self.aliases, self.endpoints)
-
-    def _outward(self, request: Request, head: CallHead | None) -> Request:
-        """The request in the emulator's identifiers; signed anew where that broke its signature and somebody checks it."""
-        outward = request_to_emulator(request, head, self.aliases, self.endpoints)
-        if outward is request:
-            return outward
-        credential = credential_of(outward)
-        return self.keyring.signed(outward, credential) if self.keyring.can_sign(credential) else outward
-
-    async def _to_client(self, answer: UpstreamAnswer, request: Request, head: CallHead | None) -> Outgoing:
-        """The answer as the client is to see it; what need not be looked into streams on untouched."""
-        body: bytes | Stream = answer.body
-        if not isinstance(body, bytes) and self._may_name_identifiers(answer, head):
-            limit = self._policy.body_threshold
-            prefix, more = await collect(body, limit)
-            if more is not None and head is not None and not _streams_output(head):
-                prefix, more = await collect(rejoined(prefix, more), WHOLE_LIMIT)
-            body = rejoined(prefix, more)
-        if isinstance(body, bytes):
-            whole = Answer(answer.status, answer.headers, body, answer.reason)
-            shown = answer_to_client(whole, head, request, self.aliases, self.endpoints)
-            return Outgoing(shown.status, shown.reason, shown.headers, _bytes(shown))
-        bare = Answer(answer.status, answer.headers, b"", answer.reason)
-        shown = answer_to_client(bare, head, request, self.aliases, self.endpoints)
-        return Outgoing(shown.status, shown.reason, shown.headers, body)
-
-    def _may_name_identifiers(self, answer: UpstreamAnswer, head: CallHead | None) -> bool:
-        """Is the body worth waiting for? Not where it belongs to the user, or where it goes on for ever."""
-        if head is None or answer.headers.get("content-type").startswith(EVENT_STREAM):
-            return False
-        if answer.length is not None and answer.length > self._policy.body_threshold:
-            return not _streams_output(head)
-        return True
 
     # What the client reads when the emulator is not there.
 
@@ -422,17 +317,7 @@ class Engine:
             message=message,
             request_id=str(uuid.uuid4()),
         )
-        return Outgoing(answer.status, answer.reason, answer.headers, _bytes(answer))
-
-
-def _request(incoming: Incoming, body: bytes) -> Request:
-    return Request(incoming.method, incoming.target, incoming.headers, body)
-
-
-def _bytes(message: Request | Answer) -> bytes:
-    """The body, which the engine only ever holds in memory."""
-    assert isinstance(message.body, bytes)
-    return message.body
+        return Outgoing(answer.status, answer.reason, answer.headers, bytes_of(answer))
 
 
 def _named(head: CallHead) -> dict[str, str]:
@@ -445,14 +330,7 @@ def _succeeded(head: CallHead, answer: Answer) -> bool:
         return head.operation == "PostObject"
     if not 200 <= answer.status < 300:
         return False
-    return head.service != "s3" or b"<Error>" not in _bytes(answer)[:512]
-
-
-def _streams_output(head: CallHead) -> bool:
-    try:
-        return bool(models.operation_model(head.service, head.operation).has_streaming_output)
-    except LookupError:
-        return True
+    return head.service != "s3" or b"<Error>" not in bytes_of(answer)[:512]
 
 
 def _forget(task: asyncio.Task[Outgoing]) -> None:

@@ -22,6 +22,7 @@ from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.backend import Backend, Stranger, reachable
+from replay_proxy.proxy.carrier import Carrier
 from replay_proxy.proxy.compacting import Compaction
 from replay_proxy.proxy.door import ReverseDoor
 from replay_proxy.proxy.engine import Engine, Policy
@@ -60,7 +61,7 @@ class Proxy:
         self.backend = backend
         self.recording = recording
         self.gate = Gate()
-        self.upstream = Upstream(backend.url)
+        self.upstream = Upstream(backend.url, read_timeout=settings.answer_timeout)
         self._writer = None if recording is None else recording.writer
         to_restore(settings)
         recorder = (
@@ -75,16 +76,20 @@ class Proxy:
         )
         self._watch = None if recorder is None else Watch(recorder)
         self._unrecorded = None if recorder is None else recorder.unrecorded
-        policy = Policy(settings.body_threshold, settings.gate_timeout, settings.lost_timeout)
+        carrier = Carrier(
+            self.upstream,
+            AliasTable(),
+            Keyring(settings.secret_key or ""),
+            Endpoints(backend.url),
+            settings.body_threshold,
+        )
         self.engine = Engine(
             upstream=self.upstream,
+            carrier=carrier,
             gate=self.gate,
-            aliases=AliasTable(),
-            keyring=Keyring(settings.secret_key or ""),
-            endpoints=Endpoints(backend.url),
             recorder=recorder,
             watch=self._watch,
-            policy=policy,
+            policy=Policy(settings.gate_timeout, settings.lost_timeout),
             on_lost=self._unreachable,
             on_minted=self._remember_aliases,
         )
@@ -232,7 +237,7 @@ class Proxy:
         """A proxy that is killed and started again must know the ids that it gave out itself."""
         if self._session is not None:
             try:
-                self._session.save(self.engine.aliases, self.engine.keyring)
+                self._session.save(self.engine.carrier.aliases, self.engine.carrier.keyring)
             except StorageError as error:
                 _log.warning("the aliases could not be saved", reason=error.message)
 
@@ -252,7 +257,7 @@ class Proxy:
             await self._watch.stop()
         if self._compaction is not None:
             await self._compaction.stop()
-        if len(self.engine.aliases):
+        if len(self.engine.carrier.aliases):
             self._remember_aliases()
         try:
             if self._writer is not None:
@@ -280,7 +285,7 @@ class Proxy:
             "save_strategy": self.settings.save_strategy,
             "load_strategy": self.settings.load_strategy,
             "requests": self.engine.counters.as_json(),
-            "aliases": len(self.engine.aliases),
+            "aliases": len(self.engine.carrier.aliases),
             "restoring": None if self.loader is None else self.loader.status(),
             "last_restore": None if report is None else report.as_json(),
         }

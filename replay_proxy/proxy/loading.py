@@ -115,14 +115,14 @@ class Loader:
                 self._sender,
                 aliases,
                 keyring,
-                self._engine.endpoints,
+                self._engine.carrier.endpoints,
                 self._settings,
                 report,
                 self._progress,
                 self._sightings,
                 told,
             )
-            self._engine.aliases, self._engine.keyring = aliases, keyring
+            self._engine.carrier.aliases, self._engine.carrier.keyring = aliases, keyring
             await self._settle()
             self._gate.move(State.READY)
             return report
@@ -184,8 +184,8 @@ class Loader:
         if saved is None:
             return False
         aliases = table_of(saved.aliases)
-        self._engine.aliases = aliases
-        self._engine.keyring = Keyring(self._settings.secret_key or "", saved.keys)
+        self._engine.carrier.aliases = aliases
+        self._engine.carrier.keyring = Keyring(self._settings.secret_key or "", saved.keys)
         await asyncio.to_thread(explain_recording, self._recording.data_dir, self._sightings)
         _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(aliases))
         self._gate.move(State.READY)
@@ -210,7 +210,7 @@ class Loader:
                 self._sender,
                 aliases,
                 keyring,
-                self._engine.endpoints,
+                self._engine.carrier.endpoints,
                 self._settings,
                 report,
                 self._progress,
@@ -218,7 +218,7 @@ class Loader:
                 eager=eager,
                 moved=self._gate.stir,
             )
-            self._engine.aliases, self._engine.keyring = aliases, keyring
+            self._engine.carrier.aliases, self._engine.carrier.keyring = aliases, keyring
             if self._watch is not None:
                 self._watch.hold()
             self._gate.staged = staged
@@ -247,6 +247,6 @@ class Loader:
     async def _settle(self) -> None:
         """The emulator holds everything that was recorded."""
         if self._stranger:
-            await self._session.settle(self._engine.aliases, self._engine.keyring)
+            await self._session.settle(self._engine.carrier.aliases, self._engine.carrier.keyring)
         else:
-            self._session.save(self._engine.aliases, self._engine.keyring)
+            self._session.save(self._engine.carrier.aliases, self._engine.carrier.keyring)

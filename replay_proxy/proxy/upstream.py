@@ -207,7 +207,8 @@ class Upstream:
         call = _Call(self._pool, connection, loop)
         while True:
             try:
-                connection.expect_answer(without_body=method == "HEAD", read_timeout=self._read_timeout)
+                patience = None if upgrade else self._read_timeout
+                connection.expect_answer(without_body=method == "HEAD", read_timeout=patience)
                 if stream is None:
                     connection.transport.write(head + body if body else head)
                     connection.protocol.start_timeout()

@@ -150,6 +150,26 @@ def test_an_emulator_that_answers_half_and_hangs(
         assert targets == ["/bucket", *(f"/bucket/k{number}" for number in range(5))]
 
 
+def test_a_silent_emulator_is_given_up_and_holds_nobody_up(
+    start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator]
+) -> None:
+    with half_answering(start_emulator("moto")) as emulator:
+        proxy = start_proxy("--upstream", emulator.url, "--answer-timeout", "2")
+        s3 = client("s3", proxy.url, retries={"max_attempts": 0})
+        s3.create_bucket(Bucket="bucket")
+        impatient = client("s3", proxy.url, read_timeout=1, retries={"max_attempts": 0})
+        with pytest.raises(ReadTimeoutError):
+            impatient.put_object(Bucket="bucket", Key="half", Body=b"x")
+        begun = time.monotonic()
+        with pytest.raises(
+            ClientError
+        ) as refused:  # it waits for its turn on the same object, and is then given up, too
+            s3.put_object(Bucket="bucket", Key="half", Body=b"y")
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        assert 1 < time.monotonic() - begun < 20
+        assert [record["request"]["target"] for record in proxy.records()] == ["/bucket"]
+
+
 def test_a_restore_does_not_wait_for_ever_for_half_an_answer(
     start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator]
 ) -> None:

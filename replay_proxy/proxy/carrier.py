@@ -1,0 +1,149 @@
+"""Carrying one exchange to the emulator and back: in the emulator's identifiers there, in the clients' on the way back.
+
+Bodies up to a threshold are looked at as a whole. Larger ones stream, unless identifiers in them may have to be replaced; a
+streaming member (the bytes of an object) belongs to the user, and is never looked into.
+"""
+
+from __future__ import annotations
+
+from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.identifiers.aliases import AliasTable
+from replay_proxy.identifiers.endpoints import Endpoints
+from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
+from replay_proxy.proxy.receipts import Receipts
+from replay_proxy.proxy.recorder import Spooled
+from replay_proxy.proxy.retaking import retaken
+from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, collect, rejoined
+from replay_proxy.proxy.upstream import Upstream, UpstreamAnswer
+from replay_proxy.replay.keyring import Keyring
+from replay_proxy.wire import models
+from replay_proxy.wire.signing import credential_of
+
+WHOLE_LIMIT = 128 << 20
+"""Bytes. A larger body is never held in memory, even where identifiers in it would have to be replaced. (Lambda's
+function code, the largest request that mixes references and data, ends at 50 MB before base64.)"""
+
+EVENT_STREAM = "application/vnd.amazon.eventstream"
+
+
+class Carrier:
+    """The way to one emulator, with what is known of its identifiers.
+
+    aliases, keyring: those in force (a restore puts new ones in their place). threshold: bytes up to which a body is looked
+    at as a whole.
+    """
+
+    def __init__(
+        self, upstream: Upstream, aliases: AliasTable, keyring: Keyring, endpoints: Endpoints, threshold: int
+    ) -> None:
+        self._upstream = upstream
+        self.aliases = aliases
+        self.keyring = keyring
+        self.endpoints = endpoints
+        self.receipts = Receipts()
+        self._threshold = threshold
+
+    async def begin_body(self, incoming: Incoming) -> tuple[bytes, Stream | None]:
+        threshold = self._threshold
+        if incoming.body is None:
+            return b"", None
+        if incoming.length is not None and incoming.length > threshold:
+            return b"", incoming.body
+        return await collect(incoming.body, threshold)
+
+    def must_be_whole(self, head: CallHead) -> bool:
+        """Could a large request body contain identifiers to replace? (A streaming member is never looked into.)"""
+        if not len(self.aliases):
+            return False
+        try:
+            return not models.operation_model(head.service, head.operation).has_streaming_input
+        except LookupError:
+            return False
+
+    async def send(
+        self,
+        request: Request,
+        rest: Stream | None,
+        incoming: Incoming,
+        head: CallHead | None,
+        spooled: Spooled | None = None,
+    ) -> UpstreamAnswer:
+        if rest is None:
+            if head is not None and self.receipts.any_stale:
+                request = await retaken(request, head, self.receipts, self._ask)
+            outward = self.outward(request, head)
+            body = bytes_of(outward) if incoming.body is not None else None
+            return await self._upstream.send(outward.method, outward.target, outward.headers, body)
+        if spooled is None and head is not None and self.must_be_whole(head):
+            prefix, more = await collect(rejoined(bytes_of(request), rest), WHOLE_LIMIT)
+            if more is None:
+                return await self.send(request_of(incoming, prefix), None, incoming, head)
+            rest = more
+            request = request_of(incoming, prefix)
+        bare = Request(request.method, request.target, request.headers)
+        outward = self.outward(bare, head)
+        stream = rejoined(bytes_of(request), rest) if spooled is None else spooled.chunks()
+        return await self._upstream.send(outward.method, outward.target, outward.headers, stream, incoming.length)
+
+    async def _ask(self, request: Request, head: CallHead) -> Answer:
+        """A question of the proxy's own, in the name of a client. Raises `UpstreamError`."""
+        outward = self.outward(request, head)
+        answer = await self._upstream.send(outward.method, outward.target, outward.headers, bytes_of(outward))
+        whole = Answer(answer.status, answer.headers, await answer.read(), answer.reason)
+        return answer_to_client(whole, head, request, self.aliases, self.endpoints)
+
+    def outward(self, request: Request, head: CallHead | None) -> Request:
+        """The request in the emulator's identifiers; signed anew where that broke its signature and somebody checks it."""
+        outward = request_to_emulator(request, head, self.aliases, self.endpoints)
+        if outward is request:
+            return outward
+        credential = credential_of(outward)
+        return self.keyring.signed(outward, credential) if self.keyring.can_sign(credential) else outward
+
+    async def to_client(self, answer: UpstreamAnswer, request: Request, head: CallHead | None) -> Outgoing:
+        """The answer as the client is to see it; what need not be looked into streams on untouched."""
+        body: bytes | Stream = answer.body
+        if not isinstance(body, bytes) and self._may_name_identifiers(answer, head):
+            limit = self._threshold
+            prefix, more = await collect(body, limit)
+            if more is not None and head is not None and not streams_output(head):
+                prefix, more = await collect(rejoined(prefix, more), WHOLE_LIMIT)
+            body = rejoined(prefix, more)
+        if isinstance(body, bytes):
+            whole = Answer(answer.status, answer.headers, body, answer.reason)
+            shown = answer_to_client(whole, head, request, self.aliases, self.endpoints)
+            return Outgoing(shown.status, shown.reason, shown.headers, bytes_of(shown))
+        bare = Answer(answer.status, answer.headers, b"", answer.reason)
+        shown = answer_to_client(bare, head, request, self.aliases, self.endpoints)
+        return Outgoing(shown.status, shown.reason, shown.headers, body)
+
+    def _may_name_identifiers(self, answer: UpstreamAnswer, head: CallHead | None) -> bool:
+        """Is the body worth waiting for? Not where it belongs to the user, or where it goes on for ever."""
+        if head is None or answer.headers.get("content-type").startswith(EVENT_STREAM):
+            return False
+        if answer.length is not None and answer.length > self._threshold:
+            return not streams_output(head)
+        return True
+
+    def shown(self, answer: Answer, head: CallHead, request: Request) -> Answer:
+        """A whole answer as the client is to see it."""
+        return answer_to_client(answer, head, request, self.aliases, self.endpoints)
+
+
+def request_of(incoming: Incoming, body: bytes) -> Request:
+    """What came in, with as much of its body as there is."""
+    return Request(incoming.method, incoming.target, incoming.headers, body)
+
+
+def bytes_of(message: Request | Answer) -> bytes:
+    """The body, which is only ever held in memory here."""
+    assert isinstance(message.body, bytes)
+    return message.body
+
+
+def streams_output(head: CallHead) -> bool:
+    """Is the body of the answer the user's own?"""
+    try:
+        return bool(models.operation_model(head.service, head.operation).has_streaming_output)
+    except LookupError:
+        return True
