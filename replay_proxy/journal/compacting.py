@@ -23,16 +23,15 @@ from typing import Any, Final
 from replay_proxy.errors import RecordingError
 from replay_proxy.exchange import BlobRef, Body
 from replay_proxy.journal.blobs import BlobStore
-from replay_proxy.journal.codec import decode_line, encode_header, encode_record, scan_line
+from replay_proxy.journal.codec import encode_header, encode_record, scan_line
 from replay_proxy.journal.durable import Files, storage_error, write_all
-from replay_proxy.journal.effect import Effect, Fate
-from replay_proxy.journal.reader import Pin, Places, Recording, Shape, inspect, pinned, raw_lines, read
+from replay_proxy.journal.effect import Fate
+from replay_proxy.journal.reader import Pin, Recording, Shape, inspect, look_through, pinned, raw_lines, read
 from replay_proxy.journal.records import JOURNAL_NAME, Compacted, Item, Mark, Record, utc_now
 from replay_proxy.journal.switching import STAGED, bodies, give_up
 
 NEVER_SAVED: Final = "it was recorded with MANUAL and never saved"
 _CHUNK: Final = 1 << 20
-_MARK: Final = b'"mark":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +131,13 @@ class Stretch:
         """Every record and mark. Raises as `Recording.entries`."""
         return (entry.decoded.item for entry in self._recording.entries())
 
-    def fetch(self, seq: int, places: Places) -> Record:
+    def fetch(self, seq: int) -> Record:
         """One record. Raises as `Recording.fetch`."""
-        return self._recording.fetch(seq, places)
+        return self._recording.fetch(seq)
 
-    def records(self, places: Places | None = None) -> Iterator[Record]:
+    def records(self) -> Iterator[Record]:
         """The calls to decide about, in order. Raises as `Recording.records`."""
-        for record in self._recording.records(places):
+        for record in self._recording.records():
             if self.first_pending is not None and record.seq >= self.first_pending:
                 return
             yield record
@@ -153,17 +152,11 @@ def _until(files: Files, end: int) -> Recording:
             f"{files.root / JOURNAL_NAME} became shorter while it was looked at",
             hint="a recording must not be touched while the proxy runs",
         )
-    effect, total, last = Effect(), 0, 0
-    for _number, _offset, line in raw_lines(files, shape.first, end, pin):
-        if line.strip():
-            last = scan_line(line)
-            item = decode_line(line).item if _MARK in line else None
-            if isinstance(item, Mark):
-                effect.add(item)
-            else:
-                total += 1
-    tail = replace(shape.tail, end=end, size=end, last_seq=last, unterminated=False)
-    return Recording(files.root, replace(shape, tail=tail), effect, total, files=files, pin=pin)
+    assert pin is not None
+    shape = replace(shape, tail=replace(shape.tail, end=end, size=end, unterminated=False))
+    found = look_through(files, shape, pin)
+    shape = replace(shape, tail=replace(shape.tail, last_seq=found.last_seq))
+    return Recording(files.root, shape, found.effect, found.index, files=files, pin=pin)
 
 
 def stage(stretch: Stretch, verdicts: Verdicts, *, write: bool = True) -> CompactionReport:

@@ -13,8 +13,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-from array import array
-from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +26,7 @@ from replay_proxy.journal.durable import Files, storage_error
 from replay_proxy.journal.effect import Effect
 from replay_proxy.journal.legacy import changes_state, is_legacy_line, legacy_record
 from replay_proxy.journal.records import JOURNAL_NAME, Mark, Record, RecordingHeader
-from replay_proxy.journal.survey import Index, LineDamage, missing, survey
+from replay_proxy.journal.survey import Index, LineDamage, Survey, missing, survey, what_of
 from replay_proxy.journal.tail import Number, Tail, TailDamage, find_tail
 
 _CRC_HINT: Final = (
@@ -83,44 +81,18 @@ class Entry:
     decoded: Decoded
 
 
-class Places:
-    """Where records lie in a journal, by their numbers: three machine words each."""
-
-    __slots__ = ("_lengths", "_offsets", "_seqs")
-
-    def __init__(self) -> None:
-        self._seqs = array("Q")
-        self._offsets = array("Q")
-        self._lengths = array("Q")
-
-    def note(self, seq: int, offset: int, length: int) -> None:
-        """Remember a record; called in the order of the journal."""
-        self._seqs.append(seq)
-        self._offsets.append(offset)
-        self._lengths.append(length)
-
-    def of(self, seq: int) -> tuple[int, int]:
-        """Offset and length, in bytes, of a record's line. Raises KeyError for a number that was not noted."""
-        index = bisect_left(self._seqs, seq)
-        if index == len(self._seqs) or self._seqs[index] != seq:
-            raise KeyError(seq)
-        return self._offsets[index], self._lengths[index]
-
-
 @dataclass(slots=True)
 class Recording:
     """A recording as it was when `read` looked at it.
 
-    records_total: lines that hold records, in effect or not. index: of these lines; None for LocalStack's file.
-    warnings: what a user should be told; iterating adds what only decoding can find, once (`unverified` and `gaps` are
-    complete after the first full iteration).
+    index: of all records, in effect or not. warnings: what a user should be told; iterating adds what only decoding can
+    find, once (`unverified` and `gaps` are complete after the first full iteration).
     """
 
     data_dir: Path
     shape: Shape
     effect: Effect
-    records_total: int
-    index: Index | None = None
+    index: Index
     warnings: list[str] = field(default_factory=list)
     unverified: int = 0
     files: Files = field(default_factory=lambda: Files(Path()))
@@ -138,6 +110,11 @@ class Recording:
         return self.shape.header
 
     @property
+    def records_total(self) -> int:
+        """How many records there are, in effect or not."""
+        return len(self.index)
+
+    @property
     def torn(self) -> int:
         """Bytes of a torn tail; 0 where the journal ends properly."""
         return self.shape.tail.torn
@@ -150,8 +127,8 @@ class Recording:
     def __iter__(self) -> Iterator[Record]:
         return self.records()
 
-    def records(self, places: Places | None = None) -> Iterator[Record]:
-        """The records that are in effect, in order; `places` is told where each lies, for `fetch`.
+    def records(self) -> Iterator[Record]:
+        """The records that are in effect, in order.
 
         Raises:
             RecordingError: a damaged line; the message says where, why, and what to do.
@@ -166,8 +143,6 @@ class Recording:
             elif self.shape.legacy and not changes_state(item):
                 reads += 1
             elif self.effect.holds(item):
-                if places is not None:
-                    places.note(item.seq, entry.offset, entry.length)
                 yield item
             else:
                 pending += 1
@@ -176,27 +151,27 @@ class Recording:
         if pending:
             self._tell(f"{pending} calls were recorded with MANUAL and never saved; they are not restored")
 
-    def fetch(self, seq: int, places: Places) -> Record:
-        """One record, from its place.
+    def fetch(self, seq: int) -> Record:
+        """One record by its number.
 
         Raises:
-            KeyError: a number that was not noted. RecordingError: the journal was rewritten since. StorageError: it cannot
-            be read.
+            KeyError: there is none. RecordingError: the line is damaged. StorageError: it cannot be read.
         """
-        offset, length = places.of(seq)
+        return self.at(self.index.position(seq))
+
+    def at(self, position: int) -> Record:
+        """The record at a position of the index. Raises as `fetch`."""
+        assert self.pin is not None
+        offset, length = self.index.offsets[position], self.index.lengths[position]
         try:
-            line = self.files.read_at(self.pin.fd, length, offset) if self.pin is not None else b""
-            item = (_legacy(line, seq) if self.shape.legacy else decode_line(line)).item
+            line = self.files.read_at(self.pin.fd, length, offset)
+            decoded = _legacy(line, self.index.seqs[position]) if self.shape.legacy else decode_line(line)
+        except LineError as error:
+            raise damage(self.path, line_number(self.files, self.pin.fd, offset), offset, str(error)) from error
         except OSError as error:
             raise storage_error("read the recording", self.path, error) from error
-        except LineError:
-            item = None
-        if not isinstance(item, Record) or item.seq != seq:
-            raise RecordingError(
-                f"{self.path}: at byte {offset}, where record {seq} was, it is not any more",
-                hint="something else rewrote the recording while it was read; try again",
-            )
-        return item
+        assert isinstance(decoded.item, Record)
+        return decoded.item
 
     def entries(self) -> Iterator[Entry]:
         """Every line but the header, marks and calls that are not in effect included. Raises as `records`."""
@@ -239,8 +214,8 @@ def read(data_dir: Path, *, files: Files | None = None) -> Recording:
     pin = pinned(files)
     shape = inspect(files, pin)
     path = data_dir / JOURNAL_NAME
-    effect, total, index = _look_through(files, shape, pin) if pin is not None else (Effect(), 0, Index())
-    recording = Recording(data_dir, shape, effect, total, index, files=files, pin=pin)
+    found = look_through(files, shape, pin) if pin is not None else Survey(Effect(), Index())
+    recording = Recording(data_dir, shape, found.effect, found.index, files=files, pin=pin)
     if shape.exists and shape.header is None and not shape.legacy:
         recording.warnings.append(f"{path} is empty; a new recording will be begun in it")
     if shape.tail.torn:
@@ -263,19 +238,30 @@ def pinned(files: Files) -> Pin | None:
         raise storage_error("read the recording", files.root / JOURNAL_NAME, error) from error
 
 
-def _look_through(files: Files, shape: Shape, pin: Pin) -> tuple[Effect, int, Index | None]:
-    """Walk over all lines once: checksums and order, the marks, the number of records, and where each is."""
+def look_through(files: Files, shape: Shape, pin: Pin) -> Survey:
+    """Walk over all lines once: checksums and order, the marks, and where each record is. Raises as `read`."""
     path = files.root / JOURNAL_NAME
     if shape.legacy:
-        total = sum(bool(line.strip()) for _number, _offset, line in raw_lines(files, shape.first, shape.tail.end, pin))
-        return Effect(), total, None
+        return Survey(Effect(), _index_of_legacy(files, shape, pin))
     try:
-        found = survey(lambda count, at: files.read_at(pin.fd, count, at), shape.first, shape.tail.end, shape.through)
+        return survey(lambda count, at: files.read_at(pin.fd, count, at), shape.first, shape.tail.end, shape.through)
     except LineDamage as error:
         raise damage(path, error.line, error.offset, error.reason) from error
     except OSError as error:
         raise storage_error("read the recording", path, error) from error
-    return found.effect, len(found.index), found.index
+
+
+def _index_of_legacy(files: Files, shape: Shape, pin: Pin) -> Index:
+    """LocalStack's lines have no numbers; they get theirs by counting."""
+    index = Index()
+    for number, offset, line in raw_lines(files, shape.first, shape.tail.end, pin):
+        if line.strip():
+            try:
+                record = legacy_record(line, len(index) + 1)
+            except LineError as error:
+                raise damage(files.root / JOURNAL_NAME, number, offset, str(error)) from error
+            index.add(record.seq, offset, len(line), what_of(record))
+    return index
 
 
 def inspect(files: Files, pin: Pin | None = None) -> Shape:

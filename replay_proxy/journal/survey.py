@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from replay_proxy.journal.codec import MAX_LINE, LineError, decode_line
 from replay_proxy.journal.effect import Effect
-from replay_proxy.journal.records import Kind, Mark
+from replay_proxy.journal.records import Kind, Mark, Record
 
 BLOCK = 256 << 10
 """Bytes that are read at a time: few enough to stay in a processor's cache."""
@@ -44,6 +44,12 @@ class What(NamedTuple):
     operation: str
 
 
+def what_of(record: Record) -> What:
+    """What a decoded record is."""
+    head = record.head
+    return What(record.kind, head.service, head.operation) if head is not None else What(record.kind, "", "")
+
+
 @dataclass(slots=True)
 class Index:
     """Every record of a journal, in order: its number, its place in bytes, and (as a place in `kinds`) what it is.
@@ -60,6 +66,15 @@ class Index:
 
     def __len__(self) -> int:
         return len(self.seqs)
+
+    def add(self, seq: int, offset: int, length: int, what: What) -> None:
+        """Take in the next record."""
+        if what not in self.kinds:
+            self.kinds.append(what)
+        self.seqs.append(seq)
+        self.offsets.append(offset)
+        self.lengths.append(length)
+        self.whats.append(self.kinds.index(what))
 
     def what(self, position: int) -> What:
         """What the record at a position (from 0) is."""
@@ -90,10 +105,11 @@ class LineDamage(Exception):
 
 @dataclass(slots=True)
 class Survey:
-    """The result: which marks put which calls in effect, and the index of the calls."""
+    """The result: which marks put which calls in effect, the index of the calls, and the number of the last line."""
 
     effect: Effect
     index: Index
+    last_seq: int = 0
 
 
 def missing(through: int, last: int, seq: int) -> tuple[int, int] | None:
@@ -191,6 +207,7 @@ class _Walk:
                 add_what(what)
             at = after
         self.line, self._last = line, last
+        self.found.last_seq = last
 
     def _slowly(self, line: bytes, number: int) -> tuple[int, int] | None:
         """Number and kind of any line by decoding it: -1 for a mark, which is taken in, and None for a blank line."""
@@ -203,8 +220,7 @@ class _Walk:
                 told = f"line {number}: calls before {item.time} were not recorded: {item.reason}"
                 self.found.index.warnings.append(told)
             return item.seq, -1
-        head = item.head
-        return item.seq, self._place(What(item.kind, head.service, head.operation) if head else What(item.kind, "", ""))
+        return item.seq, self._place(what_of(item))
 
     def _learn(self, words: bytes) -> int:
         found = _WORDS.fullmatch(words)

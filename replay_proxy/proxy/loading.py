@@ -222,9 +222,7 @@ class Loader:
             if self._watch is not None:
                 self._watch.hold()
             self._gate.staged = staged
-            self._finishing = asyncio.create_task(
-                self._finish(staged, [*found.warnings, *(found.index.warnings if found.index is not None else ())])
-            )
+            self._finishing = asyncio.create_task(self._finish(staged, [*found.warnings, *found.index.warnings]))
             self._gate.move(State.READY)
 
     async def _finish(self, staged: StagedRestore, warnings: Collection[str]) -> None:

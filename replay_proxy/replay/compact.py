@@ -15,7 +15,6 @@ from typing import Protocol
 from replay_proxy.errors import RecordingError
 from replay_proxy.exchange import BlobRef
 from replay_proxy.journal.blobs import BlobStore
-from replay_proxy.journal.reader import Places
 from replay_proxy.journal.records import Kind, Record
 from replay_proxy.replay.compaction.batches import survivor
 from replay_proxy.replay.compaction.calls import Load, call_of, passing
@@ -31,11 +30,11 @@ __all__ = ["Compacted", "Dropped", "Plan", "compact", "plan_of"]
 class Stored(Protocol):
     """What `plan_of` needs of a recording (`replay_proxy.journal.reader.Recording`)."""
 
-    def records(self, places: Places | None = None) -> Iterator[Record]:
+    def records(self) -> Iterator[Record]:
         """The records in effect, in order; as often as asked."""
 
-    def fetch(self, seq: int, places: Places) -> Record:
-        """One record, from its place."""
+    def fetch(self, seq: int) -> Record:
+        """One record by its number."""
 
     @property
     def blobs(self) -> BlobStore:
@@ -160,14 +159,12 @@ class _Journal:
     def __init__(self, recording: Stored) -> None:
         self._recording = recording
         self._blobs = recording.blobs
-        self._places = Places()
 
     def walk(self) -> Iterable[Record]:
-        self._places = Places()
-        return self._recording.records(self._places)
+        return self._recording.records()
 
     def fetch(self, seq: int) -> Record:
-        return self._recording.fetch(seq, self._places)
+        return self._recording.fetch(seq)
 
     def load(self, ref: BlobRef) -> bytes:
         return b"".join(self._blobs.read(ref))

@@ -37,7 +37,6 @@ def test_the_index_finds_what_decoding_every_line_finds(
     lines = queues(40)
     lines.insert(20, b"\n")
     recording = read(journal(tmp_path, *lines))
-    assert recording.index is not None
     assert [recording.index.what(position) for position in range(len(recording.index))] == [CREATE] * 40
     lookup = Lookup(recording)
     assert [lookup.record(position) for position in range(40)] == list(recording.records())
@@ -46,7 +45,6 @@ def test_the_index_finds_what_decoding_every_line_finds(
 def test_an_edited_line_without_a_checksum_is_indexed_by_what_it_says(tmp_path: Path) -> None:
     edited = {key: value for key, value in reversed(json.loads(queues(2)[1]).items()) if key != "crc"}
     recording = read(journal(tmp_path, queues(1)[0], json.dumps(edited).encode() + b"\n"))
-    assert recording.index is not None
     assert recording.index.what(1) == CREATE
     assert recording.index.seqs[1] == 2
     assert [Lookup(recording).record(1)] == list(recording.records())[1:]
@@ -84,7 +82,6 @@ def test_a_line_that_does_not_decode_is_named_by_its_place(tmp_path: Path) -> No
 def test_a_position_is_found_by_its_number(tmp_path: Path) -> None:
     lines = queues(3)
     recording = read(journal(tmp_path, lines[0], lines[2]))
-    assert recording.index is not None
     assert recording.index.position(3) == 1
     with pytest.raises(KeyError):
         recording.index.position(2)
@@ -94,7 +91,6 @@ def test_what_is_missing_is_told_as_after_decoding(tmp_path: Path) -> None:
     gap = encode_mark(Mark(4, "2026-01-01T00:00:00.000000Z", MarkKind.GAP, reason="the disk was full"), 4)
     lines = queues(3)
     recording = read(journal(tmp_path, lines[0], lines[2], gap))
-    assert recording.index is not None
     assert len(list(recording.records())) == 2
     assert recording.index.warnings == recording.warnings
     assert len(recording.warnings) == 2
