@@ -28,7 +28,7 @@ from replay_proxy.replay.compact import Plan, plan_of
 from replay_proxy.replay.execute import Progress, Restorer, default_concurrency
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.parts import Parts, losses_of
-from replay_proxy.replay.report import UNRECOGNISED, Line, RestoreReport, line_of
+from replay_proxy.replay.report import UNRECOGNISED, Line, RestoreReport, Result, line_of
 from replay_proxy.replay.sightings import Sightings
 from replay_proxy.wire.selection import to_restore
 
@@ -203,13 +203,10 @@ def _tell(report: RestoreReport) -> None:
             reason=problem.reason,
             **({"details": "; ".join(problem.details[:SHOWN_DETAILS])} if problem.details else {}),
         )
-    counts = {result.value: count for result, count in report.counts.items() if count}
-    counts.pop("restored", None)
-    if report.superseded:
-        counts["superseded"] = report.superseded
+    counts = {result.value: count for result, count in report.counts.items() if result is not Result.RESTORED}
     if report.switched_off:
         counts["switched_off"] = report.switched_off
-    _log.info(report.headline, **counts, seconds=round(report.seconds, 2))
+    _log.info(report.headline, superseded=report.superseded, **counts, seconds=round(report.seconds, 2))
 
 
 async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
