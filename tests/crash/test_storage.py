@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from replay_proxy.journal.records import FORMAT_VERSION
 from tests.support.clients import client
 from tests.support.processes import Proxy, free_port, replay_proxy
 
@@ -62,9 +63,9 @@ def test_a_recording_of_a_newer_format_is_refused(start_proxy: Callable[..., Pro
     first, rest = proxy.journal.read_bytes().split(b"\n", 1)
     header = json.loads(first)
     del header["crc"]
-    proxy.journal.write_bytes(json.dumps({**header, "version": 2}).encode() + b"\n" + rest)
+    proxy.journal.write_bytes(json.dumps({**header, "version": FORMAT_VERSION + 1}).encode() + b"\n" + rest)
     text = refused_to_start(proxy, 4)
-    assert "format version 2" in text
+    assert f"format version {FORMAT_VERSION + 1}" in text
     assert "newer" in text
 
 

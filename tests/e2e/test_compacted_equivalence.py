@@ -8,6 +8,7 @@ tags of the one that it overwrote, which AWS does not, and which no plan repeats
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,12 +27,13 @@ from replay_proxy.replay.compact import plan_of
 from replay_proxy.replay.condensing import compact_recording
 from tests.e2e import test_equivalence as histories
 from tests.replay.lab import RESETS, Lab, operations
+from tests.support.histories import Step, steps
 from tests.support.processes import Emulator
 
 pytestmark = pytest.mark.emulator
 
-EXAMPLES = max(4, histories.EXAMPLES // 2)
-Do = Callable[[Lab, histories.Step], None]
+EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", "4"))
+Do = Callable[[Lab, Step], None]
 SUBJECTS: dict[str, tuple[Do, Callable[[Lab], Any], tuple[str, ...]]] = {
     "queues": (
         histories.do_queues,
@@ -158,7 +160,7 @@ async def record(root: Path, records: list[Record]) -> None:
 @given(data=st.data(), where=st.integers(1, 99))
 def test_compacting_in_the_middle(lab: Lab, subject: str, data: st.DataObject, where: int) -> None:
     do, state, words = SUBJECTS[subject]
-    history = data.draw(histories.steps(*words))
+    history = data.draw(steps(*words))
     lab.begin()
     for step in history:
         with suppress(ClientError):

@@ -509,6 +509,7 @@ def networks(lab: Lab) -> dict[str, Any]:
 @histories(
     "vpc", "vpc", "no vpc", "no vpc", "subnet", "subnet", "no subnet", "group", "group", "no group", "rule", "rule",
     "no rule", "gateway", "no gateway", "tag",
+    examples=6,
 )  # fmt: skip
 def test_networks(lab: Lab, history: list[Step]) -> None:
     check(lab, [("vpc", 0, 0, 0), *history], do_networks, networks)

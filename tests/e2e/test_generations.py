@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import client
-from tests.support.processes import Proxy, localstack_python
+from tests.support.processes import Proxy, left_out, localstack_python
 
 pytestmark = pytest.mark.emulator
 
@@ -146,6 +146,8 @@ def test_ids_of_every_generation_stay_valid_in_many_services(
 ) -> None:
     options = ["--emulator", emulator_name]
     if emulator_name == "localstack":
+        if reason := left_out(1.5):
+            pytest.skip(f"every generation on LocalStack {reason}")
         options += ["--emulator-python", str(localstack_python())]
     proxy = start_proxy(*options)
     generations = [create(proxy, 0, None)]

@@ -7,11 +7,15 @@ import subprocess
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from tests.support.processes import aws_cli
 
 REGION = "us-east-1"
+_MODELS = Loader()
+"""Shared by all clients, so that each model is read once: it takes longer than what most tests do with it."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
 
@@ -19,7 +23,11 @@ def client(service: str, url: str, *, region: str = REGION, key: str = "test", *
     """A boto3 client as a user would make it, with path-style S3 addresses unless told otherwise."""
     config.setdefault("s3", {"addressing_style": "path"})
     config.setdefault("retries", {"max_attempts": 1})
-    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key="test", region_name=region)
+    core = botocore.session.Session()
+    core.register_component("data_loader", _MODELS)
+    session = boto3.Session(
+        botocore_session=core, aws_access_key_id=key, aws_secret_access_key="test", region_name=region
+    )
     return session.client(service, endpoint_url=url, config=Config(**config))
 
 

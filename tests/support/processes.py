@@ -32,6 +32,14 @@ def localstack_python() -> str | None:
     return os.environ.get("LOCALSTACK_PYTHON") or None
 
 
+LONG = "REPLAY_LONG_TESTS"
+
+
+def left_out(minutes: float) -> str | None:
+    """Why a test that takes so long is not run, or None where it is."""
+    return None if os.environ.get(LONG) else f"takes about {minutes:g} minutes: {LONG}=1 scripts/test runs it"
+
+
 def missing(emulator: str) -> str | None:
     """Why `emulator` cannot run here, or None where it can."""
     if emulator == "localstack" and localstack_python() is None:
