@@ -288,7 +288,7 @@ class Settings:
     )
     compact_min_size: int = _setting(
         "REPLAY_COMPACT_MIN_SIZE",
-        "16m",
+        "4m",
         parse_bytes,
         "the size, large bodies included, below which a recording is not rewritten in the background",
         "BYTES",

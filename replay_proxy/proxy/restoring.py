@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ async def restore_recording(
     Raises:
         RecordingError, StorageError: it cannot be read.
     """
+    begun = time.monotonic()
     recording = await asyncio.to_thread(read, data_dir)
     report.path = str(recording.path)
     plan = await asyncio.to_thread(
@@ -103,6 +105,7 @@ async def restore_recording(
     report.superseded = len(plan.dropped) - report.switched_off
     report.notes.extend(losses_of(plan.dropped))
     restorer = _restorer(sender, aliases, keyring, endpoints, settings, sightings)
+    report.seconds = time.monotonic() - begun
     await restorer.run(plan, report, progress if told is None else await _telling(plan, progress, told))
     report.total = report.done
     report.notes.extend(recording.warnings)
