@@ -74,8 +74,8 @@ class RestoreReport:
 
     path: of the recording's journal. total: how many calls are to be replayed; superseded: how many need not be, because
     later ones undid them; switched_off: how many are not wanted (`--restore-services`, `--restore-kinds`).
-    by_service: how many were dealt with.
-    seconds: wall-clock time, reading and planning included. problems: every call that was not restored. findings: what else is to be said of calls.
+    by_service: how many were dealt with. seconds: wall-clock time, reading and planning included.
+    problems: every call that was not restored. findings: what else is to be said of calls.
     notes: what is to be said of the recording, such as a torn tail.
     """
 
