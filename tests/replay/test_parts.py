@@ -95,18 +95,18 @@ def test_a_change_of_a_queue_brings_the_messages_before_it(parts_of: Callable[..
 def test_data_of_services_that_are_not_asked_for_is_not_decoded(
     parts_of: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from replay_proxy.journal import selection
+    from replay_proxy.journal import reader
 
     parts = parts_of(queue("a"), *(message("a", str(number)) for number in range(50)), parameter("/p", "1"))
     decoded: list[int] = []
-    original = selection.decode_line
+    original = reader.decode_line
 
     def counted(line: bytes) -> object:
         found = original(line)
         decoded.append(found.item.seq)
         return found
 
-    monkeypatch.setattr(selection, "decode_line", counted)
+    monkeypatch.setattr(reader, "decode_line", counted)
     parts.part({"ssm"})
     assert set(decoded) == {1, 52}
 
