@@ -13,7 +13,7 @@ from pathlib import Path
 from replay_proxy import log
 from replay_proxy.config import Settings
 from replay_proxy.emulators.ready import wait_until_ready
-from replay_proxy.errors import RecordingError
+from replay_proxy.errors import EmulatorError, RecordingError
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.journal.blobs import BlobStore
@@ -239,5 +239,10 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
         await restore_recording(settings.data_dir, sender, aliases, keyring, endpoints, settings, report, progress)
         await session.settle(aliases, keyring)
         return report
+    except TimeoutError as error:
+        raise EmulatorError(
+            f"the emulator at {settings.upstream} did not answer within {settings.call_timeout:g} s",
+            hint="is it busy, or hung? --call-timeout gives it longer",
+        ) from error
     finally:
         await upstream.close()
