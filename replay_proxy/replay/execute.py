@@ -53,8 +53,11 @@ Progress = Callable[[RestoreReport], None]
 """Told after every call."""
 
 MOST_AT_ONCE = 8
+MOST_WAITING = 16
+"""Calls that wait for what they began, and send nothing meanwhile, beside those that are under way."""
 WITNESS_SECONDS = 30.0
 WITNESS_PAUSE = 0.2
+SHORTEST_PAUSE = 0.02
 SETTLING_SHARE = 0.8
 """Of the time that a call may take: what is still under way then is left to itself, and the call counts by its answer."""
 _ON_THE_WAY = re.compile(r"progress|pending|creating|starting|provision|updating|modifying|deploying", re.IGNORECASE)
@@ -106,6 +109,7 @@ class Restorer:
         self._call_timeout = call_timeout
         self._keyring = keyring
         self._concurrency = concurrency
+        self._slots = asyncio.Semaphore(concurrency)
         self._sightings = sightings
 
     async def run(
@@ -126,29 +130,38 @@ class Restorer:
         freed = asyncio.Event()
         unanswered: list[Record] = []
 
+        async def carry_out(seq: int) -> None:
+            def answered() -> None:
+                schedule.answered(seq)
+                freed.set()
+
+            record = work.record(seq)
+            if record.kind is Kind.WITNESS:
+                try:
+                    await self._ask(record, report, tell=seq not in work.partial)
+                except NotRestored:
+                    unanswered.append(record)
+            else:
+                report.add(await self._replay(record, report, answered))
+            if self._sightings is not None:
+                self._sightings.explain(record.head, record.request, record.answer)
+            schedule.done(seq)
+            freed.set()
+            report.seconds = time.monotonic() - begun
+            progress(report)
+
         async def work_off() -> None:
             while schedule.remaining:
-                seq = schedule.take()
-                if seq is None:
-                    freed.clear()
-                    await freed.wait()
-                    continue
-                record = work.record(seq)
-                if record.kind is Kind.WITNESS:
-                    try:
-                        await self._ask(record, report, tell=seq not in work.partial)
-                    except NotRestored:
-                        unanswered.append(record)
-                else:
-                    report.add(await self._replay(record, report))
-                if self._sightings is not None:
-                    self._sightings.explain(record.head, record.request, record.answer)
-                schedule.done(seq)
-                freed.set()
-                report.seconds = time.monotonic() - begun
-                progress(report)
+                async with self._slots:
+                    seq = schedule.take()
+                    if seq is not None:
+                        await carry_out(seq)
+                        continue
+                freed.clear()
+                await freed.wait()
 
-        workers = [asyncio.create_task(work_off()) for _ in range(self._concurrency)]
+        self._slots = asyncio.Semaphore(self._concurrency)
+        workers = [asyncio.create_task(work_off()) for _ in range(self._concurrency + MOST_WAITING)]
         try:
             await asyncio.gather(*workers)
         finally:
@@ -164,14 +177,14 @@ class Restorer:
         report.finished = True
         return report
 
-    async def _replay(self, record: Record, report: RestoreReport) -> CallResult:
-        """Carry out one recorded mutation again."""
+    async def _replay(self, record: Record, report: RestoreReport, answered: Callable[[], None]) -> CallResult:
+        """Carry out one recorded mutation again. answered: called when it is, but what it began may be under way."""
 
         def result(kind: Result, reason: str = "", details: tuple[str, ...] = ()) -> CallResult:
             return CallResult(record.seq, *_named(record), kind, reason, details)
 
         try:
-            verdict = await self._attempt(record, report)
+            verdict = await self._attempt(record, report, answered)
         except NotRestored as error:
             return result(Result.FAILED, str(error))
         if verdict.equivalent:
@@ -187,13 +200,15 @@ class Restorer:
         deadline = time.monotonic() + min(WITNESS_SECONDS, self._call_timeout)
         verdict = await self._attempt(record, report)
         while any(_on_the_way(each) for each in verdict.differences) and time.monotonic() < deadline:
-            await asyncio.sleep(WITNESS_PAUSE)
+            await self._pause(WITNESS_PAUSE)
             verdict = await self._attempt(record, report)
         for difference in verdict.differences if tell else ():
             if difference.severity is Severity.DIVERGED:
                 report.find(record.seq, *_named(record), str(difference))
 
-    async def _attempt(self, record: Record, report: RestoreReport) -> Verdict:
+    async def _attempt(
+        self, record: Record, report: RestoreReport, answered: Callable[[], None] = lambda: None
+    ) -> Verdict:
         """Send a recorded call, learn from its answer, and compare it with the recorded one.
 
         Raises:
@@ -212,6 +227,7 @@ class Restorer:
                     asked = with_choices(original, head, recorded, parse_parameters(head, original))
                 request = request_to_emulator(asked, head, self._aliases, self._endpoints)
                 outcome = await self._patiently(self._signed(request, record.credential), head)
+                answered()
                 await self._settled(head, request, outcome, record.credential)
         except TimeoutError as error:
             raise NotRestored(f"no answer within {self._call_timeout:g} s") from error
@@ -245,11 +261,19 @@ class Restorer:
             return
         asked = build_request(question.head, question.parameters, request.headers.get("host"))
         deadline = time.monotonic() + self._call_timeout * SETTLING_SHARE
+        pause = SHORTEST_PAUSE
         while time.monotonic() < deadline:
             answered = await self._send(self._signed(asked, credential))
             if not wait.goes_on(parse_answer(question.head, answered, asked)):
                 return
-            await asyncio.sleep(WITNESS_PAUSE)
+            await self._pause(pause)
+            pause = min(pause * 1.5, WITNESS_PAUSE)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for the emulator, and let another call be made meanwhile."""
+        self._slots.release()
+        await asyncio.sleep(seconds)
+        await self._slots.acquire()
 
     async def _whole(self, record: Record, head: CallHead) -> tuple[Request, Answer]:
         """The record's messages, with their bodies in memory where identifiers may have to be found in them."""
@@ -274,7 +298,7 @@ class Restorer:
             outcome = None
         if outcome is not None and not _is_not_yet(outcome):
             return outcome
-        await asyncio.sleep(FIRST_WAIT)
+        await self._pause(FIRST_WAIT)
         try:
             async for attempt in retrying(self._call_timeout):
                 with attempt:

@@ -12,7 +12,7 @@ ARN, a policy, a template, a target. So nobody has to know that a key is named i
 Data is finer, because there is much of it: an object by its key, an item by the hash key of its table. Messages,
 records and log events keep their order in their queue, stream and log stream. They all refer to the whole that holds them.
 
-Calls that create things of one kind keep their order among themselves, so that lists show them as they did. A witness keeps
+Calls that create things of one kind are made one after the other, so that lists show the things as they did. A witness keeps
 its place among all calls of its service, because it shows what was there at its time. What cannot be understood is a
 barrier: everything before it is done first.
 """
@@ -42,7 +42,6 @@ _DEPTH = 12
 _PART = "\0"
 _SERVICE = "\0service "
 """The thing that every call of a service refers to, and that those write which may touch anything of it."""
-_CREATION = "\0creation "
 _TRIGGER = "\0trigger "
 _NOT_NAMING = frozenset({"AttributeName", "attributeName", "HeaderName", "MetricName", "Namespace"})
 
@@ -53,6 +52,7 @@ class Footprint:
 
     barrier: it may touch anything. stray: it refers to something that no earlier call is known to have made, so that
     it waits for all infrastructure before it. data, trigger: what it is. writes wins over refers.
+    creates: the kind of things that it creates; empty where it creates none.
     """
 
     writes: frozenset[str] = frozenset()
@@ -61,6 +61,7 @@ class Footprint:
     stray: bool = False
     data: bool = False
     trigger: bool = False
+    creates: str = ""
 
     @property
     def wholes(self) -> list[str]:
@@ -117,13 +118,14 @@ class Footprints:
         whole = _SERVICE + service
         if call.witness or not (named or created or call.operation.startswith(_ADDING)):
             writes.add(whole)
-        if created or not named:
-            writes.add(f"{_CREATION}{service}:{call.operation}")
+        creates = f"{service}:{call.operation}" if created or not named else ""
         if service == "dynamodb" and call.operation == "CreateTable":
             self._remember_key(call.params)
         refers |= {whole, *self._things(call.access_key, "")}
         barrier = not call.witness and is_barrier(call.head)
-        return Footprint(frozenset(writes), frozenset(refers - writes), barrier, stray, data=data, trigger=trigger)
+        return Footprint(
+            frozenset(writes), frozenset(refers - writes), barrier, stray, data=data, trigger=trigger, creates=creates
+        )
 
     def _knows(self, service: str, text: str) -> bool:
         return service in self._known.get(_run_of(text) or "", ())

@@ -11,6 +11,8 @@ stand for many edges, and keep the graph linear in the number of calls.
 trigger waits for the data in everything that it touches, as far as that does not, through other calls, wait for a trigger
 itself.
 
+*Creations of one kind* are only made one after the other: the next need not wait until what the last one began is done.
+
 The graph says nothing of identifiers, and need not: a call that mentions an identifier waits for the call whose answer
 taught it, since that one wrote it.
 """
@@ -33,6 +35,7 @@ class Graph:
     order: the calls, in recorded order. before: of each call and join, what it waits for directly; a call always for
     earlier calls and joins, but for triggers and what waits for these.
     late: the triggers, and the calls that wait for one.
+    following: of a call, the one among those it waits for of which it only waits for the answer.
     services: of each call ("" where it was not recognised).
     """
 
@@ -40,6 +43,7 @@ class Graph:
     before: dict[int, tuple[int, ...]] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)
     services: dict[int, str] = field(default_factory=dict)
+    following: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -91,6 +95,7 @@ class _Builder:
         self._barrier: tuple[int, ...] = ()
         self._since_barrier: list[int] = []
         self._infrastructure: list[int] = []
+        self._created: dict[str, int] = {}
         self._triggers: list[tuple[int, Footprint]] = []
         self._data: dict[str, list[int]] = {}
         self._joins = 0
@@ -103,12 +108,14 @@ class _Builder:
             self._barrier, self._since_barrier = (seq,), []
             self._writer.clear()
             self._referring.clear()
+            self._created.clear()
             self._infrastructure = [seq]
         else:
             before = set(self._barrier)
             if footprint.stray:
                 before.update(self._all_infrastructure())
             self._conflicts(seq, footprint, before)
+            self._keep_creations_in_turn(seq, footprint.creates, before)
             self._since_barrier.append(seq)
             if not footprint.data:
                 self._infrastructure.append(seq)
@@ -144,6 +151,14 @@ class _Builder:
             before.update(self._referring.pop(thing, ()))
             self._writer[thing] = seq
 
+    def _keep_creations_in_turn(self, seq: int, creates: str, before: set[int]) -> None:
+        last = self._created.get(creates)
+        if creates:
+            self._created[creates] = seq
+        if last is not None and last not in before:
+            self.graph.following[seq] = last
+            before.add(last)
+
     def _all_infrastructure(self) -> list[int]:
         if len(self._infrastructure) > 1:
             self._infrastructure = [self._join(self._infrastructure)]
@@ -172,13 +187,17 @@ class Schedule:
         self._rank = {seq: place for place, seq in enumerate(graph.order)}
         self._open: dict[int, int] = {}
         self._after: dict[int, list[int]] = {}
+        self._followers: dict[int, int] = {}
         self._ready: list[tuple[int, int]] = []
         free: list[int] = []
         for node in nodes:
             waits = [other for other in graph.before[node] if other in present]
             self._open[node] = len(waits)
             for other in waits:
-                self._after.setdefault(other, []).append(node)
+                if graph.following.get(node) == other:
+                    self._followers[other] = node
+                else:
+                    self._after.setdefault(other, []).append(node)
             if not waits:
                 free.append(node)
         for node in free:
@@ -196,8 +215,17 @@ class Schedule:
         assert self._taken or not self.remaining, "the calls of a restore wait for each other"
         return None
 
+    def answered(self, seq: int) -> None:
+        """A call that was taken has its answer; what it began may still be under way."""
+        follower = self._followers.pop(seq, None)
+        if follower is not None:
+            self._open[follower] -= 1
+            if not self._open[follower]:
+                self._release(follower, [])
+
     def done(self, seq: int) -> None:
         """A call that was taken has been made."""
+        self.answered(seq)
         self.remaining -= 1
         self._taken -= 1
         self._finish(seq)
