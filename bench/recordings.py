@@ -103,9 +103,9 @@ def _cached(emulator: str, name: str, make: Make) -> Made:
 
 def _record(emulator: str, make: Make, scratch: Path) -> dict[str, Any]:
     with processes.emulator(emulator, scratch) as behind:
-        front = processes.proxy(
-            behind.url, scratch / "recording", "--save-strategy", "ON_SHUTDOWN", log=scratch / "log"
-        )
+        # The whole history is to be restored, and not what a compaction in the background left of it.
+        options = ("--save-strategy", "ON_SHUTDOWN", "--compact-percentage", "0")
+        front = processes.proxy(behind.url, scratch / "recording", *options, log=scratch / "log")
         with front:
             begun = time.perf_counter()
             legacy = old_algorithm.Recorder(scratch / "legacy.json")

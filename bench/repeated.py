@@ -13,9 +13,11 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from replay_proxy.journal.keeping import INDEX_NAME
 from replay_proxy.journal.reader import read
 from replay_proxy.journal.records import JOURNAL_NAME
 from replay_proxy.replay.compact import plan_of
+from replay_proxy.replay.keeping import PLAN_NAME
 
 _NAMES = re.compile(rb"\b(tmp/|passing-|/passing/)(\d+)")
 _MESSAGE = re.compile(rb"\b[0-9a-f]{8}(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
@@ -34,7 +36,8 @@ def copies_for(source: Path, lines: int) -> int:
 def lengthened(source: Path, target: Path, copies: int) -> int:
     """Write the recording in `source` to `target`, what has passed in it `copies` times more; its number of lines."""
     shutil.copytree(source, target)
-    (target / "session.json").unlink(missing_ok=True)
+    for name in ("session.json", INDEX_NAME, PLAN_NAME):
+        (target / name).unlink(missing_ok=True)
     plan = plan_of(read(source))
     dead = {dropped.seq for dropped in plan.dropped}
     journal = (source / JOURNAL_NAME).read_bytes().splitlines()

@@ -4,6 +4,10 @@ What is timed. Both from opening the file to the last answer, in a Python that i
 ours does: the `seconds` of the restore line, reading and planning included. A line of its own shows the whole process
 `replay-proxy restore`, from its start to its end. Both find the same emulator, which was made to forget everything and was
 then asked one question per service, so that what it does at its first use counts for neither. Runs are taken in turns.
+
+The proxy keeps what it found out about a recording beside it (`replay_proxy.replay.keeping`). So a recording is
+restored as a proxy that was stopped leaves it, with that, and, in lines of their own, as one that was killed at the end
+of its very first session would: with nothing kept.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +35,9 @@ from bench.repeated import copies_for, lengthened
 from bench.report import Bar, Report
 from bench.servers import ROOT
 from bench.turns import in_turns, ratios, spread
+from replay_proxy.journal.keeping import INDEX_NAME
+from replay_proxy.journal.reader import read
+from replay_proxy.replay.keeping import PLAN_NAME, keep_up
 
 QUICK_SIZE = 0.2
 FASTER_BAR, QUICK_FASTER_BAR = 20.0, 5.0
@@ -79,12 +87,19 @@ class Bench:
         told: dict[str, float] = json.loads(_run("bench.bare_client", *arguments))
         return told
 
-    def ours(self, source: Path) -> dict[str, Any]:
-        """`replay-proxy restore`: the report, and as `process` the seconds from the start of the process to its end."""
+    def ours(self, source: Path, *, kept: bool = True) -> dict[str, Any]:
+        """`replay-proxy restore`: the report, and as `process` the seconds from the start of the process to its end.
+
+        kept: with what a proxy that was stopped keeps beside its recording.
+        """
         self._number += 1
         data = self.scratch / f"{self.name}-{self._number}"
         shutil.copytree(source, data)
         (data / "session.json").unlink(missing_ok=True)
+        for name in (INDEX_NAME, PLAN_NAME):
+            (data / name).unlink(missing_ok=True)
+        if kept:
+            as_when_stopped(data)
         self._forget()
         begun = time.perf_counter()
         told: dict[str, Any] = json.loads(
@@ -106,6 +121,11 @@ def _run(module: str, *arguments: str) -> str:
     if not done.stdout:
         sys.exit(f"error: {module} failed:\n{done.stderr[-3000:]}")
     return done.stdout
+
+
+def as_when_stopped(data: Path) -> None:
+    """Keep beside the recording what a proxy that ends keeps there."""
+    keep_up(read(data), datetime.now(UTC), lambda: None)
 
 
 def concurrency() -> int:
@@ -145,12 +165,17 @@ def _worst(bench: Bench, quick: bool) -> None:
         states["ours"] = census(bench.clients)
         return told
 
-    measured = in_turns({"old": old, "ours": ours}, 1 if quick else 3)
+    def ours_with_nothing_kept() -> dict[str, Any]:
+        return bench.ours(made.data_dir, kept=False)
+
+    measured = in_turns({"old": old, "ours": ours, "nothing kept": ours_with_nothing_kept}, 1 if quick else 3)
     took, took_old = [run["seconds"] for run in measured["ours"]], [run["seconds"] for run in measured["old"]]
     kept = measured["ours"][0]["restored"]
     bench.row(history, f"restore, {kept} calls alive ({kept / made.calls:.0%})", took, "the old algorithm", took_old)
     process = [run["process"] for run in measured["ours"]]
     bench.row(history, "the whole process, its start included", process, "the old algorithm", took_old)
+    killed = [run["seconds"] for run in measured["nothing kept"]]
+    bench.row(history, "restore, nothing kept", killed, "the old algorithm", took_old)
     faster = statistics.median(ratios(took_old, took))
     bar = QUICK_FASTER_BAR if quick else FASTER_BAR
     bench.report.bar(Bar(f"{bench.name}: times faster than the old algorithm, {history}", faster, bar, "at least"))
@@ -181,17 +206,21 @@ def _flat(bench: Bench, quick: bool) -> None:
         sources[f"{factor} ×"] = bench.scratch / f"{bench.name}-times-{factor}"
         lengthened(made.data_dir, sources[f"{factor} ×"], factor - 1)
     variants = {name: partial(bench.ours, source) for name, source in sources.items()}
+    variants |= {f"{name}, nothing kept": partial(bench.ours, sources[name], kept=False) for name in list(sources)[1:]}
     measured = in_turns(variants, 1 if quick else 3)
     once = [run["seconds"] for run in measured["1 ×"]]
     for name, runs in measured.items():
         took = [run["seconds"] for run in runs]
         lines = runs[0]["restored"] + runs[0]["superseded"]
-        bench.row(
-            f"{lines:,} recorded calls", f"restore, {name} the history, the same alive", took, "1 × the history", once
-        )
-        if name != "1 ×":
+        bench.row(f"{lines:,} recorded calls", f"restore, {_of_history(name)}", took, "1 × the history", once)
+        if name in sources and name != "1 ×":
             longer = statistics.median(ratios(took, once))
             bench.report.bar(Bar(f"{bench.name}: {name} the history ÷ 1 ×", longer, FLAT_BAR, "at most"))
+
+
+def _of_history(name: str) -> str:
+    factor, _, how = name.partition(", ")
+    return f"{factor} the history, the same alive" + (f", {how}" if how else "")
 
 
 def _growing(bench: Bench, quick: bool) -> None:
@@ -227,10 +256,17 @@ def _lazy(bench: Bench, quick: bool) -> None:
     made = recordings.worst(bench.name, QUICK_SIZE if quick else 1.0)
     source = bench.scratch / "lazy"
     lines = lengthened(made.data_dir, source, copies_for(made.data_dir, QUICK_LAZY_CALLS if quick else LAZY_CALLS))
+    for kept in (True, False):
+        _lazily(bench, source, lines, kept=kept, times=1 if quick else 3)
+
+
+def _lazily(bench: Bench, source: Path, lines: int, *, kept: bool, times: int) -> None:
     took = []
-    for number in range(1 if quick else 3):
+    for number in range(times):
         data = bench.scratch / f"lazy-{number}"
         shutil.copytree(source, data)
+        if kept:
+            as_when_stopped(data)
         processes.reset(bench.behind, bench.name)
         warm(bench.clients)
         front = processes.proxy(
@@ -239,10 +275,11 @@ def _lazy(bench: Bench, quick: bool) -> None:
         took.append(_first_answer(front))
         front.stop()
         shutil.rmtree(data)
-    bench.row(f"{lines:,} recorded calls", "lazy start: until GetParameter is answered", took)
-    bench.report.bar(
-        Bar(f"{bench.name}: seconds to the first answer, {lines:,} calls", statistics.median(took), LAZY_BAR, "at most")
-    )
+    how = "" if kept else ", nothing kept"
+    bench.row(f"{lines:,} recorded calls", f"lazy start: until GetParameter is answered{how}", took)
+    if kept:
+        name = f"{bench.name}: seconds to the first answer, {lines:,} calls"
+        bench.report.bar(Bar(name, statistics.median(took), LAZY_BAR, "at most"))
 
 
 def _first_answer(front: processes.Process) -> float:

@@ -156,7 +156,7 @@ def _until(files: Files, end: int) -> Recording:
     shape = replace(shape, tail=replace(shape.tail, end=end, size=end, unterminated=False))
     found = look_through(files, shape, pin)
     shape = replace(shape, tail=replace(shape.tail, last_seq=found.last_seq))
-    return Recording(files.root, shape, found.effect, found.index, files=files, pin=pin)
+    return Recording(files.root, shape, found, files=files, pin=pin)
 
 
 def stage(stretch: Stretch, verdicts: Verdicts, *, write: bool = True) -> CompactionReport:

@@ -35,7 +35,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from replay_proxy.errors import StorageError
 
@@ -44,7 +44,17 @@ DIRECTORY_MODE: Final = 0o700
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO of that name would hang; regular files do not know the flag.
 _SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_BLOCK: Final = 16 << 20
 _FULL_SYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
+
+
+class Identity(NamedTuple):
+    """A file, and its state: device, inode, length in bytes, and when it was changed last (nanoseconds since 1970)."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: int
 
 
 class Files:
@@ -160,9 +170,25 @@ class Files:
         """At most `size` bytes at `offset`; empty at the end."""
         return os.pread(fd, size, offset)
 
+    def content(self, name: str) -> bytes:
+        """All of a file."""
+        fd = self.open_read(name)
+        try:
+            data = bytearray()
+            while block := self.read_at(fd, _BLOCK, len(data)):
+                data += block
+            return bytes(data)
+        finally:
+            self.close(fd)
+
     def size(self, fd: int) -> int:
         """The file's length in bytes."""
         return os.fstat(fd).st_size
+
+    def identity(self, fd: int) -> Identity:
+        """Which file it is, and in which state."""
+        found = os.fstat(fd)
+        return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def has_name(self, fd: int) -> bool:
         """Is the open file still to be found under some name? (False after somebody removed it.)"""

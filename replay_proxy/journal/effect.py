@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from replay_proxy.journal.records import Mark, MarkKind, Record
 
@@ -46,6 +47,16 @@ class Effect:
             self._simple = self._simple and not mark.manual
         elif mark.mark is MarkKind.SAVE:
             self._sessions[-1].saved[mark.service] = mark.seq
+
+    def as_json(self) -> list[Any]:
+        """To be kept (`keeping`)."""
+        return [[each.begin, each.manual, each.saved] for each in self._sessions]
+
+    @classmethod
+    def of_json(cls, told: list[Any]) -> Effect:
+        """The inverse of `as_json`. Raises ValueError and TypeError."""
+        sessions = [_Session(begin, manual, dict(saved)) for begin, manual, saved in told]
+        return cls(sessions, not any(each.manual for each in sessions))
 
     @property
     def has_sessions(self) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,10 @@ from replay_proxy.journal.blobs import BlobStore
 from replay_proxy.journal.codec import MAX_LINE, Decoded, LineError, NewerFormat, decode_header, decode_line
 from replay_proxy.journal.durable import Files, storage_error
 from replay_proxy.journal.effect import Effect
+from replay_proxy.journal.keeping import keep_index, kept_index
 from replay_proxy.journal.legacy import changes_state, is_legacy_line, legacy_record
 from replay_proxy.journal.records import JOURNAL_NAME, Mark, Record, RecordingHeader
-from replay_proxy.journal.survey import Index, LineDamage, Survey, missing, survey, what_of
+from replay_proxy.journal.survey import Index, LineDamage, Prefix, Survey, is_verified, missing, survey, what_of
 from replay_proxy.journal.tail import Number, Tail, TailDamage, find_tail
 
 _CRC_HINT: Final = (
@@ -85,14 +86,13 @@ class Entry:
 class Recording:
     """A recording as it was when `read` looked at it.
 
-    index: of all records, in effect or not. warnings: what a user should be told; iterating adds what only decoding can
+    found: what a walk over its lines told. warnings: what a user should be told; iterating adds what only decoding can
     find, once (`unverified` and `gaps` are complete after the first full iteration).
     """
 
     data_dir: Path
     shape: Shape
-    effect: Effect
-    index: Index
+    found: Survey
     warnings: list[str] = field(default_factory=list)
     unverified: int = 0
     files: Files = field(default_factory=lambda: Files(Path()))
@@ -103,6 +103,16 @@ class Recording:
     def path(self) -> Path:
         """The journal."""
         return self.data_dir / JOURNAL_NAME
+
+    @property
+    def effect(self) -> Effect:
+        """Which records count."""
+        return self.found.effect
+
+    @property
+    def index(self) -> Index:
+        """Of all records, in effect or not."""
+        return self.found.index
 
     @property
     def header(self) -> RecordingHeader | None:
@@ -139,7 +149,7 @@ class Recording:
             item = entry.decoded.item
             if isinstance(item, Mark):
                 if item.reason:
-                    self._tell(f"line {entry.line}: calls before {item.time} were not recorded: {item.reason}")
+                    self.tell(f"line {entry.line}: calls before {item.time} were not recorded: {item.reason}")
             elif self.shape.legacy and not changes_state(item):
                 reads += 1
             elif self.effect.holds(item):
@@ -147,9 +157,9 @@ class Recording:
             else:
                 pending += 1
         if reads:
-            self._tell(f"{reads} calls of LocalStack's file only read, and are left out")
+            self.tell(f"{reads} calls of LocalStack's file only read, and are left out")
         if pending:
-            self._tell(f"{pending} calls were recorded with MANUAL and never saved; they are not restored")
+            self.tell(f"{pending} calls were recorded with MANUAL and never saved; they are not restored")
 
     def fetch(self, seq: int) -> Record:
         """One record by its number.
@@ -173,6 +183,30 @@ class Recording:
         assert isinstance(decoded.item, Record)
         return decoded.item
 
+    def verify(self, seqs: Iterable[int]) -> None:
+        """Verify the lines of these records, as far as they were not when this recording was read. Raises as `fetch`."""
+        if not self.found.unread or self.found.kept is None or self.pin is None:
+            return
+        for position in map(self.index.position, sorted(seqs)):
+            offset, length = self.index.offsets[position], self.index.lengths[position]
+            if offset >= self.found.kept.end:
+                return
+            try:
+                line = self.files.read_at(self.pin.fd, length, offset)
+            except OSError as error:
+                raise storage_error("read the recording", self.path, error) from error
+            if not is_verified(line.rstrip(b"\n")):
+                self.at(position)
+
+    def keep_index(self) -> Prefix | None:
+        """Keep what was found of the lines, so that the next reader need not look for it. None where it cannot be. Blocking.
+
+        Raises OSError.
+        """
+        if self.pin is None or self.header is None or self.shape.tail.unterminated:
+            return None
+        return keep_index(self.files, self.pin.fd, self.found, self.shape.tail.end)
+
     def entries(self) -> Iterator[Entry]:
         """Every line but the header, marks and calls that are not in effect included. Raises as `records`."""
         last, unverified = 0, 0
@@ -188,15 +222,21 @@ class Recording:
             seq = decoded.item.seq
             gap = missing(self.shape.through, last, seq)
             if gap is not None:
-                self._tell(f"line {number}: the numbers {gap[0]} to {gap[1]} are missing; were lines removed?")
+                self.tell(f"line {number}: the numbers {gap[0]} to {gap[1]} are missing; were lines removed?")
             last = seq
             unverified += not decoded.verified
             yield Entry(number, offset, len(line), decoded)
         if unverified and not self.shape.legacy:
-            self._tell(f"{unverified} lines carry no checksum, and were not verified (they were edited)")
+            self.tell(f"{unverified} lines carry no checksum, and were not verified (they were edited)")
         self.unverified = unverified
 
-    def _tell(self, warning: str) -> None:
+    @property
+    def told(self) -> list[str]:
+        """The warnings that decoding its records led to."""
+        return sorted(self._told)
+
+    def tell(self, warning: str) -> None:
+        """Add to the warnings, once."""
         if warning not in self._told:
             self._told.add(warning)
             self.warnings.append(warning)
@@ -215,7 +255,7 @@ def read(data_dir: Path, *, files: Files | None = None) -> Recording:
     shape = inspect(files, pin)
     path = data_dir / JOURNAL_NAME
     found = look_through(files, shape, pin) if pin is not None else Survey(Effect(), Index())
-    recording = Recording(data_dir, shape, found.effect, found.index, files=files, pin=pin)
+    recording = Recording(data_dir, shape, found, files=files, pin=pin)
     if shape.exists and shape.header is None and not shape.legacy:
         recording.warnings.append(f"{path} is empty; a new recording will be begun in it")
     if shape.tail.torn:
@@ -239,12 +279,17 @@ def pinned(files: Files) -> Pin | None:
 
 
 def look_through(files: Files, shape: Shape, pin: Pin) -> Survey:
-    """Walk over all lines once: checksums and order, the marks, and where each record is. Raises as `read`."""
+    """Walk over all lines once: checksums and order, the marks, and where each record is. Raises as `read`.
+
+    Not over those of which that was kept (`keeping`).
+    """
     path = files.root / JOURNAL_NAME
     if shape.legacy:
         return Survey(Effect(), _index_of_legacy(files, shape, pin))
+    kept = kept_index(files, pin.fd, shape.tail.end)
+    start = kept.kept.end if kept is not None and kept.kept is not None else shape.first
     try:
-        return survey(lambda count, at: files.read_at(pin.fd, count, at), shape.first, shape.tail.end, shape.through)
+        return survey(lambda count, at: files.read_at(pin.fd, count, at), start, shape.tail.end, shape.through, kept)
     except LineDamage as error:
         raise damage(path, error.line, error.offset, error.reason) from error
     except OSError as error:

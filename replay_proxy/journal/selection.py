@@ -6,17 +6,37 @@ import operator
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Protocol
 
 from replay_proxy.journal.blobs import BlobStore
-from replay_proxy.journal.reader import Recording
+from replay_proxy.journal.effect import Effect
 from replay_proxy.journal.records import Record
 from replay_proxy.journal.survey import Index, What
+
+
+class Indexed(Protocol):
+    """What `Lookup` needs of a recording (`Recording`)."""
+
+    @property
+    def index(self) -> Index:
+        """Of its records."""
+
+    @property
+    def effect(self) -> Effect:
+        """Which of them count."""
+
+    @property
+    def blobs(self) -> BlobStore:
+        """The large bodies."""
+
+    def at(self, position: int) -> Record:
+        """The record at a position of the index."""
 
 
 class Lookup:
     """The records of a recording by their positions in its index. Raises, where a record is asked for, as `Recording.at`."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Indexed) -> None:
         self.recording = recording
         self.index: Index = recording.index
 
@@ -37,6 +57,8 @@ class Lookup:
         index = self.index
         counts = Counter(index.whats)
         for place, what in enumerate(index.kinds):
+            if not counts[place]:
+                continue
             if self.recording.effect.is_simple:
                 yield what, counts[place], index.seqs[index.whats.index(place)]
             elif found := self.positions(partial(operator.eq, what)):

@@ -93,6 +93,12 @@ class Index:
         return position
 
 
+def is_verified(line: bytes) -> bool:
+    """Does a line (without its line feed) end with the right checksum?"""
+    content = memoryview(line)[:-_CRC_LENGTH]
+    return line[-_CRC_LENGTH:-10] == _CRC_START and line[-10:] == b'%08x"}' % zlib.crc32(content)
+
+
 class LineDamage(Exception):
     """A line that cannot be accepted: its number from 1, its offset in bytes, and why."""
 
@@ -103,13 +109,29 @@ class LineDamage(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The beginning of a journal. end: its length in bytes; lines: in it, the header included; crc: of its bytes."""
+
+    end: int
+    lines: int
+    crc: int
+
+
 @dataclass(slots=True)
 class Survey:
-    """The result: which marks put which calls in effect, the index of the calls, and the number of the last line."""
+    """The result: which marks put which calls in effect, the index of the calls, and the number of the last line.
+
+    lines: how many there are, the header included. kept: of which prefix this was known already (`keeping`).
+    unread: nothing was read of that prefix this time, so its lines were not verified.
+    """
 
     effect: Effect
     index: Index
     last_seq: int = 0
+    lines: int = 0
+    kept: Prefix | None = None
+    unread: bool = False
 
 
 def missing(through: int, last: int, seq: int) -> tuple[int, int] | None:
@@ -118,17 +140,21 @@ def missing(through: int, last: int, seq: int) -> tuple[int, int] | None:
     return (begin, seq - 1) if begin < seq else None
 
 
-def survey(read_at: Callable[[int, int], bytes], start: int, end: int, through: int = 0) -> Survey:
+def survey(
+    read_at: Callable[[int, int], bytes], start: int, end: int, through: int = 0, found: Survey | None = None
+) -> Survey:
     """Walk over the lines between two offsets. read_at: at most so many bytes from an offset.
 
-    through: the last number whose absence a compaction explains.
+    through: the last number whose absence a compaction explains. found: what is known of the lines before `start`; it is
+    added to.
 
     Raises:
         LineDamage: a line that is damaged or out of order. OSError: as `read_at`.
     """
-    walk = _Walk(Survey(Effect(), Index()), 1 if start else 0, through)
+    walk = _Walk(found or Survey(Effect(), Index(), lines=1 if start else 0), through)
     for block, offset in _blocks(read_at, start, end, walk):
         walk.take(block, offset)
+    walk.found.lines = walk.line
     return walk.found
 
 
@@ -155,13 +181,13 @@ def _blocks(read_at: Callable[[int, int], bytes], start: int, end: int, walk: _W
 class _Walk:
     """The state of one pass. line: how many lines were seen, the header included."""
 
-    def __init__(self, found: Survey, line: int, through: int) -> None:
+    def __init__(self, found: Survey, through: int) -> None:
         self.found = found
         self._through = through
-        self.line = line
-        self._last = 0
+        self.line = found.lines
+        self._last = found.last_seq
         self._known: dict[bytes, int] = {}
-        self._places: dict[What, int] = {}
+        self._places = {what: place for place, what in enumerate(found.index.kinds)}
 
     def take(self, block: bytes, base: int) -> None:
         """Take in whole lines, of which the first begins at the offset `base`."""

@@ -29,7 +29,7 @@ from replay_proxy.proxy.engine import Engine, Policy
 from replay_proxy.proxy.gate import Gate, State
 from replay_proxy.proxy.loading import QUIET_SECONDS, Loader
 from replay_proxy.proxy.recorder import Recorder
-from replay_proxy.proxy.restoring import OpenRecording
+from replay_proxy.proxy.restoring import OpenRecording, keep_up_with
 from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.streams import Handler
@@ -42,6 +42,8 @@ from replay_proxy.wire.selection import to_record, to_restore
 _log = log.get("proxy")
 
 DRAIN_SECONDS = 10.0
+KEEPING_SECONDS = 3.0
+"""At the end, to plan what was recorded for the next restore. Container engines wait 10 s."""
 FASTEST_RESTARTS = 5
 LONGEST_PAUSE = 10.0
 
@@ -262,6 +264,8 @@ class Proxy:
         try:
             if self._writer is not None:
                 await self._writer.close()
+                if self.settings.compaction:
+                    await asyncio.to_thread(keep_up_with, self.settings.data_dir, KEEPING_SECONDS)
         finally:
             await self.upstream.close()
             await self.backend.down()

@@ -13,7 +13,7 @@ from pathlib import Path
 from replay_proxy import log
 from replay_proxy.config import Settings
 from replay_proxy.emulators.ready import wait_until_ready
-from replay_proxy.errors import EmulatorError, RecordingError
+from replay_proxy.errors import EmulatorError, RecordingError, ReplayProxyError
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.journal.blobs import BlobStore
@@ -25,8 +25,9 @@ from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.proxy.upstream import Upstream
-from replay_proxy.replay.compact import Plan, plan_of
+from replay_proxy.replay.compact import Plan
 from replay_proxy.replay.execute import Progress, Restorer, default_concurrency
+from replay_proxy.replay.keeping import keep_plan, keep_up, plan_for
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.parts import Parts, losses_of
 from replay_proxy.replay.report import UNRECOGNISED, Line, RestoreReport, Result, line_of
@@ -98,18 +99,19 @@ async def restore_recording(
     begun = time.monotonic()
     recording = await asyncio.to_thread(read, data_dir)
     report.path = str(recording.path)
-    plan = await asyncio.to_thread(
-        plan_of, recording, datetime.now(UTC), compaction=settings.compaction, selection=to_restore(settings)
-    )
+    now, choice = datetime.now(UTC), to_restore(settings)
+    plan = await asyncio.to_thread(plan_for, recording, now, compaction=settings.compaction, choice=choice)
     report.total, report.switched_off = plan.kept_count, plan.switched_off_count
-    report.superseded = len(plan.dropped) - report.switched_off
+    report.superseded = plan.superseded_count
     report.notes.extend(losses_of(plan.dropped))
     restorer = _restorer(sender, aliases, keyring, endpoints, settings, sightings)
     report.seconds = time.monotonic() - begun
     await restorer.run(plan, report, progress if told is None else await _telling(plan, progress, told))
     report.total = report.done
-    report.notes.extend(recording.warnings)
+    report.notes.extend(dict.fromkeys([*recording.warnings, *recording.index.warnings]))
     tell(report)
+    if settings.compaction and choice.is_everything and not settings.read_only:
+        await asyncio.to_thread(keep_plan, recording, plan, now)
     return report
 
 
@@ -168,10 +170,29 @@ async def staged_restore(
         RecordingError, StorageError: it cannot be read.
     """
     parts = await asyncio.to_thread(
-        Parts, recording, datetime.now(UTC), compaction=settings.compaction, selection=to_restore(settings)
+        Parts,
+        recording,
+        datetime.now(UTC),
+        compaction=settings.compaction,
+        selection=to_restore(settings),
+        keeps=not settings.read_only,
     )
     restorer = _restorer(sender, aliases, keyring, endpoints, settings, sightings)
     return StagedRestore(parts, restorer, report, progress, eager=eager, moved=moved)
+
+
+def keep_up_with(data_dir: Path, seconds: float) -> None:
+    """What was recorded since the latest restore is planned for the next one, if that takes no longer than so. Blocking."""
+    deadline = time.monotonic() + seconds
+
+    def pace() -> None:
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+    try:
+        keep_up(read(data_dir), datetime.now(UTC), pace)
+    except (ReplayProxyError, OSError) as error:
+        _log.debug("no plan was kept for the next restore", reason=str(error) or "it took too long")
 
 
 def refuse_missing(data_dir: Path) -> None:

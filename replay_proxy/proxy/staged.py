@@ -207,6 +207,7 @@ class StagedRestore:
                 else:
                     await self._rest(idle=planning is None and self._eager)
             self.report.finished = True
+            await asyncio.to_thread(self._parts.keep)
         finally:
             self._stopped = True
             if planning is not None:

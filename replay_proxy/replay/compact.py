@@ -7,6 +7,7 @@ them has to wait for which. Nothing here sends anything, or changes the recordin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +48,9 @@ class Plan:
 
     dropped: what not to replay, each with its reason. kept_count: of mutations. partial: the kept witnesses that had shown
     something of dropped calls, so that their answers will differ. witnesses: the numbers of all, kept or not.
+    until: when, by the clock of the restore, the first of what is kept will be beyond its retention; None for never.
+    earlier: by service, how many calls an earlier plan, which this one goes on with (`keeping`), left out for good.
+    is_new: it was made now, and not kept from before.
     """
 
     order: list[int]
@@ -54,9 +58,17 @@ class Plan:
     kept_count: int
     partial: frozenset[int]
     witnesses: frozenset[int]
-    _decided: Decided
-    _source: _Source
+    until: datetime | None
+    decided: Decided
+    _source: Source
     _graph: Graph | None = None
+    earlier: Counter[str] = field(default_factory=Counter)
+    is_new: bool = True
+
+    @property
+    def superseded_count(self) -> int:
+        """How many calls need not be replayed; those that are switched off not counted."""
+        return len(self.dropped) - self.switched_off_count + self.earlier.total()
 
     @property
     def losses(self) -> tuple[Dropped, ...]:
@@ -71,7 +83,7 @@ class Plan:
     @property
     def thinned_count(self) -> int:
         """How many of the kept calls are batches that lost entries."""
-        return len(self._decided.thinned)
+        return len(self.decided.thinned)
 
     @property
     def graph(self) -> Graph:
@@ -96,12 +108,12 @@ class Plan:
     @property
     def edited(self) -> frozenset[int]:
         """The numbers of the kept calls that `survivor` changes."""
-        return frozenset(self._decided.thinned) | frozenset(self._decided.unconditional)
+        return frozenset(self.decided.thinned) | frozenset(self.decided.unconditional)
 
     def survivor(self, record: Record) -> Record:
         """What is left of a kept record. Raises as the recording does when it is read."""
-        gone = self._decided.thinned.get(record.seq, _NOTHING)
-        unconditional = self._decided.unconditional.get(record.seq, _NOTHING)
+        gone = self.decided.thinned.get(record.seq, _NOTHING)
+        unconditional = self.decided.unconditional.get(record.seq, _NOTHING)
         return survivor(record, gone, unconditional, self._source.load)
 
 
@@ -119,17 +131,25 @@ class Compacted:
 
 
 def plan_of(
-    recording: Stored, now: datetime | None = None, *, compaction: bool = True, selection: Selection | None = None
+    recording: Stored,
+    now: datetime | None = None,
+    *,
+    compaction: bool = True,
+    selection: Selection | None = None,
+    earlier: Counter[str] | None = None,
 ) -> Plan:
     """Decide what of a recording is to be replayed; all of it, without `compaction`. Blocking.
 
     now: the clock of the restore, by which data is beyond its retention; None for a clock that stands still.
     selection: what is to be restored at all; what it refuses is among the dropped calls, as `switched_off`.
+    earlier: where `recording` is what an earlier plan left, how many calls of each service that left out.
 
     Raises:
         RecordingError, StorageError: the recording cannot be read.
     """
-    return _plan(_Journal(recording), now, compaction=compaction, selection=selection)
+    plan = _plan(Journal(recording), now, compaction=compaction, selection=selection)
+    plan.earlier = Counter(earlier or {})
+    return plan
 
 
 def plan_of_records(
@@ -145,7 +165,7 @@ def compact(calls: Iterable[Record], load: Load | None = None, now: datetime | N
     return Compacted(list(plan.records()), list(plan.dropped))
 
 
-class _Source(Protocol):
+class Source(Protocol):
     """Records that can be walked, and fetched one at a time by their numbers."""
 
     def walk(self) -> Iterable[Record]: ...
@@ -155,18 +175,23 @@ class _Source(Protocol):
     def load(self, ref: BlobRef) -> bytes: ...
 
 
-class _Journal:
+class Journal:
+    """A recording as the source of a plan."""
+
     def __init__(self, recording: Stored) -> None:
         self._recording = recording
         self._blobs = recording.blobs
 
     def walk(self) -> Iterable[Record]:
+        """Its records, in order."""
         return self._recording.records()
 
     def fetch(self, seq: int) -> Record:
+        """One of them."""
         return self._recording.fetch(seq)
 
     def load(self, ref: BlobRef) -> bytes:
+        """A large body."""
         return b"".join(self._blobs.read(ref))
 
 
@@ -185,7 +210,7 @@ class _Memory:
         return self._load(ref)
 
 
-def _plan(source: _Source, now: datetime | None, *, compaction: bool, selection: Selection | None = None) -> Plan:
+def _plan(source: Source, now: datetime | None, *, compaction: bool, selection: Selection | None = None) -> Plan:
     decisions = Decisions()
     rules = Rules(decisions, now)
     order: list[int] = []
@@ -221,7 +246,7 @@ def _plan(source: _Source, now: datetime | None, *, compaction: bool, selection:
     partial = frozenset(witnesses) if switched_off else rules.partial(decided.dropped) | noted
     partial -= dropped.keys()
     told = tuple(dropped[seq] for seq in sorted(dropped))
-    return Plan(order, told, kept, partial, frozenset(witnesses), decided, source)
+    return Plan(order, told, kept, partial, frozenset(witnesses), rules.until, decided, source)
 
 
 def _no_blobs(ref: BlobRef) -> bytes:

@@ -3,8 +3,7 @@
 A compacted recording is gone on with, so what it loses must not matter to any call that is still to come, either.
 
 - Calls that will be *missed* (`Plan.losses`) stay: each restore is to say so, and a later version may do better.
-- FIFO queues take a message for a repetition of one from the last five minutes, also when that one is deleted by now. So
-  what came through FIFO queues in that time stays, with its deletions.
+- What could still explain a repetition in a FIFO queue stays (`repetitions`).
 - A witness that had shown something of a dropped call stays, and is marked as `partial`, so that a restore does not
   report the difference.
 """
@@ -24,13 +23,8 @@ from replay_proxy.journal.lock import RecordingLock
 from replay_proxy.journal.opening import open_journal
 from replay_proxy.journal.records import JOURNAL_NAME, Kind, Record
 from replay_proxy.journal.switching import KEPT, STAGED, Switch, give_up, kept_references, references
-from replay_proxy.replay.compact import PARTIAL, Plan, plan_of
-from replay_proxy.replay.compaction.calls import call_of
-from replay_proxy.replay.compaction.messages import DEDUPLICATION, queue_of
-
-_THROUGH_QUEUES = frozenset(
-    {"SendMessage", "SendMessageBatch", "DeleteMessage", "DeleteMessageBatch", "PurgeQueue", "DeleteQueue"}
-)
+from replay_proxy.replay.compact import PARTIAL, plan_of
+from replay_proxy.replay.repetitions import may_be_repeated
 
 
 def compact_recording(
@@ -94,7 +88,7 @@ def condense(
 def verdicts_of(stretch: Stretch, now: datetime) -> Verdicts:
     """What becomes of the calls of a stretch. Raises as the recording does when it is read."""
     plan = plan_of(stretch)
-    staying = _staying(stretch, plan, now)
+    staying = may_be_repeated(stretch.recording, plan.edited.union(each.seq for each in plan.dropped), now)
     dropped = {each.seq: each.reason for each in plan.dropped if not each.loss and each.seq not in staying}
 
     def change(record: Record) -> Record:
@@ -104,21 +98,3 @@ def verdicts_of(stretch: Stretch, now: datetime) -> Verdicts:
 
     noted = {record.seq for record in stretch.records() if record.kind is Kind.WITNESS and record.notes.get(PARTIAL)}
     return Verdicts(dropped, (plan.edited - staying) | (plan.partial - noted), change)
-
-
-def _staying(stretch: Stretch, plan: Plan, now: datetime) -> frozenset[int]:
-    """The numbers of the calls to FIFO queues that could still explain a repetition: not those of deleted queues."""
-    gone = {each.seq for each in plan.dropped} | plan.edited
-    horizon = (now - DEDUPLICATION).isoformat()
-    staying: dict[int, str] = {}
-    for record in stretch.records():
-        head = record.head
-        if head is None or head.service != "sqs" or head.operation not in _THROUGH_QUEUES or record.time < horizon:
-            continue
-        call = call_of(record, lambda ref: b"".join(stretch.blobs.read(ref)))
-        queue = queue_of(call) if call is not None else ""
-        if head.operation == "DeleteQueue":
-            staying = {seq: name for seq, name in staying.items() if name != queue}
-        elif record.seq in gone and queue.endswith(".fifo"):
-            staying[record.seq] = queue
-    return frozenset(staying)

@@ -37,6 +37,7 @@ from replay_proxy.journal.survey import What
 from replay_proxy.replay.compact import Dropped, Plan, plan_of
 from replay_proxy.replay.compaction import kinds
 from replay_proxy.replay.graph import Graph
+from replay_proxy.replay.keeping import keep_plan, kept_plan
 from replay_proxy.wire.mutability import is_data
 from replay_proxy.wire.selection import Selection as Choice
 
@@ -64,7 +65,8 @@ class Part:
 class Parts:
     """Plans the parts of one restore. Everything that reads is blocking, and raises as `Lookup` does.
 
-    now, compaction, selection: as for `plan_of`. calls: how many records of each service are in effect.
+    now, compaction, selection: as for `plan_of`. keeps: the plan is kept for a later restore (`keeping`).
+    calls: how many records of each service are in effect.
     """
 
     def __init__(
@@ -74,17 +76,25 @@ class Parts:
         *,
         compaction: bool,
         selection: Choice | None = None,
+        keeps: bool = False,
     ) -> None:
-        self._lookup = Lookup(recording)
+        kept = kept_plan(recording, now) if compaction and now is not None else None
+        self._recording = recording
+        self._lookup = Lookup(recording if kept is None else kept.remains())
+        self._earlier = Counter[str]() if kept is None else kept.plan.earlier
         self._now = now
         self._compaction = compaction
         self._choice = selection
+        self._keeps = keeps and compaction and (selection is None or selection.is_everything)
         self._first_data: dict[str, int] = {}
         self._whole: Plan | None = None
+        if kept is not None and kept.is_current and (selection is None or selection.is_everything):
+            self._whole = kept.plan
         self._dropped: tuple[Plan, dict[str, list[Dropped]]] | None = None
         self.calls: Counter[str] = Counter()
-        for what, count, first in self._lookup.tally():
+        for what, count, _ in Lookup(recording).tally():
             self.calls[what.service] += count
+        for what, _, first in self._lookup.tally():
             if _is_data(what):
                 self._first_data[what.service] = min(first, self._first_data.get(what.service, first))
 
@@ -98,6 +108,11 @@ class Parts:
         if self._whole is None:
             self._whole = self._plan(lambda _what: True, pace)
         return self._whole
+
+    def keep(self) -> None:
+        """Keep the plan of everything for the next restore, where that was made. Raises as planning does."""
+        if self._keeps and self._whole is not None and self._now is not None:
+            keep_plan(self._recording, self._whole, self._now)
 
     def part(self, asked: Collection[str]) -> Part:
         """What brings these services back."""
@@ -135,13 +150,19 @@ class Parts:
         return self._what(seq).kind is Kind.MUTATION
 
     def _what(self, seq: int) -> What:
-        index = self._lookup.index
+        index = self._recording.index
         return index.what(index.position(seq))
 
     def _plan(self, wanted: Callable[[What], bool], pace: Pace = lambda: None) -> Plan:
         selection = Selection(self._lookup, wanted, pace)
         try:
-            plan = plan_of(selection, self._now, compaction=self._compaction, selection=self._choice)
+            plan = plan_of(
+                selection,
+                self._now,
+                compaction=self._compaction,
+                selection=self._choice,
+                earlier=self._earlier,
+            )
             assert plan.graph is not None  # worked out here, in the thread that may take its time
         finally:
             selection.pace = _at_once
@@ -157,7 +178,8 @@ class Parts:
             self._dropped = (plan, by_service)
         dropped = [each for service in asked for each in self._dropped[1].get(service, ())]
         off = sum(each.switched_off for each in dropped)
-        return Part(plan, list(_in_turn(graph, seqs)), len(dropped) - off, off, losses_of(dropped))
+        superseded = len(dropped) - off + sum(plan.earlier[service] for service in asked)
+        return Part(plan, list(_in_turn(graph, seqs)), superseded, off, losses_of(dropped))
 
     def _missed(self, part: Part, seen: Collection[str]) -> set[str]:
         """The services of which a part touches more than it may, as long as their data was not seen."""

@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import botocore
 import orjson
 from botocore.loaders import Loader, create_loader
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
@@ -40,6 +41,11 @@ class UnknownModelError(LookupError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def version() -> str:
+    """Of botocore, and so of its models."""
+    return str(botocore.__version__)
 
 
 @lru_cache(maxsize=CACHED_SERVICES)

@@ -26,6 +26,11 @@ class Selection:
     services_flag: str
     kinds_flag: str
 
+    @property
+    def is_everything(self) -> bool:
+        """Is nothing left out?"""
+        return self.services == _EVERYTHING and self.kinds == _EVERYTHING
+
     def check(self) -> Selection:
         """The same, if its names exist. Raises UsageError."""
         _known(

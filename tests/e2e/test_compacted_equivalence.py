@@ -12,19 +12,24 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.journal.reader import read
 from replay_proxy.journal.records import Record
 from replay_proxy.journal.writer import JournalWriter
-from replay_proxy.replay.compact import plan_of
+from replay_proxy.replay import keeping
+from replay_proxy.replay.compact import PARTIAL, plan_of
 from replay_proxy.replay.condensing import compact_recording
+from replay_proxy.replay.graph import graph_of
 from tests.e2e import test_equivalence as histories
 from tests.replay.lab import RESETS, Lab, operations
 from tests.support.histories import Step, steps
@@ -32,6 +37,7 @@ from tests.support.processes import Emulator
 
 pytestmark = pytest.mark.emulator
 
+NOW = datetime.now(UTC)
 EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", "4"))
 Do = Callable[[Lab, Step], None]
 SUBJECTS: dict[str, tuple[Do, Callable[[Lab], Any], tuple[str, ...]]] = {
@@ -150,11 +156,34 @@ async def record(root: Path, records: list[Record]) -> None:
     await writer.close()
 
 
+def keep(root: Path) -> None:
+    """Keep the plan, however short the recording is."""
+    with patch.object(keeping, "FEWEST", 0):
+        keeping.keep_up(read(root), NOW, lambda: None)
+
+
+def plan_of_kept(root: Path) -> list[Record]:
+    """What the kept plan says, which must be current; its graph must be the one that its records lead to."""
+    recording = read(root)
+    plan = keeping.plan_for(recording, NOW)
+    assert not plan.is_new
+    records = list(plan.records())
+    graph = graph_of((plan.record(seq) for seq in plan.order), lambda ref: b"".join(recording.blobs.read(ref)))
+    assert plan.graph == graph
+    return records
+
+
+def bare(records: list[Record]) -> list[Record]:
+    """Without what says of a witness that it was partial."""
+    return [replace(each, notes={**each.notes, PARTIAL: None}) for each in records]
+
+
 @pytest.mark.parametrize("subject", SUBJECTS)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
+    phases=[phase for phase in Phase if phase is not Phase.shrink or "EQUIVALENCE_SHRINK" in os.environ],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data(), where=st.integers(1, 99))
@@ -180,6 +209,12 @@ def test_compacting_in_the_middle(lab: Lab, subject: str, data: st.DataObject, w
         recording = read(root)
         kept = list(plan_of(recording).records())
         assert recording.warnings == []
+        going_on = Path(directory) / "kept"
+        asyncio.run(record(going_on, lab.records[:cut]))
+        keep(going_on)
+        asyncio.run(record(going_on, lab.records[cut:]))
+        keep(going_on)
+        assert bare(plan_of_kept(going_on)) == bare(kept)
     lab.empty()
     report = lab.restore(kept)
     assert [problem.as_json() for problem in report.problems] == []

@@ -31,8 +31,6 @@ _Place = tuple[int, int]
 """Number of the sending call, and of the entry in it (-1 where it is no batch)."""
 
 DEDUPLICATION = timedelta(minutes=5)
-SHORTEST = timedelta(minutes=1)
-"""The least that a queue can be told to keep messages for (Amazon SQS API Reference, SetQueueAttributes)."""
 RECEIPT_UNKNOWN = "its receipt is not known"
 _COMES_BACK = "a message that was deleted comes back, because the recording does not say which one it was"
 
@@ -44,7 +42,7 @@ class Messages:
         self._decisions = decisions
         self._now = now
         self._live: dict[str, tuple[_Place, str]] = {}
-        self._old: dict[str, datetime] = {}
+        self._sent: dict[str, datetime] = {}
         self._kept: dict[str, timedelta] = {}
         self._moving: set[str] = set()
         self._in_queue: dict[str, dict[str, None]] = defaultdict(dict)
@@ -53,6 +51,8 @@ class Messages:
         self._repetitions: dict[str, list[_Place]] = {}
         self._moved: set[str] = set()
         self._scopes: dict[str, str] = {}
+        self.until: datetime | None = None
+        """When the first message that is left will be beyond its retention (once finished)."""
 
     def see(self, call: Call) -> None:
         """Take in a call to SQS, in order."""
@@ -79,13 +79,16 @@ class Messages:
     def finish(self) -> None:
         """All calls were shown."""
         longest = max(self._kept.values(), default=QUEUE)
-        for message, sent in list(self._old.items()):
+        for message, sent in list(self._sent.items()):
             place = self._live.get(message)
             kept = None if place is None else self._kept.get(place[1])
             if place is None or kept is None or self._now is None:
                 continue
-            if self._now - sent > (longest if place[1] in self._moving else kept):
+            over = sent + (longest if place[1] in self._moving else kept)
+            if self._now > over:
                 self._remove(message, "its queue kept messages for a shorter time than has passed", 0)
+            elif self.until is None or over < self.until:
+                self.until = over
 
     def _attributes(self, call: Call, attributes: dict[str, Any]) -> None:
         queue = queue_of(call)
@@ -126,8 +129,8 @@ class Messages:
                 self._repetitions.setdefault(original, []).append(place)
                 return
         self._live[message] = (place, queue)
-        if self._now is not None and self._now - (sent := datetime.fromisoformat(call.time)) > SHORTEST:
-            self._old[message] = sent
+        if self._now is not None:
+            self._sent[message] = datetime.fromisoformat(call.time)
         self._in_queue[queue][message] = None
 
     def _original(self, call: Call, queue: str, entry: dict[str, Any], message: str) -> str | None:
@@ -168,7 +171,7 @@ class Messages:
 
     def _remove(self, message: str, reason: str, because_of: int) -> None:
         found = self._live.pop(message, None)
-        self._old.pop(message, None)
+        self._sent.pop(message, None)
         if found is None:
             return
         place, queue = found

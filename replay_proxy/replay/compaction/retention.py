@@ -59,6 +59,8 @@ class Retention:
         self._decisions = decisions
         self._now = now
         self._holders: dict[tuple[str, str, str], _Holder] = {}
+        self.until: datetime | None = None
+        """When the first of what is left will be beyond its period (once finished)."""
 
     def see(self, call: Call) -> None:
         """Take in a call, in order."""
@@ -78,6 +80,10 @@ class Retention:
             for seq, latest in zip(holder.calls, holder.times, strict=True):
                 if latest < border:
                     self._decisions.drop(seq, f"what it put there was kept for {_told(holder.kept)}, which are over")
+                    continue
+                over = self._now + timedelta(seconds=latest - border)
+                if self.until is None or over < self.until:
+                    self.until = over
 
     def _see_stream(self, call: Call, name: str) -> None:
         key = _key(call, name)

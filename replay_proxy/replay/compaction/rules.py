@@ -56,6 +56,12 @@ class Rules:
         self._retention.finish()
         self._resources.finish()
 
+    @property
+    def until(self) -> datetime | None:
+        """When the first of what is left will be beyond its retention (once finished); None for never."""
+        times = [each for each in (self._messages.until, self._retention.until) if each is not None]
+        return min(times, default=None)
+
     def partial(self, dropped: Container[int]) -> frozenset[int]:
         """The witnesses whose answers showed something of the calls that are dropped."""
         return self._resources.partial(dropped)
