@@ -119,7 +119,7 @@ class Headers:
     @property
     def lowers(self) -> tuple[str, ...]:
         """The names in lower case, in order."""
-        return self._shape.lowers
+        return (self._known_shape or self._shape).lowers
 
     @property
     def has_duplicates(self) -> bool:

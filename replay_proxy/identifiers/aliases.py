@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replay_proxy.identifiers import mint, tokens
-from replay_proxy.identifiers.pairs import ANYWHERE, Alias, Direction, Kind, Origin, Scope
+from replay_proxy.identifiers.pairs import ANYWHERE, NO_ORIGIN, Alias, Direction, Kind, Origin, Scope
 
 __all__ = ["ANYWHERE", "Alias", "AliasTable", "Direction", "Kind", "Origin", "Scope"]
 
@@ -43,8 +43,6 @@ class AliasTable:
     def __init__(self) -> None:
         self.to_emulator_index = Direction(reverse=False)
         self.to_client_index = Direction(reverse=True)
-        # All that a first look has to look for, in either direction. It is never made smaller, which does no harm.
-        self.tokens: set[bytes] = set()
         self._same: dict[str, set[Scope]] = {}
         self._minted: list[Alias] = []
         self._reserved: set[str] = set()
@@ -63,7 +61,7 @@ class AliasTable:
         *,
         scope: Scope = ANYWHERE,
         kind: Kind | None = None,
-        learned_from: Origin = Origin(),
+        learned_from: Origin = NO_ORIGIN,
         minted: bool = False,
     ) -> list[Alias]:
         """Learn that clients call `client` what the emulator calls `emulator`.
@@ -77,12 +75,7 @@ class AliasTable:
             return []
         kind = kind or (Kind.ADDRESS if tokens.is_address(client.encode("ascii")) else Kind.IDENTIFIER)
         alias = Alias(client, emulator, scope, kind, learned_from, minted)
-        sought: set[bytes] = set()
-        for text in (client, emulator):
-            token = text.encode("ascii")
-            if not tokens.is_address(token):
-                sought.add(tokens.anchor(token))
-            sought.add(token)
+        sought_out, sought_in = _sought(client), _sought(emulator)
         known = [a for a in self.to_emulator_index.pairs.get(client.encode(), ()) if a.scope == scope]
         if any(a.emulator == emulator for a in known):
             return []
@@ -92,7 +85,12 @@ class AliasTable:
             self.to_client_index.remove(old)
         self.to_emulator_index.insert(alias)
         self.to_client_index.insert(alias)
-        self.tokens |= sought
+        # Towards clients their ids are collisions; towards the emulator its addresses are the ends of chains.
+        self.to_emulator_index.sought |= sought_out
+        self.to_client_index.sought |= sought_in
+        self.to_client_index.sought.add(client.encode())
+        if tokens.is_address(emulator.encode()):
+            self.to_emulator_index.sought.add(emulator.encode())
         return displaced
 
     def contradicted_by(self, client: str, emulator: str, scope: Scope) -> list[Alias]:
@@ -155,7 +153,7 @@ class AliasTable:
         rival = self.to_emulator_index.find(key, scope)
         return rival is not None and rival.kind is Kind.IDENTIFIER and not self.stands_for_itself(token, scope)
 
-    def mint(self, emulator: str, *, scope: Scope, learned_from: Origin = Origin()) -> Alias:
+    def mint(self, emulator: str, *, scope: Scope, learned_from: Origin = NO_ORIGIN) -> Alias:
         """Give the emulator's id a fresh client id of its shape, remember the pair, and hand it out."""
         client = mint.fresh(emulator, self._is_used)
         alias = Alias(client, emulator, scope, Kind.IDENTIFIER, learned_from, minted=True)
@@ -184,3 +182,9 @@ class AliasTable:
     def listing(self) -> list[dict[str, object]]:
         """All pairs for people and programs, in the order in which they were learned."""
         return [alias.as_json() for alias in sorted(self, key=lambda a: (a.learned_from.seq, a.client))]
+
+
+def _sought(identifier: str) -> set[bytes]:
+    """What a first look finds `identifier` by. Raises ValueError where there is nothing, or where it is not ASCII."""
+    token = identifier.encode("ascii")
+    return {token} if tokens.is_address(token) else {token, tokens.anchor(token)}

@@ -11,6 +11,7 @@ import re
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.identifiers import cbor
@@ -43,12 +44,17 @@ def body_of(message: Request | Answer, head: CallHead | None) -> bytes | None:
     payload = payload_of(head, "json", answer=isinstance(message, Answer))
     if payload.whole_body or headers.get("x-amz-content-sha256").startswith("STREAMING-"):
         return None
-    if not payload.reference_body and _OPAQUE_TYPE.match(headers.get("content-type").lower()):
+    if not payload.reference_body and _is_opaque(headers.get("content-type")):
         return None
     coding = headers.get("content-encoding").lower()
     if coding in ("", "identity"):
         return body
     return unzipped(body) if coding in ("gzip", "x-gzip") else None
+
+
+@lru_cache(maxsize=256)
+def _is_opaque(content_type: str) -> bool:
+    return _OPAQUE_TYPE.match(content_type.lower()) is not None
 
 
 def changed(
@@ -60,7 +66,7 @@ def changed(
     """The body of `message` with `change` applied to it outside of payload; None where nothing changes.
 
     A compressed body comes back unpacked. swap: changes a whole body, in which nothing is payload, at once where it
-    can, and gives None where it cannot.
+    can (the identical object where nothing changes), and gives None where it cannot.
     """
     body = body_of(message, head)
     if body is None or head is None:
@@ -70,11 +76,14 @@ def changed(
     payload = payload_of(head, spelling or "json", answer=answer)
     if spelling is None:
         new = cbor.rewritten(body, payload.tree, lambda text: replaced(text, change(text), url=False))
-    elif swap is not None and not payload.tree and spelling != "form" and body is message.body:
-        whole = swap(body)
-        new = replaced(body, change(body), url=False) if whole is None else whole
-        if new == body:
-            return None
+    elif (
+        swap is not None
+        and not payload.tree
+        and spelling != "form"
+        and body is message.body
+        and (whole := swap(body)) is not None
+    ):
+        new = whole
     else:
         hits = change(body)
         if not hits:

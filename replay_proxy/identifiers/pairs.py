@@ -40,6 +40,9 @@ class Origin:
     member: str = ""
 
 
+NO_ORIGIN = Origin()
+
+
 @dataclass(frozen=True, slots=True)
 class Alias:
     """One learned pair."""
@@ -48,7 +51,7 @@ class Alias:
     emulator: str
     scope: Scope = ANYWHERE
     kind: Kind = Kind.IDENTIFIER
-    learned_from: Origin = Origin()
+    learned_from: Origin = NO_ORIGIN
     minted: bool = False
 
     def as_json(self) -> dict[str, object]:
@@ -68,10 +71,23 @@ class Alias:
         }
 
 
+class Swap(NamedTuple):
+    """What becomes of a token that a first look found, where nothing but its scope has to be asked.
+
+    old: the identifier that it names: itself, or the one compound that it is the anchor of. lead: the bytes of that
+    before the token.
+    """
+
+    old: bytes
+    lead: int
+    new: bytes
+    scope: Scope
+
+
 class Direction:
     """One way through the table: the pairs by the token that is looked for."""
 
-    __slots__ = ("addresses", "anchors", "pairs", "reverse", "size")
+    __slots__ = ("_swaps", "addresses", "anchors", "pairs", "reverse", "size", "sought")
 
     def __init__(self, *, reverse: bool) -> None:
         self.reverse = reverse
@@ -79,6 +95,9 @@ class Direction:
         self.anchors: dict[bytes, set[bytes]] = {}
         self.addresses = 0
         self.size = 0
+        # All that a first look has to look for. It is never made smaller, which does no harm.
+        self.sought: set[bytes] = set()
+        self._swaps: dict[bytes, Swap | None] = {}
 
     def source(self, alias: Alias) -> bytes:
         """The token of `alias` that this direction looks for."""
@@ -92,6 +111,7 @@ class Direction:
         """Make `alias` findable."""
         token = self.source(alias)
         self.size += 1
+        self._swaps.clear()
         known = self.pairs.get(token)
         if known is not None:
             known.append(alias)
@@ -108,6 +128,7 @@ class Direction:
         """Make `alias` unfindable."""
         token = self.source(alias)
         self.size -= 1
+        self._swaps.clear()
         known = self.pairs[token]
         known.remove(alias)
         if known:
@@ -129,6 +150,27 @@ class Direction:
         if known is None or len(known) != 1 or known[0].kind is not Kind.IDENTIFIER:
             return None
         return known[0]
+
+    def swap(self, token: bytes) -> Swap | None:
+        """What becomes of `token`, which a first look found; None where only `scan.find` can tell."""
+        try:
+            return self._swaps[token]
+        except KeyError:
+            swap = self._swaps[token] = self._swap(token)
+            return swap
+
+    def _swap(self, token: bytes) -> Swap | None:
+        wholes = self.anchors.get(token)
+        if wholes is None:
+            old = token
+        elif len(wholes) == 1 and token not in self.pairs:
+            (old,) = wholes
+        else:
+            return None
+        pair = self.sole(old)
+        if pair is None or tokens.is_address(old) or tokens.has_escapes(old):
+            return None
+        return Swap(old, old.index(token), self.target(pair).encode(), pair.scope)
 
     def find(self, token: bytes, scope: Scope) -> Alias | None:
         """The pair of `token` for a caller in `scope`: of its scope, else of its account, else the newest anywhere."""
