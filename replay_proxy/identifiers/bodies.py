@@ -22,6 +22,9 @@ from replay_proxy.identifiers.spans import payload_spans
 Change = Callable[[bytes], Sequence[Hit]]
 """From a piece of a message to the hits in it, in order."""
 
+Opened = tuple[bytes, Spelling | None, Payload]
+"""A body, unpacked; its spelling (None for CBOR); and its payload."""
+
 LONGEST_UNPACKED = 64 * 1024 * 1024
 """Compressed bodies that unpack to more than this (bytes) are left alone."""
 
@@ -57,33 +60,29 @@ def _is_opaque(content_type: str) -> bool:
     return _OPAQUE_TYPE.match(content_type.lower()) is not None
 
 
-def changed(
-    message: Request | Answer,
-    head: CallHead | None,
-    change: Change,
-    swap: Callable[[bytes], bytes | None] | None = None,
-) -> bytes | None:
-    """The body of `message` with `change` applied to it outside of payload; None where nothing changes.
-
-    A compressed body comes back unpacked. swap: changes a whole body, in which nothing is payload, at once where it
-    can (the identical object where nothing changes), and gives None where it cannot.
-    """
+def opened(message: Request | Answer, head: CallHead | None) -> Opened | None:
+    """The body of a message, if it may be looked into (see `body_of`), how it is spelt, and what in it is payload."""
     body = body_of(message, head)
     if body is None or head is None:
         return None
-    answer = isinstance(message, Answer)
     spelling = spelling_of(message, head, body)
-    payload = payload_of(head, spelling or "json", answer=answer)
+    return body, spelling, payload_of(head, spelling or "json", answer=isinstance(message, Answer))
+
+
+def changed(message: Request | Answer, head: CallHead | None, change: Change) -> bytes | None:
+    """The body of `message` with `change` applied to it outside of payload; None where nothing changes.
+
+    A compressed body comes back unpacked.
+    """
+    found = opened(message, head)
+    return rewritten(found, change) if found is not None else None
+
+
+def rewritten(found: Opened, change: Change) -> bytes | None:
+    """As `changed`, for a body that is `opened`."""
+    body, spelling, payload = found
     if spelling is None:
         new = cbor.rewritten(body, payload.tree, lambda text: replaced(text, change(text), url=False))
-    elif (
-        swap is not None
-        and not payload.tree
-        and spelling != "form"
-        and body is message.body
-        and (whole := swap(body)) is not None
-    ):
-        new = whole
     else:
         hits = change(body)
         if not hits:

@@ -47,7 +47,12 @@ _SIGNATURE = re.compile(
 
 def scope_of(head: CallHead | None) -> Scope:
     """The scope in which the identifiers of a call are looked up."""
-    return Scope(head.account, head.region) if head is not None else ANYWHERE
+    return _scope(head.account, head.region) if head is not None else ANYWHERE
+
+
+@lru_cache(maxsize=256)
+def _scope(account: str, region: str) -> Scope:
+    return Scope(account, region)
 
 
 def request_to_emulator(
@@ -145,12 +150,16 @@ def _body(
     to_client: bool,
 ) -> bytes | None:
     """The body of `message`, changed; None where nothing changes. look: what a first look found in its `text`."""
+    found = bodies.opened(message, head)
+    if found is None:
+        return None
     scope = scope_of(head)
-
-    def swap(body: bytes) -> bytes | None:
-        return scan.swapped(body, look, table, scope, to_client=to_client) if body is text else None
-
-    return bodies.changed(message, head, _change(look, table, scope, to_client=to_client), swap)
+    body, spelling, payload = found
+    if body is text and not payload.tree and spelling in ("json", "xml"):
+        new = scan.swapped(body, look, table, scope, to_client=to_client)
+        if new is not None:
+            return None if new is body else new
+    return bodies.rewritten(found, _change(look, table, scope, to_client=to_client))
 
 
 def mint_for_collisions(answer: Answer, head: CallHead, request: Request, table: AliasTable, known: set[bytes]) -> None:
