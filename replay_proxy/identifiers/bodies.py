@@ -32,6 +32,7 @@ LONGEST_UNPACKED = 64 * 1024 * 1024
 _OPAQUE_TYPE = re.compile(
     r"application/vnd\.amazon\.eventstream|multipart/|application/octet-stream|image/|video/|audio/"
 )
+_FRAMING = frozenset({"x-amz-content-sha256", "content-encoding"})
 _CBOR_MAPS = range(0xA0, 0xC0)
 
 
@@ -45,9 +46,11 @@ def body_of(message: Request | Answer, head: CallHead | None) -> bytes | None:
         return None
     headers = message.headers
     payload = payload_of(head, "json", answer=isinstance(message, Answer))
-    if payload.whole_body or headers.get("x-amz-content-sha256").startswith("STREAMING-"):
+    if payload.whole_body or (not payload.reference_body and _is_opaque(headers.get("content-type"))):
         return None
-    if not payload.reference_body and _is_opaque(headers.get("content-type")):
+    if _FRAMING.isdisjoint(headers.lowers):
+        return body
+    if headers.get("x-amz-content-sha256").startswith("STREAMING-"):
         return None
     coding = headers.get("content-encoding").lower()
     if coding in ("", "identity"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -74,20 +75,33 @@ class Alias:
 class Swap(NamedTuple):
     """What becomes of a token that a first look found, where nothing but its scope has to be asked.
 
-    old: the identifier that it names: itself, or the one compound that it is the anchor of. lead: the bytes of that
-    before the token.
+    compound: the one that the token is the anchor of; None where the token is the whole identifier. lead: how many
+    bytes of the identifier are before the token. size: of the identifier.
     """
 
-    old: bytes
+    compound: bytes | None
     lead: int
+    size: int
     new: bytes
     scope: Scope
+
+
+class _Swaps(dict[bytes, Swap | None]):
+    """What is known of each token by `find`, so that it is worked out once: to look it up costs no call."""
+
+    def __init__(self, find: Callable[[bytes], Swap | None]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, token: bytes) -> Swap | None:
+        swap = self[token] = self._find(token)
+        return swap
 
 
 class Direction:
     """One way through the table: the pairs by the token that is looked for."""
 
-    __slots__ = ("_swaps", "addresses", "anchors", "pairs", "reverse", "size", "sought")
+    __slots__ = ("addresses", "anchors", "pairs", "reverse", "size", "sought", "swaps")
 
     def __init__(self, *, reverse: bool) -> None:
         self.reverse = reverse
@@ -97,7 +111,8 @@ class Direction:
         self.size = 0
         # All that a first look has to look for. It is never made smaller, which does no harm.
         self.sought: set[bytes] = set()
-        self._swaps: dict[bytes, Swap | None] = {}
+        # What becomes of a token that a first look found; None where only `scan.find` can tell.
+        self.swaps = _Swaps(self._swap)
 
     def source(self, alias: Alias) -> bytes:
         """The token of `alias` that this direction looks for."""
@@ -111,7 +126,7 @@ class Direction:
         """Make `alias` findable."""
         token = self.source(alias)
         self.size += 1
-        self._swaps.clear()
+        self.swaps.clear()
         known = self.pairs.get(token)
         if known is not None:
             known.append(alias)
@@ -128,7 +143,7 @@ class Direction:
         """Make `alias` unfindable."""
         token = self.source(alias)
         self.size -= 1
-        self._swaps.clear()
+        self.swaps.clear()
         known = self.pairs[token]
         known.remove(alias)
         if known:
@@ -151,14 +166,6 @@ class Direction:
             return None
         return known[0]
 
-    def swap(self, token: bytes) -> Swap | None:
-        """What becomes of `token`, which a first look found; None where only `scan.find` can tell."""
-        try:
-            return self._swaps[token]
-        except KeyError:
-            swap = self._swaps[token] = self._swap(token)
-            return swap
-
     def _swap(self, token: bytes) -> Swap | None:
         wholes = self.anchors.get(token)
         if wholes is None:
@@ -170,7 +177,8 @@ class Direction:
         pair = self.sole(old)
         if pair is None or tokens.is_address(old) or tokens.has_escapes(old):
             return None
-        return Swap(old, old.index(token), self.target(pair).encode(), pair.scope)
+        new = self.target(pair).encode()
+        return Swap(None if wholes is None else old, old.index(token), len(old), new, pair.scope)
 
     def find(self, token: bytes, scope: Scope) -> Alias | None:
         """The pair of `token` for a caller in `scope`: of its scope, else of its account, else the newest anywhere."""

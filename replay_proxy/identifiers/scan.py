@@ -72,19 +72,17 @@ def swapped(data: bytes, look: Look, table: AliasTable, scope: Scope, *, to_clie
     way, back = _ways(table, to_client=to_client)
     places: list[tuple[int, int, bytes]] = []
     for token in look.known:
-        swap = way.swap(token)
+        swap = way.swaps[token]
         if swap is None:
             return None
-        old, lead, new, its_scope = swap
-        compound = old is not token and old != token
-        if its_scope != scope or (compound and token in back.pairs):
+        compound, lead, size, new, its_scope = swap
+        if its_scope != scope or (compound is not None and token in back.pairs):
             return None
-        size = len(old)
         at = data.find(token)
         while at >= 0:
             start = at - lead
             end = start + size
-            if compound and data[start:end] != old:
+            if compound is not None and data[start:end] != compound:
                 return None
             if tokens.bounded(data, start, end):
                 places.append((start, end, new))
