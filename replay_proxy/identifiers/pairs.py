@@ -75,13 +75,10 @@ class Alias:
 class Swap(NamedTuple):
     """What becomes of a token that a first look found, where nothing but its scope has to be asked.
 
-    compound: the one that the token is the anchor of; None where the token is the whole identifier. lead: how many
-    bytes of the identifier are before the token. size: of the identifier.
+    old: the identifier that it names: itself, or the one compound that it is the anchor of.
     """
 
-    compound: bytes | None
-    lead: int
-    size: int
+    old: bytes
     new: bytes
     scope: Scope
 
@@ -177,8 +174,7 @@ class Direction:
         pair = self.sole(old)
         if pair is None or tokens.is_address(old) or tokens.has_escapes(old):
             return None
-        new = self.target(pair).encode()
-        return Swap(None if wholes is None else old, old.index(token), len(old), new, pair.scope)
+        return Swap(old, self.target(pair).encode(), pair.scope)
 
     def find(self, token: bytes, scope: Scope) -> Alias | None:
         """The pair of `token` for a caller in `scope`: of its scope, else of its account, else the newest anywhere."""

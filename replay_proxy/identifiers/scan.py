@@ -71,29 +71,26 @@ def swapped(data: bytes, look: Look, table: AliasTable, scope: Scope, *, to_clie
         return None
     way, back = _ways(table, to_client=to_client)
     places: list[tuple[int, int, bytes]] = []
+    becomes: dict[bytes, bytes] = {}
     for token in look.known:
         swap = way.swaps[token]
         if swap is None:
             return None
-        compound, lead, size, new, its_scope = swap
-        if its_scope != scope or (compound is not None and token in back.pairs):
+        old, new, its_scope = swap
+        if its_scope != scope:
             return None
-        at = data.find(token)
-        while at >= 0:
-            start = at - lead
-            end = start + size
-            if compound is not None and data[start:end] != compound:
-                return None
-            if tokens.bounded(data, start, end):
-                places.append((start, end, new))
-            at = data.find(token, at + 1)
+        found = tokens.run_places(data, old)
+        if old != token and (token in back.pairs or data.count(token) != len(found)):
+            return None
+        places += found
+        becomes[old] = new
     places.sort()
     pieces: list[bytes] = []
     done = 0
-    for start, end, new in places:
+    for start, end, old in places:
         if start < done:
             return None
-        pieces += (data[done:start], new)
+        pieces += (data[done:start], becomes[old])
         done = end
     if not pieces:
         return data

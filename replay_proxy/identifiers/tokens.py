@@ -159,9 +159,10 @@ def address_parts_of_bare(text: bytes) -> list[bytes]:
 
 
 def bare(data: bytes) -> tuple[bytes, bool]:
-    """`data` less the escapes that spoil its runs: the identical object where there are none.
+    """`data` without the escapes that spoil its runs, in the way of a first look.
 
-    Also whether run characters of `data` are escaped themselves, so that only its plained text shows its runs.
+    Also whether run characters of `data` are escaped themselves, so that only its plained text (which it then gives)
+    shows its runs.
     """
     # To look for one byte is much faster than for two.
     percent = b"%" in data
@@ -186,30 +187,38 @@ def places(text: bytes, token: bytes, *, addresses: bool = True) -> list[tuple[i
     In plained text, also a compound one. In text that is not plained, an escape right before the token is no part of
     it. addresses: False where the token cannot be one.
     """
+    if not addresses or not is_address(token):
+        return run_places(text, token)
     found = []
-    size = len(token)
-    address = addresses and is_address(token)
+    start = text.find(token)
+    while start >= 0:
+        whole = ADDRESS.match(text, start)
+        if whole is not None and whole.group() == token:
+            found.append((start, whole.end(), token))
+        start = text.find(token, start + 1)
+    return found
+
+
+def run_places(text: bytes, token: bytes) -> list[tuple[int, int, bytes]]:
+    """As `places`, for a token that is no address."""
+    found = []
+    size, length = len(token), len(text)
     start = text.find(token)
     while start >= 0:
         end = start + size
-        if address:
-            whole = ADDRESS.match(text, start)
-            stands = whole is not None and whole.end() == end
-        else:
-            stands = bounded(text, start, end)
-        if stands:
+        beside_run = (start and text[start - 1] in _RUN_CHARACTERS) or (end < length and text[end] in _RUN_CHARACTERS)
+        if not beside_run or _bounded(text, start, end):
             found.append((start, end, token))
         start = text.find(token, start + 1)
     return found
 
 
-def bounded(text: bytes, start: int, end: int) -> bool:
-    """Whether what stands at `start:end` of `text` is part of no longer run. An escape right before it is no part."""
-    if start and text[start - 1] in _RUN_CHARACTERS and text[start] in _RUN_CHARACTERS:
+def _bounded(text: bytes, start: int, end: int) -> bool:
+    if start and text[start] in _RUN_CHARACTERS and text[start - 1] in _RUN_CHARACTERS:
         before = text[max(0, start - _LONGEST_ESCAPE) : start]
         if (b"%" not in before and b"\\" not in before) or not _ENDS_IN_ESCAPE.search(before):
             return False
-    return not (end < len(text) and text[end] in _RUN_CHARACTERS and text[end - 1] in _RUN_CHARACTERS)
+    return not (end < len(text) and text[end - 1] in _RUN_CHARACTERS and text[end] in _RUN_CHARACTERS)
 
 
 def anchor(identifier: bytes) -> bytes:
