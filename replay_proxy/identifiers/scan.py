@@ -1,7 +1,7 @@
 """Which bytes of a message name known identifiers, and what they become.
 
-`look_over` is the fast answer for a whole message; `find` is the exact one for a piece of it, and `swapped` does without
-it where the case is simple. All look at bytes only; which pieces may be touched at all (headers that authenticate,
+`look_over` is the fast answer for a whole text; `find` is the exact one for a piece of it, and `swapped` does without it
+where the case is simple. All look at bytes only; which pieces may be touched at all (headers that authenticate,
 payload) is decided by `rewrite`.
 """
 
@@ -63,7 +63,7 @@ def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
 def swapped(data: bytes, look: Look, table: AliasTable, scope: Scope, *, to_client: bool) -> bytes | None:
     """`data` with its identifiers replaced, where nothing is payload and all is simple; the identical object without.
 
-    look: what `look_over` found in `data`, or in more. Simple, as it mostly is: everything that is known is an identifier of this
+    look: what `look_over` found in `data`. Simple, as it mostly is: everything that is known is an identifier of this
     very scope, nothing of it is escaped, and no two identifiers share a character. None where it is not: then `find`
     tells what changes.
     """
@@ -103,7 +103,7 @@ def find(
 ) -> tuple[list[Hit], list[Hit]]:
     """The identifiers in `data` that change, and (towards clients) those that collide, each in order of place.
 
-    look: what `look_over` found in a message of which `data` is a part.
+    look: what `look_over` found in a text of which `data` is a part.
     """
     if look is None:
         look = look_over(data, table, to_client=to_client)
