@@ -119,7 +119,7 @@ class Headers:
     @property
     def lowers(self) -> tuple[str, ...]:
         """The names in lower case, in order."""
-        return self._shape.lowers
+        return (self._known_shape or self._shape).lowers
 
     @property
     def has_duplicates(self) -> bool:
@@ -138,13 +138,14 @@ class Headers:
 
     def replaced(self, name: str, value: str) -> Headers:
         """These fields with `name` set once to `value`: in the place of its first occurrence, else at the end."""
-        lower, out, done = name.lower(), [], False
         shape = self._known_shape or self._shape
+        lower = name.lower()
         at = shape.positions.get(lower)
         if at is not None and len(shape.positions) == len(shape.names):
             fields = list(self.pairs)
-            fields[at] = (fields[at][0], value)
+            fields[at] = (shape.names[at], value)
             return Headers._of(tuple(fields), shape)
+        out, done = [], False
         for key, old in self.pairs:
             if key.lower() != lower:
                 out.append((key, old))

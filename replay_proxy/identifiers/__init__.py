@@ -11,7 +11,7 @@ about that, and knows no socket and no clock.
                                                                              dependents, mint)
     compare   recorded and replayed outcome of one call  ->  equivalent or not, and what differs
     endpoints URLs of the emulator                      <->  URLs of the proxy
-    aliases   the table that all of them share
+    aliases   the table that all of them share                                  (pairs)
 
 Two data files sharpen what the service models leave open: `data/members.json` (what members are, by their names) and
 `data/payload.json` (what is never rewritten). Every entry has its reason.

@@ -30,146 +30,11 @@ which scopes a token stands for itself. Regions belong strictly to the scope of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple
 
 from replay_proxy.identifiers import mint, tokens
+from replay_proxy.identifiers.pairs import ANYWHERE, NO_ORIGIN, Alias, Direction, Kind, Origin, Scope
 
-
-class Scope(NamedTuple):
-    """Whose identifiers: 12 digits (empty: the emulator's default account) and a region (empty: none named)."""
-
-    account: str = ""
-    region: str = ""
-
-
-ANYWHERE = Scope()
-
-
-class Kind(StrEnum):
-    """What an alias stands for. It decides where its token is looked for."""
-
-    IDENTIFIER = "identifier"
-    ADDRESS = "address"
-    ACCOUNT = "account"
-    REGION = "region"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The call that taught an alias: its sequence number in the journal (0 for a live one), operation and member."""
-
-    seq: int = 0
-    call: str = ""
-    member: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """One learned pair."""
-
-    client: str
-    emulator: str
-    scope: Scope = ANYWHERE
-    kind: Kind = Kind.IDENTIFIER
-    learned_from: Origin = Origin()
-    minted: bool = False
-
-    def as_json(self) -> dict[str, object]:
-        """The pair as the listing of `replay-proxy aliases` shows it."""
-        return {
-            "client": self.client,
-            "emulator": self.emulator,
-            "kind": str(self.kind),
-            "account": self.scope.account,
-            "region": self.scope.region,
-            "learned_from": {
-                "seq": self.learned_from.seq,
-                "call": self.learned_from.call,
-                "member": self.learned_from.member,
-            },
-            "minted": self.minted,
-        }
-
-
-class Direction:
-    """One way through the table: the pairs by the token that is looked for."""
-
-    __slots__ = ("addresses", "anchors", "pairs", "reverse", "size")
-
-    def __init__(self, *, reverse: bool) -> None:
-        self.reverse = reverse
-        self.pairs: dict[bytes, list[Alias]] = {}
-        self.anchors: dict[bytes, set[bytes]] = {}
-        self.addresses = 0
-        self.size = 0
-
-    def source(self, alias: Alias) -> bytes:
-        """The token of `alias` that this direction looks for."""
-        return (alias.emulator if self.reverse else alias.client).encode()
-
-    def target(self, alias: Alias) -> str:
-        """What this direction makes of it."""
-        return alias.client if self.reverse else alias.emulator
-
-    def insert(self, alias: Alias) -> None:
-        """Make `alias` findable."""
-        token = self.source(alias)
-        self.size += 1
-        known = self.pairs.get(token)
-        if known is not None:
-            known.append(alias)
-            return
-        self.pairs[token] = [alias]
-        if tokens.is_run(token):
-            return
-        if tokens.is_address(token):
-            self.addresses += 1
-            return
-        self.anchors.setdefault(tokens.anchor(token), set()).add(token)
-
-    def remove(self, alias: Alias) -> None:
-        """Make `alias` unfindable."""
-        token = self.source(alias)
-        self.size -= 1
-        known = self.pairs[token]
-        known.remove(alias)
-        if known:
-            return
-        del self.pairs[token]
-        if tokens.is_run(token):
-            return
-        if tokens.is_address(token):
-            self.addresses -= 1
-            return
-        run = tokens.anchor(token)
-        self.anchors[run].discard(token)
-        if not self.anchors[run]:
-            del self.anchors[run]
-
-    def sole(self, token: bytes) -> Alias | None:
-        """The pair of `token` where there is one only, of a kind that holds everywhere."""
-        known = self.pairs.get(token)
-        if known is None or len(known) != 1 or known[0].kind is not Kind.IDENTIFIER:
-            return None
-        return known[0]
-
-    def find(self, token: bytes, scope: Scope) -> Alias | None:
-        """The pair of `token` for a caller in `scope`: of its scope, else of its account, else the newest anywhere."""
-        known = self.pairs.get(token)
-        if known is None:
-            return None
-        if len(known) == 1 and known[0].kind not in (Kind.ACCOUNT, Kind.REGION):
-            return known[0]
-        best, rank = None, -1
-        for alias in known:
-            fit = 2 * (alias.scope.account == scope.account) + (alias.scope.region in (scope.region, ""))
-            if alias.kind is Kind.REGION and alias.scope.region != scope.region:
-                continue
-            if fit >= rank:
-                best, rank = alias, fit
-        return best
+__all__ = ["ANYWHERE", "Alias", "AliasTable", "Direction", "Kind", "Origin", "Scope"]
 
 
 class AliasTable:
@@ -178,8 +43,6 @@ class AliasTable:
     def __init__(self) -> None:
         self.to_emulator_index = Direction(reverse=False)
         self.to_client_index = Direction(reverse=True)
-        # All that a first look has to look for, in either direction. It is never made smaller, which does no harm.
-        self.tokens: set[bytes] = set()
         self._same: dict[str, set[Scope]] = {}
         self._minted: list[Alias] = []
         self._reserved: set[str] = set()
@@ -198,7 +61,7 @@ class AliasTable:
         *,
         scope: Scope = ANYWHERE,
         kind: Kind | None = None,
-        learned_from: Origin = Origin(),
+        learned_from: Origin = NO_ORIGIN,
         minted: bool = False,
     ) -> list[Alias]:
         """Learn that clients call `client` what the emulator calls `emulator`.
@@ -212,12 +75,7 @@ class AliasTable:
             return []
         kind = kind or (Kind.ADDRESS if tokens.is_address(client.encode("ascii")) else Kind.IDENTIFIER)
         alias = Alias(client, emulator, scope, kind, learned_from, minted)
-        sought: set[bytes] = set()
-        for text in (client, emulator):
-            token = text.encode("ascii")
-            if not tokens.is_address(token):
-                sought.add(tokens.anchor(token))
-            sought.add(token)
+        sought_out, sought_in = _sought(client), _sought(emulator)
         known = [a for a in self.to_emulator_index.pairs.get(client.encode(), ()) if a.scope == scope]
         if any(a.emulator == emulator for a in known):
             return []
@@ -227,7 +85,12 @@ class AliasTable:
             self.to_client_index.remove(old)
         self.to_emulator_index.insert(alias)
         self.to_client_index.insert(alias)
-        self.tokens |= sought
+        # Towards clients their ids are collisions; towards the emulator its addresses are the ends of chains.
+        self.to_emulator_index.sought |= sought_out
+        self.to_client_index.sought |= sought_in
+        self.to_client_index.sought.add(client.encode())
+        if tokens.is_address(emulator.encode()):
+            self.to_emulator_index.sought.add(emulator.encode())
         return displaced
 
     def contradicted_by(self, client: str, emulator: str, scope: Scope) -> list[Alias]:
@@ -290,7 +153,7 @@ class AliasTable:
         rival = self.to_emulator_index.find(key, scope)
         return rival is not None and rival.kind is Kind.IDENTIFIER and not self.stands_for_itself(token, scope)
 
-    def mint(self, emulator: str, *, scope: Scope, learned_from: Origin = Origin()) -> Alias:
+    def mint(self, emulator: str, *, scope: Scope, learned_from: Origin = NO_ORIGIN) -> Alias:
         """Give the emulator's id a fresh client id of its shape, remember the pair, and hand it out."""
         client = mint.fresh(emulator, self._is_used)
         alias = Alias(client, emulator, scope, Kind.IDENTIFIER, learned_from, minted=True)
@@ -319,3 +182,9 @@ class AliasTable:
     def listing(self) -> list[dict[str, object]]:
         """All pairs for people and programs, in the order in which they were learned."""
         return [alias.as_json() for alias in sorted(self, key=lambda a: (a.learned_from.seq, a.client))]
+
+
+def _sought(identifier: str) -> set[bytes]:
+    """What a first look finds `identifier` by. Raises ValueError where there is nothing, or where it is not ASCII."""
+    token = identifier.encode("ascii")
+    return {token} if tokens.is_address(token) else {token, tokens.anchor(token)}

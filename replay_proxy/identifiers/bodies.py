@@ -11,6 +11,7 @@ import re
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.identifiers import cbor
@@ -21,6 +22,9 @@ from replay_proxy.identifiers.spans import payload_spans
 Change = Callable[[bytes], Sequence[Hit]]
 """From a piece of a message to the hits in it, in order."""
 
+Opened = tuple[bytes, Spelling | None, Payload]
+"""A body, unpacked; its spelling (None for CBOR); and its payload."""
+
 LONGEST_UNPACKED = 64 * 1024 * 1024
 """Compressed bodies that unpack to more than this (bytes) are left alone."""
 
@@ -28,6 +32,7 @@ LONGEST_UNPACKED = 64 * 1024 * 1024
 _OPAQUE_TYPE = re.compile(
     r"application/vnd\.amazon\.eventstream|multipart/|application/octet-stream|image/|video/|audio/"
 )
+_FRAMING = frozenset({"x-amz-content-sha256", "content-encoding"})
 _CBOR_MAPS = range(0xA0, 0xC0)
 
 
@@ -41,9 +46,11 @@ def body_of(message: Request | Answer, head: CallHead | None) -> bytes | None:
         return None
     headers = message.headers
     payload = payload_of(head, "json", answer=isinstance(message, Answer))
-    if payload.whole_body or headers.get("x-amz-content-sha256").startswith("STREAMING-"):
+    if payload.whole_body or (not payload.reference_body and _is_opaque(headers.get("content-type"))):
         return None
-    if not payload.reference_body and _OPAQUE_TYPE.match(headers.get("content-type").lower()):
+    if _FRAMING.isdisjoint(headers.lowers):
+        return body
+    if headers.get("x-amz-content-sha256").startswith("STREAMING-"):
         return None
     coding = headers.get("content-encoding").lower()
     if coding in ("", "identity"):
@@ -51,30 +58,34 @@ def body_of(message: Request | Answer, head: CallHead | None) -> bytes | None:
     return unzipped(body) if coding in ("gzip", "x-gzip") else None
 
 
-def changed(
-    message: Request | Answer,
-    head: CallHead | None,
-    change: Change,
-    swap: Callable[[bytes], bytes | None] | None = None,
-) -> bytes | None:
-    """The body of `message` with `change` applied to it outside of payload; None where nothing changes.
+@lru_cache(maxsize=256)
+def _is_opaque(content_type: str) -> bool:
+    return _OPAQUE_TYPE.match(content_type.lower()) is not None
 
-    A compressed body comes back unpacked. swap: changes a whole body, in which nothing is payload, at once where it
-    can, and gives None where it cannot.
-    """
+
+def opened(message: Request | Answer, head: CallHead | None) -> Opened | None:
+    """The body of a message, if it may be looked into (see `body_of`), how it is spelt, and what in it is payload."""
     body = body_of(message, head)
     if body is None or head is None:
         return None
-    answer = isinstance(message, Answer)
     spelling = spelling_of(message, head, body)
-    payload = payload_of(head, spelling or "json", answer=answer)
+    return body, spelling, payload_of(head, spelling or "json", answer=isinstance(message, Answer))
+
+
+def changed(message: Request | Answer, head: CallHead | None, change: Change) -> bytes | None:
+    """The body of `message` with `change` applied to it outside of payload; None where nothing changes.
+
+    A compressed body comes back unpacked.
+    """
+    found = opened(message, head)
+    return rewritten(found, change) if found is not None else None
+
+
+def rewritten(found: Opened, change: Change) -> bytes | None:
+    """As `changed`, for a body that is `opened`."""
+    body, spelling, payload = found
     if spelling is None:
         new = cbor.rewritten(body, payload.tree, lambda text: replaced(text, change(text), url=False))
-    elif swap is not None and not payload.tree and spelling != "form" and body is message.body:
-        whole = swap(body)
-        new = replaced(body, change(body), url=False) if whole is None else whole
-        if new == body:
-            return None
     else:
         hits = change(body)
         if not hits:

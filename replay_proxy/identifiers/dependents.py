@@ -54,11 +54,22 @@ _DIGESTS: dict[str, Callable[[bytes], str]] = {
 
 
 _DEPENDENT = frozenset({"content-length", "x-amz-content-sha256", *_DIGESTS})
+_CODING = frozenset({"content-encoding"})
+
+
+def for_unpacked(headers: Headers, body: bytes) -> Headers:
+    """`headers` made to fit `body`, which is not compressed, whatever the one before was."""
+    return for_body(headers.less(_CODING), body)
+
+
+@lru_cache(maxsize=1024)
+def _dependent(names: tuple[str, ...]) -> frozenset[str]:
+    return _DEPENDENT.intersection(names)
 
 
 def for_body(headers: Headers, body: bytes) -> Headers:
     """`headers` with everything that depends on the body made to fit `body`."""
-    for name in _DEPENDENT.intersection(headers.lowers):
+    for name in _dependent(headers.lowers):
         if name == "content-length":
             headers = headers.replaced(name, str(len(body)))
         elif name == "x-amz-content-sha256":

@@ -140,7 +140,7 @@ class Endpoints:
             headers = Headers(pairs) if tuple(pairs) != headers.pairs else headers
         body = bodies.changed(answer, head, change) if in_body else None
         if body is not None:
-            headers = dependents.for_body(headers.without("content-encoding"), body)
+            headers = dependents.for_unpacked(headers, body)
         if body is None and headers is answer.headers:
             return answer
         return replace(answer, headers=headers, body=answer.body if body is None else body)

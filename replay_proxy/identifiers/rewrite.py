@@ -13,8 +13,7 @@ replaced; a key id that is an account id says which account the client wants.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from replay_proxy.errors import MalformedMessage
@@ -48,7 +47,12 @@ _SIGNATURE = re.compile(
 
 def scope_of(head: CallHead | None) -> Scope:
     """The scope in which the identifiers of a call are looked up."""
-    return Scope(head.account, head.region) if head is not None else ANYWHERE
+    return _scope(head.account, head.region) if head is not None else ANYWHERE
+
+
+@lru_cache(maxsize=256)
+def _scope(account: str, region: str) -> Scope:
+    return Scope(account, region)
 
 
 def request_to_emulator(
@@ -62,24 +66,20 @@ def request_to_emulator(
         request = endpoints.to_emulator(request, head)
     if not len(table):
         return request
-    outside, body_text = _glance(request, head)
-    look = scan.look_over(_joined(outside, body_text), table, to_client=False)
-    if not look.known:
+    outside, inside = _glance(request, head)
+    around = scan.look_over(outside, table, to_client=False)
+    within = scan.look_over(inside, table, to_client=False)
+    if not around.known and not within.known:
         return request
-    scope = scope_of(head)
-
-    def change(data: bytes) -> list[scan.Hit]:
-        return scan.find(data, table, scope, to_client=False, look=look)[0]
-
-    target, headers = request.target, request.headers
-    if scan.may_name(outside, look):
+    target, headers, body = request.target, request.headers, None
+    if around.known:
+        change = _change(around, table, scope_of(head), to_client=False)
         target = _target(target, change)
         headers = _headers(request, head, change)
-    body = bodies.changed(
-        request, head, change, partial(scan.swapped, look=look, table=table, scope=scope, to_client=False)
-    )
+    if within.known:
+        body = _body(request, head, inside, within, table, to_client=False)
     if body is not None:
-        headers = dependents.for_body(headers.without("content-encoding"), body)
+        headers = dependents.for_unpacked(headers, body)
     if body is None and target is request.target and headers is request.headers:
         return request
     return Request(request.method, target, headers, request.body if body is None else body)
@@ -99,31 +99,67 @@ def answer_to_client(
     with `table.take_minted()`.
     """
     if len(table):
-        outside, body_text = _glance(answer, head)
-        look = scan.look_over(_joined(outside, body_text), table, to_client=True)
-        if look.known:
-            answer = _translated(answer, head, request, table, look, outside)
+        outside, inside = _glance(answer, head)
+        around = scan.look_over(outside, table, to_client=True)
+        within = scan.look_over(inside, table, to_client=True)
+        if around.known or within.known:
+            answer = _translated(answer, head, request, table, inside, around, within)
     return endpoints.to_client(answer, request, head) if endpoints is not None else answer
 
 
 def _translated(
-    answer: Answer, head: CallHead | None, request: Request, table: AliasTable, look: scan.Look, outside: bytes
+    answer: Answer,
+    head: CallHead | None,
+    request: Request,
+    table: AliasTable,
+    inside: bytes,
+    around: scan.Look,
+    within: scan.Look,
 ) -> Answer:
-    scope = scope_of(head)
-    if head is not None:
-        mint_for_collisions(answer, head, request, table, look.known)
-
-    def change(data: bytes) -> list[scan.Hit]:
-        return scan.find(data, table, scope, to_client=True, look=look)[0]
-
-    headers = _headers(answer, head, change) if scan.may_name(outside, look) else answer.headers
-    swap = partial(scan.swapped, look=look, table=table, scope=scope, to_client=True)
-    body = bodies.changed(answer, head, change, swap) if request.method != "HEAD" else None
+    clients = table.to_emulator_index.pairs.keys()
+    if head is not None and not (clients.isdisjoint(within.known) and clients.isdisjoint(around.known)):
+        mint_for_collisions(answer, head, request, table, within.known | around.known)
+    headers, body = answer.headers, None
+    if around.known:
+        headers = _headers(answer, head, _change(around, table, scope_of(head), to_client=True))
+    if within.known and request.method != "HEAD":
+        body = _body(answer, head, inside, within, table, to_client=True)
     if body is not None:
-        headers = dependents.for_body(headers.without("content-encoding"), body)
+        headers = dependents.for_unpacked(headers, body)
     if body is None and headers is answer.headers:
         return answer
-    return replace(answer, headers=headers, body=answer.body if body is None else body)
+    return Answer(answer.status, headers, answer.body if body is None else body, answer.reason)
+
+
+def _change(look: scan.Look, table: AliasTable, scope: Scope, *, to_client: bool) -> bodies.Change:
+    """What changes in a piece of the text that `look` was over."""
+
+    def change(data: bytes) -> list[scan.Hit]:
+        return scan.find(data, table, scope, to_client=to_client, look=look)[0]
+
+    return change
+
+
+def _body(
+    message: Request | Answer,
+    head: CallHead | None,
+    text: bytes,
+    look: scan.Look,
+    table: AliasTable,
+    *,
+    to_client: bool,
+) -> bytes | None:
+    """The body of `message`, changed; None where nothing changes. look: what a first look found in its `text`."""
+    found = bodies.opened(message, head)
+    if found is None:
+        return None
+    scope = scope_of(head)
+    body, spelling, payload = found
+    if body is text and not payload.tree and spelling in ("json", "xml"):
+        new = scan.swapped(body, look, table, scope, to_client=to_client)
+        if new is not None:
+            return None if new is body else new
+    return bodies.rewritten(found, _change(look, table, scope, to_client=to_client))
 
 
 def mint_for_collisions(answer: Answer, head: CallHead, request: Request, table: AliasTable, known: set[bytes]) -> None:
@@ -141,7 +177,7 @@ def mint_for_collisions(answer: Answer, head: CallHead, request: Request, table:
         outcome = parse_answer(head, answer, request)
     except MalformedMessage:
         return
-    sent = _joined(*_glance(request, head))
+    sent = b"\n".join(_glance(request, head))
     for token in identifiers_in(head, outcome) & colliding:
         if token.encode() not in sent and table.collides(token, scope):
             table.mint(token, scope=scope, learned_from=Origin(0, f"{head.service}:{head.operation}"))
@@ -163,10 +199,6 @@ def _glance(message: Request | Answer, head: CallHead | None) -> tuple[bytes, by
     if "cbor" in message.headers.get("content-type"):
         body = cbor.texts(body)
     return text, body
-
-
-def _joined(outside: bytes, body: bytes) -> bytes:
-    return outside + b"\n" + body if body else outside
 
 
 @lru_cache(maxsize=1024)

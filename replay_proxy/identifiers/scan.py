@@ -1,7 +1,7 @@
 """Which bytes of a message name known identifiers, and what they become.
 
-`look_over` is the fast answer for a whole message; `find` is the exact one for a piece of it, and `swapped` does without
-it where the case is simple. All look at bytes only; which pieces may be touched at all (headers that authenticate,
+`look_over` is the fast answer for a whole text; `find` is the exact one for a piece of it, and `swapped` does without it
+where the case is simple. All look at bytes only; which pieces may be touched at all (headers that authenticate,
 payload) is decided by `rewrite`.
 """
 
@@ -28,41 +28,31 @@ class Hit(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a first look over a message found.
+    """What a first look over a text found.
 
-    known: the runs and addresses that the table has a say about. found: all runs, duplicates included. hidden: run
-    characters are escaped themselves.
+    known: the runs and addresses that the table has a say about. hidden: run characters are escaped themselves.
     """
 
-    text: bytes
     known: set[bytes]
-    found: list[bytes]
     hidden: bool
 
 
+NOTHING = Look(set(), hidden=False)
+
+
 def look_over(data: bytes, table: AliasTable, *, to_client: bool) -> Look:
-    """The first look over a message: mostly, nothing in it is known.
+    """The first look over a text: mostly, nothing in it is known.
 
     The other direction counts too: towards clients for collisions, towards the emulator for chains of addresses.
     """
+    if not data:
+        return NOTHING
     way, back = _ways(table, to_client=to_client)
-    hidden = tokens.hides_runs(data)
-    found = tokens.runs(data, hidden=hidden)
-    parts = found
-    addresses = bool(way.addresses or back.addresses)
-    if addresses:
-        parts = found + tokens.address_parts(data, hidden=hidden)
-    if table.tokens.isdisjoint(parts):
-        return Look(data, set(), found, hidden)
-    sought = table.tokens.intersection(parts)
-    known = way.pairs.keys() & sought
-    if way.anchors:
-        known |= way.anchors.keys() & sought
-    if to_client:
-        known |= back.pairs.keys() & sought
-    elif addresses:
-        known |= {token for token in back.pairs.keys() & sought if tokens.is_address(token)}
-    return Look(data, known, found, hidden)
+    text, hidden = tokens.bare(data)
+    known = way.sought.intersection(tokens.runs_of_bare(text))
+    if way.addresses or back.addresses:
+        known |= way.sought.intersection(tokens.address_parts_of_bare(text))
+    return Look(known, hidden) if known else NOTHING
 
 
 def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
@@ -70,48 +60,42 @@ def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
     return look_over(data, table, to_client=to_client).known
 
 
-def may_name(data: bytes, look: Look) -> bool:
-    """Whether `data`, a part of the message, may hold any of what is known in it: a second look, fast."""
-    if look.hidden:
-        return True
-    for token in look.known:  # noqa: SIM110 - a generator would cost more than the search
-        if token in data:
-            return True
-    return False
-
-
 def swapped(data: bytes, look: Look, table: AliasTable, scope: Scope, *, to_client: bool) -> bytes | None:
-    """`data`, a part of the message, with its identifiers replaced, where that is as simple as it mostly is.
+    """`data` with its identifiers replaced, where nothing is payload and all is simple; the identical object without.
 
-    Simple: everything that is known is an identifier of this very scope, each of its occurrences in the whole message
-    is a whole token, nothing of it is escaped, and no identifier holds another. None where it is not: then
-    `find` tells what changes.
+    look: what `look_over` found in `data`. Simple, as it mostly is: everything that is known is an identifier of this
+    very scope, nothing of it is escaped, and no two identifiers share a character. None where it is not: then `find`
+    tells what changes.
     """
     if look.hidden:
         return None
-    way, _ = _ways(table, to_client=to_client)
-    swaps: list[tuple[bytes, bytes]] = []
+    way, back = _ways(table, to_client=to_client)
+    places: list[tuple[int, int, bytes]] = []
+    becomes: dict[bytes, bytes] = {}
     for token in look.known:
-        times = look.found.count(token)
-        old = token
-        wholes = way.anchors.get(token)
-        if wholes is not None:
-            if len(wholes) > 1 or token in way.pairs:
-                return None
-            (old,) = wholes
-            if len(tokens.places(look.text, old, addresses=False)) != times:
-                return None
-        pair = way.sole(old)
-        if pair is None or pair.scope != scope or look.text.count(token) != times:
+        swap = way.swaps[token]
+        if swap is None:
             return None
-        swaps.append((old, (pair.client if to_client else pair.emulator).encode()))
-    olds, news = (b" ".join(ids) for ids in zip(*swaps, strict=True))
-    for old, _ in swaps:
-        if old in news or olds.count(old) > 1:
+        old, new, its_scope = swap
+        if its_scope != scope:
             return None
-    for old, new in swaps:
-        data = data.replace(old, new)
-    return data
+        found = tokens.run_places(data, old)
+        if old != token and (token in back.pairs or data.count(token) != len(found)):
+            return None
+        places += found
+        becomes[old] = new
+    places.sort()
+    pieces: list[bytes] = []
+    done = 0
+    for start, end, old in places:
+        if start < done:
+            return None
+        pieces += (data[done:start], becomes[old])
+        done = end
+    if not pieces:
+        return data
+    pieces.append(data[done:])
+    return b"".join(pieces)
 
 
 def find(
@@ -119,7 +103,7 @@ def find(
 ) -> tuple[list[Hit], list[Hit]]:
     """The identifiers in `data` that change, and (towards clients) those that collide, each in order of place.
 
-    look: what `look_over` found in a message of which `data` is a part.
+    look: what `look_over` found in a text of which `data` is a part.
     """
     if look is None:
         look = look_over(data, table, to_client=to_client)

@@ -54,6 +54,7 @@ _ESCAPE = re.compile(
 _SIGN = re.compile(rb"[%\\&]")  # every escape begins with one of these, and to look for them is fast
 # Escapes that end in run characters, so that the run after them would be read too long. (Each pattern begins with its
 # literal, which makes the search for it fast.)
+_BEFORE_LETTER = re.compile(rb"\\[bfnrtu]")  # without one of these no backslash spoils or hides anything
 _SPOILING_BACKSLASH = re.compile(rb"\\\\*(?:u[0-9A-Fa-f]{4}|[bfnrt])")
 _SPOILING_PERCENT = re.compile(
     rb"%(?:25)*5[Cc](?:%(?:25)*5[Cc])*(?:u[0-9A-Fa-f]{4}|[bfnrt])|" + _PERCENT,
@@ -86,9 +87,14 @@ class Plain:
         return index + self._shifts[before - 1] if before else index
 
 
+def has_escapes(data: bytes) -> bool:
+    """Whether anything in `data` may be an escape."""
+    return b"%" in data or b"\\" in data or b"&" in data
+
+
 def plain(data: bytes) -> Plain:
     """Decode every escape of `data` to one byte; characters that no identifier contains become NUL."""
-    if b"%" not in data and b"\\" not in data and b"&" not in data:
+    if not has_escapes(data):
         return Plain(data)
     pieces: list[bytes] = []
     positions: list[int] = []
@@ -129,36 +135,50 @@ def _decoded(escape: re.Match[bytes]) -> bytes:
     return bytes((code,)) if 0 < code < 0x80 else _OTHER
 
 
-def hides_runs(data: bytes) -> bool:
-    """Whether run characters of `data` are escaped themselves, so that only its plained text shows its runs."""
-    if b"%" in data and _HIDING_PERCENT.search(data):
-        return True
-    # To look for one byte is much faster than for two.
-    return (b"&" in data and b"&#" in data) or (b"\\" in data and b"\\u00" in data)
-
-
-def runs(data: bytes, *, hidden: bool | None = None) -> list[bytes]:
-    """The runs of `data`, duplicates included. hidden: what `hides_runs` says, where that is known.
+def runs(data: bytes) -> list[bytes]:
+    """The runs of `data`, duplicates included.
 
     May hold strings that are no runs, because they are shorter: this list is for a first look.
     """
-    return _without_escapes(data, hidden).translate(_ONLY_RUNS).split()
+    return runs_of_bare(bare(data)[0])
 
 
-def address_parts(data: bytes, *, hidden: bool | None = None) -> list[bytes]:
+def address_parts(data: bytes) -> list[bytes]:
     """The IP and MAC addresses of `data`, and much else: for a first look."""
-    data = _without_escapes(data, hidden)
-    return data.translate(_WITH_DOTS).split() + data.translate(_WITH_COLONS).split()
+    return address_parts_of_bare(bare(data)[0])
 
 
-def _without_escapes(data: bytes, hidden: bool | None) -> bytes:
-    if hides_runs(data) if hidden is None else hidden:
-        return plain(data).text
-    if b"%" in data:
+def runs_of_bare(text: bytes) -> list[bytes]:
+    """As `runs`, for text that is `bare`."""
+    return text.translate(_ONLY_RUNS).split()
+
+
+def address_parts_of_bare(text: bytes) -> list[bytes]:
+    """As `address_parts`, for text that is `bare`."""
+    return text.translate(_WITH_DOTS).split() + text.translate(_WITH_COLONS).split()
+
+
+def bare(data: bytes) -> tuple[bytes, bool]:
+    """`data` without the escapes that spoil its runs, in the way of a first look.
+
+    Also whether run characters of `data` are escaped themselves, so that only its plained text (which it then gives)
+    shows its runs.
+    """
+    # To look for one byte is much faster than for two.
+    percent = b"%" in data
+    first = data.find(b"\\")
+    backslash = first >= 0 and _BEFORE_LETTER.search(data, first) is not None
+    if (
+        (percent and _HIDING_PERCENT.search(data))
+        or (backslash and b"\\u00" in data)
+        or (b"&" in data and b"&#" in data)
+    ):
+        return plain(data).text, True
+    if percent:
         data = _SPOILING_PERCENT.sub(b" ", data)
-    if b"\\" in data:
+    if backslash:
         data = _SPOILING_BACKSLASH.sub(b" ", data)
-    return data
+    return data, False
 
 
 def places(text: bytes, token: bytes, *, addresses: bool = True) -> list[tuple[int, int, bytes]]:
@@ -167,18 +187,27 @@ def places(text: bytes, token: bytes, *, addresses: bool = True) -> list[tuple[i
     In plained text, also a compound one. In text that is not plained, an escape right before the token is no part of
     it. addresses: False where the token cannot be one.
     """
+    if not addresses or not is_address(token):
+        return run_places(text, token)
     found = []
-    size = len(token)
-    address = addresses and is_address(token)
+    start = text.find(token)
+    while start >= 0:
+        whole = ADDRESS.match(text, start)
+        if whole is not None and whole.group() == token:
+            found.append((start, whole.end(), token))
+        start = text.find(token, start + 1)
+    return found
+
+
+def run_places(text: bytes, token: bytes) -> list[tuple[int, int, bytes]]:
+    """As `places`, for a token that is no address."""
+    found = []
+    size, length = len(token), len(text)
     start = text.find(token)
     while start >= 0:
         end = start + size
-        if address:
-            whole = ADDRESS.match(text, start)
-            stands = whole is not None and whole.end() == end
-        else:
-            stands = _bounded(text, start, end)
-        if stands:
+        beside_run = (start and text[start - 1] in _RUN_CHARACTERS) or (end < length and text[end] in _RUN_CHARACTERS)
+        if not beside_run or _bounded(text, start, end):
             found.append((start, end, token))
         start = text.find(token, start + 1)
     return found

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers, Request
+from replay_proxy.identifiers import scan
 from replay_proxy.identifiers.aliases import AliasTable, Kind, Scope
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
@@ -471,3 +473,54 @@ def test_a_body_changes_also_where_no_header_depends_on_it() -> None:
     assert request_to_emulator(request, head, table).body == b"Action=DeleteSecurityGroup&GroupId=sg-2131208d3865a15fc"
     answer = Answer(200, Headers([("Content-Type", "text/xml")]), b"<a><groupId>sg-2131208d3865a15fc</groupId></a>")
     assert b"sg-484a4a9cb910bb220" in answer_to_client(answer, head, request, table).body
+
+
+templates = st.sampled_from(
+    [
+        '{{"Name":"{0}","Value":"{1} {1}","Policy":"{{\\"a\\":\\"x/{2}\\"}}"}}',
+        '{{"MessageBody":"{0}","QueueUrl":"http://h/{1}","Ids":["{2}\\n{0}","{1}-west"]}}',
+        "<R><a>{0}</a><b>{1}</b><b>arn:aws:x:{2}/{0}</b><c>{1}{2}</c></R>",
+        "Action=X&Name={0}&Entries.1={1}&Attributes={2}%2F{0}",
+        '{{"other":"words"}}',
+    ]
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from(HEADS),
+    st.lists(st.tuples(identifiers, identifiers), min_size=1, max_size=4),
+    templates,
+    types,
+    st.booleans(),
+    st.data(),
+)
+def test_the_short_way_changes_no_message_otherwise_than_the_long_way(
+    head: CallHead | None,
+    pairs: list[tuple[str, str]],
+    template: str,
+    content_type: str,
+    gzipped: bool,
+    data: st.DataObject,
+) -> None:
+    def table() -> AliasTable:
+        made = AliasTable()
+        for client, emulator in pairs:
+            made.add(client, emulator)
+        return made
+
+    draw = st.sampled_from([text for pair in pairs for text in pair])
+    first, second, third = data.draw(st.tuples(draw, draw, draw))
+    body = template.format(first, second, third).encode()
+    fields = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Content-MD5", "x"), ("x-a", second)]
+    if gzipped:
+        body, fields = gzip.compress(body), [*fields, ("Content-Encoding", "gzip")]
+    request = Request("POST", f"/{quote(third, safe='')}", Headers([*fields, ("Host", "localhost")]), body)
+    answer = Answer(200, Headers(fields), body, "OK")
+    short = request_to_emulator(request, head, table()), answer_to_client(answer, head, request, table())
+    with mock.patch.object(scan, "swapped", return_value=None):
+        long = request_to_emulator(request, head, table()), answer_to_client(answer, head, request, table())
+    # A fresh client id for a collision is chosen at random.
+    collides = {client for client, _ in pairs} & {first, second, third}
+    assert short[0] == long[0] and (short[0] is request) == (long[0] is request)
+    assert collides or (short[1] == long[1] and (short[1] is answer) == (long[1] is answer))
