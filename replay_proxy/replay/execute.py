@@ -158,7 +158,8 @@ class Restorer:
                         await carry_out(seq)
                         continue
                 freed.clear()
-                await freed.wait()
+                if schedule.remaining:
+                    await freed.wait()
 
         self._slots = asyncio.Semaphore(self._concurrency)
         workers = [asyncio.create_task(work_off()) for _ in range(self._concurrency + MOST_WAITING)]

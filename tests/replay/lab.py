@@ -38,6 +38,8 @@ from replay_proxy.wire.signing import scrub
 from tests.support.clients import client
 from tests.support.processes import Emulator
 
+LIMIT = 120.0
+"""Seconds for a restore: what waits for itself is to fail, and not to hang."""
 RESETS = {"moto": "/moto-api/reset", "ministack": "/_ministack/reset"}
 
 
@@ -105,15 +107,17 @@ class Lab:
         endpoints = Endpoints(self.emulator.url)
 
         async def send(request: Request) -> Answer:
+            await asyncio.sleep(0)  # where others may have their turn
             return self._exchange(request)
 
         async def load(ref: BlobRef) -> bytes:
             raise AssertionError(ref)
 
-        restorer = Restorer(send, load, self.aliases, Keyring(), endpoints=endpoints)
+        concurrency = 1 if shuffle is None else 3
+        restorer = Restorer(send, load, self.aliases, Keyring(), endpoints=endpoints, concurrency=concurrency)
         plan = plan_of_records(records, compaction=False)
         with patch.object(execute, "Schedule", partial(Shuffled, random=shuffle) if shuffle is not None else Schedule):
-            return asyncio.run(restorer.run(plan, RestoreReport("lab")))
+            return asyncio.run(asyncio.wait_for(restorer.run(plan, RestoreReport("lab")), LIMIT))
 
     def _exchange(self, request: Request) -> Answer:
         assert isinstance(request.body, bytes)
