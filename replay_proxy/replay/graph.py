@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from replay_proxy.journal.records import Record
 from replay_proxy.replay.compaction.calls import Load, call_of
 from replay_proxy.replay.footprint import BARRIER, Footprint, Footprints
+from replay_proxy.replay.waits import wait_after
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Graph:
     earlier calls and joins, but for triggers and what waits for these.
     late: the triggers, and the calls that wait for one.
     following: of a call, the one among those it waits for of which it only waits for the answer.
+    slow: the calls that begin something for which a restore waits (`waits`).
     services: of each call ("" where it was not recognised).
     """
 
@@ -44,6 +46,7 @@ class Graph:
     late: set[int] = field(default_factory=set)
     services: dict[int, str] = field(default_factory=dict)
     following: dict[int, int] = field(default_factory=dict)
+    slow: set[int] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -81,7 +84,9 @@ def graph_of(records: Iterable[Record], load: Load) -> Graph:
     for record in records:
         call = call_of(record, load)
         footprint = BARRIER if call is None else footprints.of(call)
-        builder.add(record.seq, record.head.service if record.head is not None else "", footprint)
+        head = record.head
+        slow = head is not None and wait_after(head) is not None
+        builder.add(record.seq, head.service if head is not None else "", footprint, slow=slow)
     return builder.finish()
 
 
@@ -100,9 +105,11 @@ class _Builder:
         self._data: dict[str, list[int]] = {}
         self._joins = 0
 
-    def add(self, seq: int, service: str, footprint: Footprint) -> None:
+    def add(self, seq: int, service: str, footprint: Footprint, *, slow: bool) -> None:
         """Take in the next call."""
         graph = self.graph
+        if slow:
+            graph.slow.add(seq)
         if footprint.barrier:
             before = {*self._barrier, *self._since_barrier}
             self._barrier, self._since_barrier = (seq,), []
@@ -173,9 +180,10 @@ class _Builder:
 
 
 class Schedule:
-    """Hands out the calls of a graph as soon as everything that they wait for is done; of several, the earliest first.
+    """Hands out the calls of a graph as soon as everything that they wait for is done.
 
-    only: the calls to be done; what they wait for beside these counts as done.
+    Of several, those come first that are slow, or that a slow one waits for: what they begin is done while the others are
+    made. Then the earliest. only: the calls to be done; what they wait for beside these counts as done.
     """
 
     def __init__(self, graph: Graph, only: Iterable[int] | None = None) -> None:
@@ -184,7 +192,9 @@ class Schedule:
         present = set(nodes)
         self.remaining = len(chosen)
         self._taken = 0
-        self._rank = {seq: place for place, seq in enumerate(graph.order)}
+        urgent = graph.closure(graph.slow.intersection(present))
+        count = len(graph.order)
+        self._rank = {seq: place - count * (seq in urgent) for place, seq in enumerate(graph.order)}
         self._open: dict[int, int] = {}
         self._after: dict[int, list[int]] = {}
         self._followers: dict[int, int] = {}
@@ -207,7 +217,7 @@ class Schedule:
                 self._finish(join)
 
     def take(self) -> int | None:
-        """The earliest call that can be made now; None where there is none until another one is done."""
+        """The call that can be made now and comes first; None where there is none until another one is done."""
         if self._ready:
             self._taken += 1
             return heapq.heappop(self._ready)[1]

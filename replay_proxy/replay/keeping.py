@@ -223,6 +223,7 @@ def _document(recording: Recording, plan: Plan, now: datetime) -> dict[str, Any]
             "late": sorted(graph.late),
             "services": services,
             "following": list(graph.following.items()),
+            "slow": sorted(graph.slow),
             "of": [services.index(graph.services[seq]) for seq in graph.order],
         },
     }
@@ -246,6 +247,7 @@ def _plan(recording: Recording, told: dict[str, Any]) -> Plan:
             set(graph["late"]),
             dict(zip(graph["order"], map(names.__getitem__, graph["of"]), strict=True)),
             dict(graph["following"]),
+            set(graph["slow"]),
         ),
         Counter(told["earlier"]),
         is_new=False,
