@@ -23,12 +23,11 @@ def run(args: argparse.Namespace) -> int:
     settings = resolve(args)
     if settings.upstream is None:
         raise UsageError("restore needs to know the emulator", hint="add --upstream http://127.0.0.1:PORT")
-    import asyncio
-
     from replay_proxy import log
+    from replay_proxy.cli.loop import run_loop
 
     log.set_up(settings.log_format, settings.log_level)
-    asyncio.run(_restore(settings, args.json))
+    run_loop(_restore(settings, args.json))
     return 0
 
 

@@ -47,23 +47,13 @@ def run(args: argparse.Namespace) -> int:
             "--upstream and --emulator exclude each other", hint="leave one of them out (environment included)"
         )
     from replay_proxy import log
+    from replay_proxy.cli.loop import run_loop
     from replay_proxy.wire.selection import to_record, to_restore
 
     to_record(settings), to_restore(settings)  # a name that does not exist is told before anything is started
     log.set_up(settings.log_format, settings.log_level)
-    _run_loop(settings, args.command)
+    run_loop(_serve(settings, args.command))
     return 0
-
-
-def _run_loop(settings: Settings, command: list[str]) -> None:
-    import asyncio
-
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_serve(settings, command))
-    else:
-        uvloop.run(_serve(settings, command))
 
 
 async def _serve(settings: Settings, command: list[str]) -> None:

@@ -162,6 +162,16 @@ def _body(
     return bodies.rewritten(found, _change(look, table, scope, to_client=to_client))
 
 
+def names_known(answer: Answer, table: AliasTable) -> bool:
+    """Does an answer name anything that `table` has a pair for, of whatever side? A blob is not looked into."""
+    if not len(table):
+        return False
+    text = "\n".join([value for _, value in answer.headers.pairs]).encode("latin-1", "replace")
+    if isinstance(answer.body, bytes):
+        text += b"\n" + answer.body
+    return bool(scan.known_in(text, table, to_client=True))
+
+
 def mint_for_collisions(answer: Answer, head: CallHead, request: Request, table: AliasTable, known: set[bytes]) -> None:
     """Give fresh client ids to the identifiers of new resources that collide with client ids of others.
 

@@ -15,6 +15,7 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -26,7 +27,8 @@ from replay_proxy.identifiers.aliases import AliasTable, Origin
 from replay_proxy.identifiers.compare import Difference, Severity, Verdict, equivalent
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.learn import learn
-from replay_proxy.identifiers.rewrite import request_to_emulator
+from replay_proxy.identifiers.rewrite import names_known, request_to_emulator
+from replay_proxy.journal.fields import answer_to_keep
 from replay_proxy.journal.records import Kind, Record
 from replay_proxy.replay.choices import has_choices, with_choices
 from replay_proxy.replay.discretion import Discretion
@@ -81,6 +83,9 @@ class Work(Protocol):
 
     def record(self, seq: int) -> Record:
         """One of them. Raises `RecordingError` or `StorageError`."""
+
+
+_EQUAL = Verdict(equivalent=True)
 
 
 class NotRestored(Exception):
@@ -222,12 +227,12 @@ class Restorer:
             async with asyncio.timeout(self._call_timeout):
                 original, answer = await self._whole(record, head)
                 self._endpoints.remember_client(original.headers.get("host"))
-                recorded = parse_answer(head, answer, original)
                 asked = original
                 if has_choices(head):
-                    asked = with_choices(original, head, recorded, parse_parameters(head, original))
+                    chosen = parse_answer(head, answer, original)
+                    asked = with_choices(original, head, chosen, parse_parameters(head, original))
                 request = request_to_emulator(asked, head, self._aliases, self._endpoints)
-                outcome = await self._patiently(self._signed(request, record.credential), head)
+                given, outcome = await self._patiently(self._signed(request, record.credential), head)
                 answered()
                 await self._settled(head, request, outcome, record.credential)
         except TimeoutError as error:
@@ -242,6 +247,12 @@ class Restorer:
             told = Discretion(head, original).of(outcome.error_message)
             raise NotRestored(f"{outcome.error_code}: {told}")
         self._keyring.learn(head, outcome)
+        if self._says_nothing_new(answer, given):
+            return _EQUAL
+        try:
+            recorded = parse_answer(head, answer, original)
+        except MalformedMessage as error:
+            raise NotRestored(f"the recorded answer cannot be read: {error.message}") from error
         origin = Origin(record.seq, f"{head.service}:{head.operation}")
         learned = learn(head, original, recorded, outcome, self._aliases, learned_from=origin)
         for note in learned.ambiguous:
@@ -251,6 +262,15 @@ class Restorer:
         if verdict.equivalent and record.kind is not Kind.WITNESS:
             return verdict
         return Discretion(head, original, recorded, outcome).of_verdict(verdict)
+
+    def _says_nothing_new(self, recorded: Answer, given: Answer) -> bool:
+        """Are the answers the same, to the byte, and name nothing of which any other answer said something else?"""
+        return (
+            given.body == recorded.body
+            and given.status == recorded.status
+            and sorted(answer_to_keep(given).headers.pairs) == sorted(recorded.headers.pairs)
+            and not names_known(recorded, self._aliases)
+        )
 
     async def _settled(self, head: CallHead, request: Request, outcome: Outcome, credential: Credential) -> None:
         """Wait, within the call's time, until what this call began is done."""
@@ -291,30 +311,29 @@ class Restorer:
         today = key if key.isdecimal() else self._aliases.to_emulator(key)
         return self._keyring.signed(request, replace(credential, access_key=today))
 
-    async def _patiently(self, request: Request, head: CallHead) -> Outcome:
+    async def _patiently(self, request: Request, head: CallHead) -> tuple[Answer, Outcome]:
         """Send until the answer is no longer "not yet", within the bounds of `patience`."""
-        try:
-            outcome = await self._once(request, head)
-        except ConnectionError:
-            outcome = None
-        if outcome is not None and not _is_not_yet(outcome):
-            return outcome
+        came = None
+        with suppress(ConnectionError):
+            came = await self._once(request, head)
+            if not _is_not_yet(came[1]):
+                return came
         await self._pause(FIRST_WAIT)
         try:
             async for attempt in retrying(self._call_timeout):
                 with attempt:
-                    outcome = await self._once(request, head)
-                    if _is_not_yet(outcome):
+                    came = await self._once(request, head)
+                    if _is_not_yet(came[1]):
                         raise tenacity.TryAgain
         except tenacity.TryAgain:
-            assert outcome is not None
-        assert outcome is not None
-        return outcome
+            assert came is not None
+        assert came is not None
+        return came
 
-    async def _once(self, request: Request, head: CallHead) -> Outcome:
+    async def _once(self, request: Request, head: CallHead) -> tuple[Answer, Outcome]:
         answer = await self._send(request)
         self._endpoints.observe(head, answer)
-        return parse_answer(head, answer, request)
+        return answer, parse_answer(head, answer, request)
 
 
 def _is_not_yet(outcome: Outcome) -> bool:

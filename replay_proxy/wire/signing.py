@@ -144,7 +144,9 @@ def stamp(
     theirs (`STREAMING-…`).
     """
     moment = now or datetime.now(UTC)
-    names = {name.lower() for name in _pairs(request.query.encode("latin-1", "replace"))}
+    names: set[str] = set()
+    if "?" in request.target:
+        names = {name.lower() for name in _pairs(request.query.encode("latin-1", "replace"))}
     if "awsaccesskeyid" in names:
         expires = int(moment.timestamp()) + _DEFAULT_EXPIRY
         target = _without_parameters(request.target, _SIGV2_PARAMETERS | {"expires", "awsaccesskeyid"})
@@ -159,7 +161,7 @@ def stamp(
     presigned = "x-amz-credential" in names
     if secret_key:
         return _sign(request, BotocoreCredentials(access_key, secret_key), region, service, presigned)
-    date = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    date = _written(int(moment.timestamp()))
     scope = f"{access_key}/{date[:8]}/{region}/{service}/aws4_request"
     if presigned:
         return _with_parameters(
@@ -175,12 +177,22 @@ def stamp(
             },
         )
     headers = _with_payload_hash(request, service).replaced("X-Amz-Date", date)
-    signed = ";".join(sorted({"host"} | {name.lower() for name, _ in headers if name.lower().startswith("x-amz-")}))
+    signed = _signed_headers(headers.lowers)
     headers = headers.replaced(
         "Authorization",
         f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={signed}, Signature={PLACEHOLDER_SIGNATURE}",
     )
     return Request(request.method, request.target, headers, request.body)
+
+
+@lru_cache(maxsize=8)
+def _written(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+@lru_cache(maxsize=512)
+def _signed_headers(names: tuple[str, ...]) -> str:
+    return ";".join(sorted({"host"}.union(name for name in names if name.startswith("x-amz-"))))
 
 
 def payload_hash(request: Request) -> str:
