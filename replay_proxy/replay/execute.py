@@ -30,6 +30,7 @@ from replay_proxy.identifiers.learn import learn
 from replay_proxy.identifiers.rewrite import names_known, request_to_emulator
 from replay_proxy.journal.fields import answer_to_keep
 from replay_proxy.journal.records import Kind, Record
+from replay_proxy.replay.batching import apart, groups_of, together
 from replay_proxy.replay.choices import has_choices, with_choices
 from replay_proxy.replay.discretion import Discretion
 from replay_proxy.replay.graph import Graph, Schedule
@@ -131,7 +132,7 @@ class Restorer:
         """
         begun = time.monotonic() - report.seconds
         graph = await asyncio.to_thread(lambda: work.graph)
-        schedule = Schedule(graph, only)
+        schedule = Schedule(graph, only, groups_of(graph, graph.services.keys() if only is None else set(only)))
         freed = asyncio.Event()
         unanswered: list[Record] = []
 
@@ -140,8 +141,11 @@ class Restorer:
                 schedule.answered(seq)
                 freed.set()
 
-            record = work.record(seq)
-            if record.kind is Kind.WITNESS:
+            records = [work.record(each) for each in schedule.group(seq)]
+            record = records[0]
+            if len(records) > 1:
+                await self._replay_together(records, report)
+            elif record.kind is Kind.WITNESS:
                 try:
                     await self._ask(record, report, tell=seq not in work.partial)
                 except NotRestored:
@@ -149,7 +153,8 @@ class Restorer:
             else:
                 report.add(await self._replay(record, report, answered))
             if self._sightings is not None:
-                self._sightings.explain(record.head, record.request, record.answer)
+                for record in records:
+                    self._sightings.explain(record.head, record.request, record.answer)
             schedule.done(seq)
             freed.set()
             report.seconds = time.monotonic() - begun
@@ -186,16 +191,34 @@ class Restorer:
     async def _replay(self, record: Record, report: RestoreReport, answered: Callable[[], None]) -> CallResult:
         """Carry out one recorded mutation again. answered: called when it is, but what it began may be under way."""
 
-        def result(kind: Result, reason: str = "", details: tuple[str, ...] = ()) -> CallResult:
-            return CallResult(record.seq, *_named(record), kind, reason, details)
-
         try:
-            verdict = await self._attempt(record, report, answered)
+            return _result(record, await self._attempt(record, report, answered))
         except NotRestored as error:
-            return result(Result.FAILED, str(error))
-        if verdict.equivalent:
-            return result(Result.RESTORED)
-        return result(Result.DIVERGED, "the answer differs", tuple(str(each) for each in verdict.differences))
+            return _result(record, str(error))
+
+    async def _replay_together(self, records: list[Record], report: RestoreReport) -> None:
+        """Carry out several mutations in one request (`batching`), and those one by one that it does not take."""
+        head, credential = records[0].head, records[0].credential
+        assert head is not None
+        outcomes: list[Outcome | None] = [None] * len(records)
+        requests = [request_to_emulator(each.request, head, self._aliases, self._endpoints) for each in records]
+        batch = together(head, requests) if all(each.credential == credential for each in records) else None
+        if batch is not None:
+            self._endpoints.remember_client(records[0].request.headers.get("host"))
+            try:
+                async with asyncio.timeout(self._call_timeout):
+                    _, outcome = await self._patiently(self._signed(batch.request, credential), batch.head)
+                outcomes = apart(head, outcome, len(records))
+            except (TimeoutError, ConnectionError, MalformedMessage):
+                pass  # each of them tells the reason for itself, then
+        for record, told in zip(records, outcomes, strict=True):
+            if told is None:
+                report.add(await self._replay(record, report, lambda: None))
+                continue
+            try:
+                report.add(_result(record, self._learned(record, head, record.request, record.answer, told, report)))
+            except NotRestored as error:
+                report.add(_result(record, str(error)))
 
     async def _ask(self, record: Record, report: RestoreReport, *, tell: bool) -> None:
         """Read a witness again, until what it shows is no longer on its way to what it showed then.
@@ -249,6 +272,18 @@ class Restorer:
         self._keyring.learn(head, outcome)
         if self._says_nothing_new(answer, given):
             return _EQUAL
+        return self._learned(record, head, original, answer, outcome, report)
+
+    def _learned(
+        self,
+        record: Record,
+        head: CallHead,
+        original: Request,
+        answer: Answer,
+        outcome: Outcome,
+        report: RestoreReport,
+    ) -> Verdict:
+        """Learn from an outcome, and compare it with the recorded answer. Raises NotRestored where that cannot be read."""
         try:
             recorded = parse_answer(head, answer, original)
         except MalformedMessage as error:
@@ -334,6 +369,17 @@ class Restorer:
         answer = await self._send(request)
         self._endpoints.observe(head, answer)
         return answer, parse_answer(head, answer, request)
+
+
+def _result(record: Record, came: Verdict | str) -> CallResult:
+    """What became of a record: a verdict, or the reason for which it could not be restored."""
+    named = _named(record)
+    if isinstance(came, str):
+        return CallResult(record.seq, *named, Result.FAILED, came)
+    if came.equivalent:
+        return CallResult(record.seq, *named, Result.RESTORED)
+    details = tuple(str(each) for each in came.differences)
+    return CallResult(record.seq, *named, Result.DIVERGED, "the answer differs", details)
 
 
 def _is_not_yet(outcome: Outcome) -> bool:

@@ -20,10 +20,11 @@ taught it, since that one wrote it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from replay_proxy.journal.records import Record
+from replay_proxy.replay.batching import batch_key
 from replay_proxy.replay.compaction.calls import Load, call_of
 from replay_proxy.replay.footprint import BARRIER, Footprint, Footprints
 from replay_proxy.replay.waits import wait_after
@@ -38,6 +39,7 @@ class Graph:
     late: the triggers, and the calls that wait for one.
     following: of a call, the one among those it waits for of which it only waits for the answer.
     slow: the calls that begin something for which a restore waits (`waits`).
+    batches: of calls that may share a request with others, with which ones (`batching.batch_key`).
     services: of each call ("" where it was not recognised).
     """
 
@@ -47,6 +49,7 @@ class Graph:
     services: dict[int, str] = field(default_factory=dict)
     following: dict[int, int] = field(default_factory=dict)
     slow: set[int] = field(default_factory=set)
+    batches: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -57,6 +60,12 @@ class Graph:
     def predecessors(self, seq: int) -> set[int]:
         """The calls that `seq` waits for directly (through joins, too)."""
         return self._reach(self.before[seq], through=lambda node: node < 0)
+
+    def waits_of(self, seq: int) -> tuple[set[int], set[int]]:
+        """The calls that `seq` waits for by itself, and those that it waits for through joins."""
+        before = self.before[seq]
+        joins = [node for node in before if node < 0]
+        return {node for node in before if node > 0}, self._reach(joins, through=lambda node: node < 0)
 
     def closure(self, seqs: Iterable[int]) -> set[int]:
         """These calls, with everything that they wait for, directly or not."""
@@ -87,6 +96,8 @@ def graph_of(records: Iterable[Record], load: Load) -> Graph:
         head = record.head
         slow = head is not None and wait_after(head) is not None
         builder.add(record.seq, head.service if head is not None else "", footprint, slow=slow)
+        if call is not None and (key := batch_key(call)):
+            builder.graph.batches[record.seq] = key
     return builder.finish()
 
 
@@ -184,15 +195,23 @@ class Schedule:
 
     Of several, those come first that are slow, or that a slow one waits for: what they begin is done while the others are
     made. Then the earliest. only: the calls to be done; what they wait for beside these counts as done.
+    groups: calls that are made together, by the first of each group, which is handed out for all (`batching.groups_of`).
     """
 
-    def __init__(self, graph: Graph, only: Iterable[int] | None = None) -> None:
-        chosen = graph.services.keys() if only is None else set(only)
+    def __init__(
+        self,
+        graph: Graph,
+        only: Iterable[int] | None = None,
+        groups: Mapping[int, tuple[int, ...]] | None = None,
+    ) -> None:
+        self._groups = groups or {}
+        stands_for = {seq: first for first, group in self._groups.items() for seq in group}
+        chosen = {stands_for.get(seq, seq) for seq in (graph.services if only is None else only)}
         nodes = [*chosen, *(node for node in graph.before if node < 0)]
         present = set(nodes)
         self.remaining = len(chosen)
         self._taken = 0
-        urgent = graph.closure(graph.slow.intersection(present))
+        urgent = {stands_for.get(seq, seq) for seq in graph.closure(graph.slow.intersection(present))}
         count = len(graph.order)
         self._rank = {seq: place - count * (seq in urgent) for place, seq in enumerate(graph.order)}
         self._open: dict[int, int] = {}
@@ -201,7 +220,8 @@ class Schedule:
         self._ready: list[tuple[int, int]] = []
         free: list[int] = []
         for node in nodes:
-            waits = [other for other in graph.before[node] if other in present]
+            before = (stands_for.get(other, other) for seq in self.group(node) for other in graph.before[seq])
+            waits = {other for other in before if other in present and other != node}
             self._open[node] = len(waits)
             for other in waits:
                 if graph.following.get(node) == other:
@@ -215,6 +235,10 @@ class Schedule:
             self._release(node, joins)
             for join in joins:
                 self._finish(join)
+
+    def group(self, seq: int) -> tuple[int, ...]:
+        """The calls that are to be made together with one that was handed out, that one included, in order."""
+        return self._groups.get(seq, (seq,))
 
     def take(self) -> int | None:
         """The call that can be made now and comes first; None where there is none until another one is done."""

@@ -224,6 +224,7 @@ def _document(recording: Recording, plan: Plan, now: datetime) -> dict[str, Any]
             "services": services,
             "following": list(graph.following.items()),
             "slow": sorted(graph.slow),
+            "batches": list(graph.batches.items()),
             "of": [services.index(graph.services[seq]) for seq in graph.order],
         },
     }
@@ -248,6 +249,7 @@ def _plan(recording: Recording, told: dict[str, Any]) -> Plan:
             dict(zip(graph["order"], map(names.__getitem__, graph["of"]), strict=True)),
             dict(graph["following"]),
             set(graph["slow"]),
+            dict(graph["batches"]),
         ),
         Counter(told["earlier"]),
         is_new=False,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -200,8 +200,15 @@ class Lab:
 class Shuffled(Schedule):
     """An order that the graph allows, and nobody would think of."""
 
-    def __init__(self, graph: Graph, only: Iterable[int] | None = None, *, random: Random) -> None:
-        super().__init__(graph, only)
+    def __init__(
+        self,
+        graph: Graph,
+        only: Iterable[int] | None = None,
+        groups: Mapping[int, tuple[int, ...]] | None = None,
+        *,
+        random: Random,
+    ) -> None:
+        super().__init__(graph, only, groups)
         self._random = random
 
     def take(self) -> int | None:
