@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import tenacity
@@ -46,6 +46,10 @@ KEEPING_SECONDS = 3.0
 """At the end, to plan what was recorded for the next restore. Container engines wait 10 s."""
 FASTEST_RESTARTS = 5
 LONGEST_PAUSE = 10.0
+
+
+class _LostError(EmulatorError):
+    """The emulator was lost while its state was being restored."""
 
 
 class Proxy:
@@ -146,7 +150,12 @@ class Proxy:
         if self._watch is not None:
             self._watch.start()
         if self.loader is not None:
-            await self.loader.begin()
+            try:
+                await self._while_it_lives(self.loader.begin())
+            except _LostError as error:
+                _log.warning("the emulator is lost; waiting for it", reason=error.message)
+                await self.loader.stop()
+                await self._recover(attempts=FASTEST_RESTARTS)
         self.gate.move(State.READY)
 
     async def _keep_alive(self) -> None:
@@ -183,10 +192,13 @@ class Proxy:
         except (OSError, TimeoutError):
             return False
 
-    async def _recover(self) -> None:
+    async def _recover(self, attempts: int | None = None) -> None:
+        """Until the emulator is back, with its state. Raises EmulatorError after so many attempts; None for ever."""
         async for attempt in tenacity.AsyncRetrying(
             wait=tenacity.wait_exponential(multiplier=0.1, max=LONGEST_PAUSE),
             retry=tenacity.retry_if_exception_type((EmulatorError, OSError, TimeoutError)),
+            stop=tenacity.stop_never if attempts is None else tenacity.stop_after_attempt(attempts),
+            reraise=True,
         ):
             with attempt:
                 try:
@@ -197,7 +209,8 @@ class Proxy:
                         self.gate.move(State.READY)
                     else:
                         self.engine.begin_life()
-                        await self._restore_while_it_lives()
+                        if self.loader is not None:
+                            await self._while_it_lives(self.loader.again())
                         self.gate.move(State.READY)
                 except (ReplayProxyError, OSError, TimeoutError) as error:
                     state = State.LOST if self._is_stranger else self.gate.state
@@ -205,21 +218,25 @@ class Proxy:
                     _log.warning("the emulator is not back yet", reason=str(error))
                     raise
 
-    async def _restore_while_it_lives(self) -> None:
-        """Restore; given up where the emulator is lost once more meanwhile. Raises EmulatorError then."""
-        if self.loader is None:
-            return
-        restore = asyncio.create_task(self.loader.again())
+    async def _while_it_lives(self, work: Coroutine[Any, Any, None]) -> None:
+        """Restore; given up where the emulator is lost meanwhile. Raises _LostError then."""
+        restore = asyncio.create_task(work)
+        lost: asyncio.Task[str] | None = None
         try:
             while not restore.done():
                 lost = asyncio.create_task(self.backend.lost())
                 await asyncio.wait({restore, lost}, return_when=asyncio.FIRST_COMPLETED)
                 if not lost.done():
-                    await _cancel(lost)
-                elif not restore.done() and not (self._is_stranger and await self._still_there()):
-                    raise EmulatorError(f"{lost.result()} while it was being restored")
+                    continue
+                if not restore.done() and not (self._is_stranger and await self._still_there()):
+                    raise _LostError(
+                        f"{lost.result()} while its state was being restored",
+                        hint="its last output may say why it ended",
+                    )
             restore.result()
         finally:
+            if lost is not None:
+                await _cancel(lost)
             await _cancel(restore)
 
     async def _is_same(self) -> bool:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,16 @@ from tests.support.clients import client
 from tests.support.processes import Emulator, Proxy, emulator_command, free_port, http_status
 
 pytestmark = pytest.mark.emulator
+
+
+def early(proxy: Proxy) -> dict[str, Any] | None:
+    """Its status, as soon as there is one with a restore in it."""
+    try:
+        told = proxy.status()
+    except OSError:
+        return None
+    return told if told["last_restore"] is not None else None
+
 
 RETRIES = {"retries": {"max_attempts": 6, "mode": "standard"}}
 
@@ -28,6 +39,33 @@ def test_a_killed_child_is_started_again_and_restored(start_proxy: Callable[...,
     status = proxy.status()
     assert status["emulator"]["pid"] != pid
     assert status["last_restore"]["restored"] == 1
+
+
+def test_an_emulator_that_dies_in_its_first_restore_is_restored_from_the_beginning(
+    start_proxy: Callable[..., Proxy],
+) -> None:
+    proxy = start_proxy()
+    ssm = client("ssm", proxy.url, **RETRIES)
+    names = [f"/parameter/{number}" for number in range(200)]
+    for name in names:
+        ssm.put_parameter(Name=name, Value=name, Type="String")
+    proxy.stop()
+    proxy = proxy.again(wait=False)
+    deadline = time.monotonic() + 60
+    while (told := early(proxy)) is None or told["state"] != "restoring" or not told["last_restore"]["restored"]:
+        assert time.monotonic() < deadline, proxy.log
+        time.sleep(0.01)
+    os.kill(told["emulator"]["pid"], signal.SIGKILL)
+    found = [
+        parameter["Name"]
+        for page in ssm.get_paginator("describe_parameters").paginate()
+        for parameter in page["Parameters"]
+    ]
+    assert sorted(found) == sorted(names)
+    status = proxy.status()
+    assert status["last_restore"]["restored"] == len(names)
+    assert status["emulator"]["pid"] != told["emulator"]["pid"]
+    assert "while its state was being restored" in proxy.log
 
 
 def test_a_restarted_upstream_is_restored(
