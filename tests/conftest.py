@@ -14,12 +14,12 @@ from tests.support.processes import EMULATORS, Emulator, Proxy, missing
 
 @pytest.fixture
 def start_proxy(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
-    """Start the proxy as a subprocess; every one is stopped at the end."""
+    """Start the proxy as a subprocess; every one is killed at the end, and its emulator goes with it."""
     with ExitStack() as stack:
 
         def start(*options: str, **more: Any) -> Proxy:
             proxy = Proxy(tmp_path, *options, **more)
-            stack.callback(proxy.stop)
+            stack.callback(proxy.end)
             return proxy
 
         yield start

@@ -123,6 +123,12 @@ class Process:
         self.process.kill()
         self.process.wait(30)
 
+    def end(self) -> None:
+        """SIGKILL for it and whatever is left of its group: for the end of a test, which asks nothing of it any more."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
     def stop(self) -> int:
         """SIGTERM, then whatever is left of its group by force; its exit status."""
         if self.process.poll() is None:
@@ -149,11 +155,14 @@ class Emulator(Process):
         super().__init__(command, environment, scratch / f"{name}-{self.port}.log", url)
         self._wait("/_localstack/health", None)
 
+    def stop(self) -> int:
+        """At once: how an emulator ends by itself is nobody's question here, and it can take seconds."""
+        self.end()
+        return self.process.returncode
+
     def restart(self) -> None:
         """SIGKILL, and an empty one on the same port."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(30)
+        self.end()
         self.__init__(self.name, self.scratch, self.port)  # type: ignore[misc] # a new process behind the same address
 
 
