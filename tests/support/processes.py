@@ -40,6 +40,11 @@ def left_out(minutes: float) -> str | None:
     return None if os.environ.get(LONG) else f"takes about {minutes:g} minutes: {LONG}=1 scripts/test runs it"
 
 
+def amount(usual: int, long: int) -> int:
+    """How many of something to take: `long` where the long tests are run, too."""
+    return long if os.environ.get(LONG) else usual
+
+
 def missing(emulator: str) -> str | None:
     """Why `emulator` cannot run here, or None where it can."""
     if emulator == "localstack" and localstack_python() is None:
