@@ -270,7 +270,7 @@ class TestOnRequest:
         options = ("--upstream", emulator.url, "--load-strategy", "ON_REQUEST")
         proxy = start_proxy(*options)
         sqs = client("sqs", proxy.url)
-        for number in range(400):
+        for number in range(250):
             sqs.create_queue(QueueName=f"q{number}")
         client("ssm", proxy.url).put_parameter(Name="/a", Value="1", Type="String")
         proxy.kill()
@@ -286,7 +286,7 @@ class TestOnRequest:
         emulator.restart()
         proxy.again()
         wait_until(lambda: is_whole(proxy))
-        assert len(client("sqs", emulator.url).list_queues()["QueueUrls"]) == 400
+        assert len(client("sqs", emulator.url).list_queues()["QueueUrls"]) == 250
 
     def test_damage_is_refused_before_anything_is_restored(
         self, start_proxy: Callable[..., Proxy], recorded: Recorded
@@ -335,7 +335,7 @@ class TestManual:
     def test_lines_come_as_the_services_are_done(self, start_proxy: Callable[..., Proxy]) -> None:
         proxy = start_proxy()
         sqs, ssm = client("sqs", proxy.url), client("ssm", proxy.url)
-        for number in range(250):
+        for number in range(120):
             sqs.create_queue(QueueName=f"q{number}")
         ssm.put_parameter(Name="/a", Value="1", Type="String")
         proxy = again(proxy, "--load-strategy", "MANUAL", start=start_proxy)
@@ -343,7 +343,7 @@ class TestManual:
         assert [line["service"] for _time, line in arrived] == ["ssm", "sqs"]
         assert arrived[1][0] - arrived[0][0] > 0.05
         whole = list(post(proxy, "/_localstack/state/load"))
-        assert [line["calls"] for _time, line in sorted(whole, key=lambda each: str(each[1]["service"]))] == [250, 1]
+        assert [line["calls"] for _time, line in sorted(whole, key=lambda each: str(each[1]["service"]))] == [120, 1]
 
     def test_a_request_waits_while_its_service_is_loaded(self, start_proxy: Callable[..., Proxy]) -> None:
         proxy = start_proxy()

@@ -269,7 +269,7 @@ def test_persist_33_a_long_poll_does_not_block_a_save(start_proxy: Callable[...,
     proxy = start_proxy("--save-strategy", "MANUAL")
     sqs = client("sqs", proxy.url)
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]
-    poll = threading.Thread(target=lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10))
+    poll = threading.Thread(target=lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5))
     poll.start()
     time.sleep(0.5)
     begun = time.monotonic()
