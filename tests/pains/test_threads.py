@@ -67,7 +67,7 @@ def test_3881_1202_long_polls_are_never_run_again(start_proxy: Callable[..., Pro
     sqs = client("sqs", proxy.url)
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]
     for _ in range(3):
-        sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2)
+        sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
     size = proxy.journal.stat().st_size
     sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
     assert proxy.journal.stat().st_size == size
