@@ -21,7 +21,7 @@ import pytest
 from replay_proxy.journal.check import check
 from tests.crash import workload
 from tests.crash.ledger import Ledger, merged
-from tests.support.processes import Proxy
+from tests.support.processes import Proxy, left_out
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
@@ -52,6 +52,8 @@ def test_whatever_was_acknowledged_is_there_after_a_kill_at_any_moment(
 def test_nor_is_anything_lost_while_the_recording_is_compacted_all_the_time(
     start_proxy: Callable[..., Proxy], tmp_path: Path, strategy: str
 ) -> None:
+    if strategy != "ON_REQUEST" and (reason := left_out(0.4)):
+        pytest.skip(f"kills under compaction with {strategy} {reason}")
     crash_again_and_again(start_proxy, tmp_path, strategy, COMPACTING, max(2, KILLS // 2))
 
 

@@ -22,11 +22,11 @@ import pytest
 from botocore.config import Config
 
 from tests.support.clients import REGION
-from tests.support.processes import Emulator, Proxy
+from tests.support.processes import Emulator, Proxy, amount
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
 
-KILLS = int(os.environ.get("REPLAY_CRASH_KILLS", "5"))
+KILLS = int(os.environ.get("REPLAY_CRASH_KILLS", amount(3, 5)))
 SEED = int(os.environ.get("REPLAY_CRASH_SEED", "11"))
 LOST_TIMEOUT = 10
 """Seconds that the proxy's clients wait for somebody else's emulator that is gone, by default."""

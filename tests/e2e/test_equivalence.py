@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from tests.replay.lab import Lab
 from tests.support.histories import ACCOUNTS, LIMIT, Step, check, histories
 from tests.support.histories import lab as lab
+from tests.support.processes import amount
 
 pytestmark = [pytest.mark.emulator, pytest.mark.timeout(LIMIT)]
 
@@ -509,7 +510,7 @@ def networks(lab: Lab) -> dict[str, Any]:
 @histories(
     "vpc", "vpc", "no vpc", "no vpc", "subnet", "subnet", "no subnet", "group", "group", "no group", "rule", "rule",
     "no rule", "gateway", "no gateway", "tag",
-    examples=6,
+    examples=amount(4, 6),
 )  # fmt: skip
 def test_networks(lab: Lab, history: list[Step]) -> None:
     check(lab, [("vpc", 0, 0, 0), *history], do_networks, networks)

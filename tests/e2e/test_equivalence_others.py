@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError
 from tests.replay.lab import Lab
 from tests.support.histories import ACCOUNTS, LIMIT, Step, check, histories
 from tests.support.histories import lab as lab
+from tests.support.processes import amount
 
 pytestmark = [pytest.mark.emulator, pytest.mark.timeout(LIMIT)]
 
-EXAMPLES = 8
+EXAMPLES = amount(4, 8)
 POLICY = '{"Version":"2012-10-17","Statement":[{"Sid":"s%s","Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}'
 
 
@@ -387,7 +388,7 @@ def machines(lab: Lab) -> dict[str, Any]:
 @histories(
     "machine", "machine", "no machine", "no machine", "stop", "start", "tag", "untag", "volume", "no volume", "key",
     "no key", "address", "no address", "bind",
-    examples=min(3, EXAMPLES),
+    examples=3,
 )  # fmt: skip
 def test_machines(lab: Lab, history: list[Step]) -> None:
     check(lab, [("machine", 0, 0, 0), *history], do_machines, machines)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import client
-from tests.support.processes import Proxy, left_out, localstack_python
+from tests.support.processes import Proxy, amount, left_out, localstack_python
 
 pytestmark = pytest.mark.emulator
 
@@ -149,9 +149,10 @@ def test_ids_of_every_generation_stay_valid_in_many_services(
         if reason := left_out(1.5):
             pytest.skip(f"every generation on LocalStack {reason}")
         options += ["--emulator-python", str(localstack_python())]
+    restarts = RESTARTS if emulator_name == "moto" else amount(2, RESTARTS)
     proxy = start_proxy(*options)
     generations = [create(proxy, 0, None)]
-    for number in range(1, RESTARTS + 1):
+    for number in range(1, restarts + 1):
         proxy.kill_all()
         proxy = start_proxy(*options, port=proxy.port)
         assert proxy.status()["last_restore"]["problems"] == []

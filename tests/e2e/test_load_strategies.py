@@ -5,13 +5,16 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +99,34 @@ def make_some_of_everything(url: str) -> dict[str, str]:
     return {"queue": queue, "other": other, "mapping": mapping, "vpc": vpc, "role": role}
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What `make_some_of_everything` recorded with moto, killed then; `made` has URLs with the port."""
+
+    made: dict[str, str]
+    data_dir: Path
+    port: int
+    calls: int
+
+    def go_on(self, start: Callable[..., Proxy], *options: str) -> Proxy:
+        """A proxy that is started on a copy of the recording."""
+        copy = Path(tempfile.mkdtemp(dir=self.data_dir.parent)) / "recordings"
+        shutil.copytree(self.data_dir, copy)
+        return start(*options, port=self.port, data_dir=copy)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    proxy = Proxy(tmp_path_factory.mktemp("recorded"))
+    try:
+        made = make_some_of_everything(proxy.url)
+        calls = len(proxy.records())
+        proxy.kill_all()
+    finally:
+        proxy.end()
+    return Recorded(made, proxy.data_dir, proxy.port, calls)
+
+
 def code() -> bytes:
     import io
     import zipfile
@@ -138,12 +169,9 @@ class TestOnRequest:
         assert "restored lambda" in proxy.log
         assert len(proxy.records()) == recorded, "nothing was recorded anew"
 
-    def test_many_first_requests_at_the_same_time(self, start_proxy: Callable[..., Proxy]) -> None:
+    def test_many_first_requests_at_the_same_time(self, start_proxy: Callable[..., Proxy], recorded: Recorded) -> None:
         options = ("--load-strategy", "ON_REQUEST")
-        proxy = start_proxy(*options)
-        made = make_some_of_everything(proxy.url)
-        recorded = len(proxy.records())
-        proxy = again(proxy, *options, start=start_proxy)
+        proxy, made = recorded.go_on(start_proxy, *options), recorded.made
         clients = {name: client(name, proxy.url, **PATIENT) for name in ("sqs", "lambda", "ec2", "ssm", "s3", "iam")}
         asks: list[Callable[[], bool]] = [
             lambda: clients["sqs"].get_queue_url(QueueName="jobs")["QueueUrl"] == made["queue"],
@@ -156,13 +184,13 @@ class TestOnRequest:
         with ThreadPoolExecutor(24) as pool:
             assert all(pool.map(lambda ask: ask(), asks * 4))
         wait_until(lambda: is_whole(proxy))
-        assert proxy.status()["last_restore"]["restored"] == recorded, "each call was made once"
+        assert proxy.status()["last_restore"]["restored"] == recorded.calls, "each call was made once"
 
-    def test_what_a_new_call_names_is_restored_before_it(self, start_proxy: Callable[..., Proxy]) -> None:
+    def test_what_a_new_call_names_is_restored_before_it(
+        self, start_proxy: Callable[..., Proxy], recorded: Recorded
+    ) -> None:
         options = ("--load-strategy", "ON_REQUEST")
-        proxy = start_proxy(*options)
-        made = make_some_of_everything(proxy.url)
-        proxy = again(proxy, *options, start=start_proxy)
+        proxy, made = recorded.go_on(start_proxy, *options), recorded.made
         rds = client("ec2", proxy.url, **PATIENT)
         subnet = rds.create_subnet(VpcId=made["vpc"], CidrBlock="10.9.1.0/24")["Subnet"]
         assert subnet["VpcId"] == made["vpc"]
@@ -197,11 +225,11 @@ class TestOnRequest:
         assert "nothing to restore" in proxy.log
         assert len(ec2.describe_vpcs()["Vpcs"]) == before
 
-    def test_what_is_no_call_of_aws_waits_for_everything(self, start_proxy: Callable[..., Proxy]) -> None:
+    def test_what_is_no_call_of_aws_waits_for_everything(
+        self, start_proxy: Callable[..., Proxy], recorded: Recorded
+    ) -> None:
         options = ("--load-strategy", "ON_REQUEST")
-        proxy = start_proxy(*options)
-        make_some_of_everything(proxy.url)
-        proxy = again(proxy, *options, start=start_proxy)
+        proxy = recorded.go_on(start_proxy, *options)
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(proxy.url + "/restapis/abc/dev/_user_request_/", timeout=120)
         assert is_whole(proxy)
@@ -225,12 +253,10 @@ class TestOnRequest:
         wait_until(lambda: is_whole(proxy))
 
     def test_an_emulator_that_dies_in_the_middle_is_restored_from_the_beginning(
-        self, start_proxy: Callable[..., Proxy]
+        self, start_proxy: Callable[..., Proxy], recorded: Recorded
     ) -> None:
         options = ("--load-strategy", "ON_REQUEST")
-        proxy = start_proxy(*options)
-        made = make_some_of_everything(proxy.url)
-        proxy = again(proxy, *options, start=start_proxy)
+        proxy, made = recorded.go_on(start_proxy, *options), recorded.made
         client("ssm", proxy.url, **PATIENT).get_parameter(Name="/a")
         os.kill(proxy.status()["emulator"]["pid"], signal.SIGKILL)
         all_is_there(proxy.url, made)
@@ -244,7 +270,7 @@ class TestOnRequest:
         options = ("--upstream", emulator.url, "--load-strategy", "ON_REQUEST")
         proxy = start_proxy(*options)
         sqs = client("sqs", proxy.url)
-        for number in range(400):
+        for number in range(250):
             sqs.create_queue(QueueName=f"q{number}")
         client("ssm", proxy.url).put_parameter(Name="/a", Value="1", Type="String")
         proxy.kill()
@@ -260,14 +286,13 @@ class TestOnRequest:
         emulator.restart()
         proxy.again()
         wait_until(lambda: is_whole(proxy))
-        assert len(client("sqs", emulator.url).list_queues()["QueueUrls"]) == 400
+        assert len(client("sqs", emulator.url).list_queues()["QueueUrls"]) == 250
 
     def test_damage_is_refused_before_anything_is_restored(
-        self, start_proxy: Callable[..., Proxy], tmp_path: Path
+        self, start_proxy: Callable[..., Proxy], recorded: Recorded
     ) -> None:
         options = ("--load-strategy", "ON_REQUEST")
-        proxy = start_proxy(*options)
-        make_some_of_everything(proxy.url)
+        proxy = recorded.go_on(start_proxy, *options)
         proxy.kill_all()
         content = proxy.journal.read_bytes()
         proxy.journal.write_bytes(content.replace(b"things", b"thingz", 1))
@@ -277,11 +302,10 @@ class TestOnRequest:
 
 
 class TestManual:
-    def test_nothing_is_restored_until_it_is_asked_for(self, start_proxy: Callable[..., Proxy]) -> None:
-        proxy = start_proxy()
-        made = make_some_of_everything(proxy.url)
-        recorded = len(proxy.records())
-        proxy = again(proxy, "--load-strategy", "MANUAL", start=start_proxy)
+    def test_nothing_is_restored_until_it_is_asked_for(
+        self, start_proxy: Callable[..., Proxy], recorded: Recorded
+    ) -> None:
+        proxy, made = recorded.go_on(start_proxy, "--load-strategy", "MANUAL"), recorded.made
         sqs, ssm = client("sqs", proxy.url, **PATIENT), client("ssm", proxy.url, **PATIENT)
         assert sqs.list_queues().get("QueueUrls", []) == []
         assert proxy.status()["restoring"]["waiting"] == ["ec2", "iam", "lambda", "s3", "sqs", "ssm"]
@@ -293,15 +317,15 @@ class TestManual:
         lines = [line for _time, line in post(proxy, "/_localstack/state/load")]
         assert sorted(line["service"] for line in lines) == ["ec2", "iam", "lambda", "s3", "sqs", "ssm"]
         assert all(line["status"] == "ok" for line in lines)
-        assert sum(line["calls"] for line in lines) == recorded
+        assert sum(line["calls"] for line in lines) == recorded.calls
         wait_until(lambda: is_whole(proxy))
         all_is_there(proxy.url, made)
-        assert f"Restored {recorded} API calls" in proxy.log
+        assert f"Restored {recorded.calls} API calls" in proxy.log
 
-    def test_a_service_that_is_loaded_brings_what_it_needs(self, start_proxy: Callable[..., Proxy]) -> None:
-        proxy = start_proxy()
-        made = make_some_of_everything(proxy.url)
-        proxy = again(proxy, "--load-strategy", "MANUAL", start=start_proxy)
+    def test_a_service_that_is_loaded_brings_what_it_needs(
+        self, start_proxy: Callable[..., Proxy], recorded: Recorded
+    ) -> None:
+        proxy, made = recorded.go_on(start_proxy, "--load-strategy", "MANUAL"), recorded.made
         assert [line["service"] for _time, line in post(proxy, "/_localstack/state/lambda/load")] == ["lambda"]
         mapping = client("lambda", proxy.url).get_event_source_mapping(UUID=made["mapping"])
         assert mapping["EventSourceArn"].endswith(":jobs")
@@ -311,7 +335,7 @@ class TestManual:
     def test_lines_come_as_the_services_are_done(self, start_proxy: Callable[..., Proxy]) -> None:
         proxy = start_proxy()
         sqs, ssm = client("sqs", proxy.url), client("ssm", proxy.url)
-        for number in range(250):
+        for number in range(120):
             sqs.create_queue(QueueName=f"q{number}")
         ssm.put_parameter(Name="/a", Value="1", Type="String")
         proxy = again(proxy, "--load-strategy", "MANUAL", start=start_proxy)
@@ -319,7 +343,7 @@ class TestManual:
         assert [line["service"] for _time, line in arrived] == ["ssm", "sqs"]
         assert arrived[1][0] - arrived[0][0] > 0.05
         whole = list(post(proxy, "/_localstack/state/load"))
-        assert [line["calls"] for _time, line in sorted(whole, key=lambda each: str(each[1]["service"]))] == [250, 1]
+        assert [line["calls"] for _time, line in sorted(whole, key=lambda each: str(each[1]["service"]))] == [120, 1]
 
     def test_a_request_waits_while_its_service_is_loaded(self, start_proxy: Callable[..., Proxy]) -> None:
         proxy = start_proxy()

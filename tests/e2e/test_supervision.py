@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import client
-from tests.support.processes import Emulator, Proxy, emulator_command, free_port, http_status
+from tests.support.processes import Emulator, Proxy, emulator_command, free_port, http_status, left_out
 
 pytestmark = pytest.mark.emulator
 
@@ -83,6 +83,8 @@ def test_a_restarted_upstream_is_restored(
 def test_a_restarted_proxy_takes_up_where_it_left_off(
     start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator], emulator_name: str
 ) -> None:
+    if emulator_name == "localstack" and (reason := left_out(0.2)):
+        pytest.skip(f"a restart of LocalStack, and then of the proxy, {reason}")
     emulator = start_emulator(emulator_name)
     proxy = start_proxy("--upstream", emulator.url)
     ec2 = client("ec2", proxy.url)

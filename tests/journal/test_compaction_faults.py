@@ -27,13 +27,17 @@ from replay_proxy.journal.switching import KEPT, STAGED, leftovers
 from replay_proxy.journal.writer import JournalWriter
 from tests.journal.compacting import ObjectWriter, holds
 from tests.journal.disks import DyingFiles, FaultyFiles, VolatileDisk
-from tests.journal.test_kill import in_a_child
+from tests.journal.forks import Forks
+from tests.journal.forks import forks as forks
+from tests.support.processes import amount
 
 ACTIONS = st.lists(
     st.sampled_from(["new", "again", "again", "blob", "several", "flush", "compact", "adopt", "adopt"]), max_size=10
 )
 FAULTS = st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, -1, errno.ENOSPC, errno.EIO]), max_size=120)
-POWER_CUTS = 150
+POWER_CUTS = amount(50, 150)
+STRIDE = amount(2, 1)
+"""Of how many steps one is killed at."""
 SCRIPTS = {
     "with nobody using it": [
         "new",
@@ -86,27 +90,28 @@ def allowed_by(log: Path) -> dict[str, set[str]]:
     return allowed
 
 
+def work_until_killed(step: int, root: str, log: str, strategy: str, script: str) -> None:
+    writer_module.RETRY_SECONDS = 0.0
+    Path(root).mkdir()
+    writer = TellingWriter(DyingFiles(Path(root), step), strategy, Path(log))
+
+    async def run() -> None:
+        for action in SCRIPTS[script]:
+            await writer.do(action)
+        await writer.end()
+        writer._tell("begun", "compactions", str(writer.compactions))
+
+    asyncio.run(run())
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("strategy", ["ON_REQUEST", "SCHEDULED"])
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_kill_at_every_step_of_a_compaction(tmp_path: Path, strategy: str, script: str) -> None:
+def test_a_kill_at_every_step_of_a_compaction(tmp_path: Path, forks: Forks, strategy: str, script: str) -> None:
     found_left = 0
-    for step in range(1, 500):
+    for step in range(1, 500, STRIDE):
         root, log = tmp_path / str(step), tmp_path / f"{step}.log"
-
-        def work(step: int, root: Path = root, log: Path = log) -> None:
-            root.mkdir()
-            writer = TellingWriter(DyingFiles(root, step), strategy, log)
-
-            async def run() -> None:
-                for action in SCRIPTS[script]:
-                    await writer.do(action)
-                await writer.end()
-                writer._tell("begun", "compactions", str(writer.compactions))
-
-            asyncio.run(run())
-
-        killed = in_a_child(work, step)
+        killed = forks.killed(work_until_killed, step, str(root), str(log), strategy, script)
         allowed = allowed_by(log)
         if leftovers(Files(root)):
             found_left += 1
@@ -123,7 +128,7 @@ def test_a_kill_at_every_step_of_a_compaction(tmp_path: Path, strategy: str, scr
             break
     else:
         raise AssertionError("it never came to its end")
-    print(f"\n{step} steps, {found_left} with something left by a compaction")
+    print(f"\n{step} steps, each {STRIDE}. taken, {found_left} with something left by a compaction")
     assert found_left > 5
 
 
@@ -132,7 +137,9 @@ async def start_and_stop(root: Path) -> None:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=amount(60, 150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(ACTIONS, FAULTS, st.sampled_from(["ON_REQUEST", "SCHEDULED"]))
 def test_compactions_on_a_failing_disk(actions: list[str], faults: list[int], strategy: str) -> None:

@@ -24,6 +24,7 @@ from replay_proxy.journal.records import Record
 from replay_proxy.journal.writer import JournalWriter
 from tests.journal import samples
 from tests.journal.disks import FaultyFiles, VolatileDisk
+from tests.support.processes import amount
 
 ACTIONS = st.lists(st.sampled_from(["append", "append", "append", "blob", "together", "flush", "reopen"]), max_size=12)
 FAULTS = st.lists(st.sampled_from([0, 0, 0, 0, -1, errno.ENOSPC, errno.EIO, errno.EDQUOT]), max_size=60)
@@ -116,7 +117,7 @@ def holds(recording: Recording, acknowledged: list[str]) -> None:
     assert positions == sorted(positions)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=amount(60, 150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS, FAULTS, STRATEGIES)
 def test_acknowledged_calls_survive_a_failing_disk(actions: list[str], faults: list[int], strategy: str) -> None:
     """Short writes, full disks, I/O errors at any write, sync, cut, rename or creation."""
@@ -139,7 +140,7 @@ def test_acknowledged_calls_survive_a_failing_disk(actions: list[str], faults: l
         assert not report.torn
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=amount(80, 250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS, STRATEGIES, st.randoms(use_true_random=False))
 def test_acknowledged_calls_survive_a_power_cut(actions: list[str], strategy: str, random: object) -> None:
     """ON_REQUEST: all of them. SCHEDULED: all up to the last flush. Never a wrong one, and never a silent loss."""

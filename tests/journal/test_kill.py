@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -24,24 +23,16 @@ from replay_proxy.journal.records import JOURNAL_NAME
 from replay_proxy.journal.writer import JournalWriter
 from tests.journal import samples
 from tests.journal.disks import DyingFiles
+from tests.journal.forks import Forks
+from tests.journal.forks import forks as forks
 from tests.journal.test_faults import Client, holds
+from tests.support.processes import amount
 
-KILLS = int(os.environ.get("REPLAY_KILLS", "24"))
-KILLS_A_RECORDING = 12
+KILLS = int(os.environ.get("REPLAY_KILLS", amount(12, 24)))
+KILLS_A_RECORDING = 6
+STRIDE = amount(2, 1)
+"""Of how many steps one is killed at."""
 SCRIPT = ["append", "blob", "append", "reopen", "together", "blob", "flush", "append"]
-
-
-def in_a_child(work: object, step: int) -> bool:
-    """Run `work(step)` in a forked process; was it killed?"""
-    assert callable(work)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work(step)
-        finally:
-            os._exit(0)
-    _pid, status = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
 class TellingClient(Client):
@@ -56,27 +47,29 @@ class TellingClient(Client):
         os.write(self.log, name.encode() + b"\n")
 
 
+def work_until_killed(step: int, root: str, log: str, strategy: str) -> None:
+    client = TellingClient(DyingFiles(Path(root), step), strategy, Path(log))
+
+    async def run() -> None:
+        await client.open()
+        for action in SCRIPT:
+            await client.do(action)
+        await client.end()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("strategy", ["ON_REQUEST", "SCHEDULED", "ON_SHUTDOWN"])
 @pytest.mark.parametrize("begin", ["nothing", "torn", "legacy"])
-def test_a_kill_at_every_step_loses_nothing_that_was_acknowledged(tmp_path: Path, strategy: str, begin: str) -> None:
+def test_a_kill_at_every_step_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, forks: Forks, strategy: str, begin: str
+) -> None:
     survived = 0
-    for step in range(1, 400):
+    for step in range(1, 400, STRIDE):
         root, log = tmp_path / str(step), tmp_path / f"{step}.log"
         root.mkdir()
         already = prepare(root, begin)
-
-        def work(step: int, root: Path = root, log: Path = log) -> None:
-            client = TellingClient(DyingFiles(root, step), strategy, log)
-
-            async def run() -> None:
-                await client.open()
-                for action in SCRIPT:
-                    await client.do(action)
-                await client.end()
-
-            asyncio.run(run())
-
-        killed = in_a_child(work, step)
+        killed = forks.killed(work_until_killed, step, str(root), str(log), strategy)
         acknowledged = log.read_text().split() if log.exists() else []
         asyncio.run(start_and_stop(root))
         holds(read(root), already + acknowledged)

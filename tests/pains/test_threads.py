@@ -67,7 +67,7 @@ def test_3881_1202_long_polls_are_never_run_again(start_proxy: Callable[..., Pro
     sqs = client("sqs", proxy.url)
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]
     for _ in range(3):
-        sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2)
+        sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
     size = proxy.journal.stat().st_size
     sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
     assert proxy.journal.stat().st_size == size
@@ -269,7 +269,7 @@ def test_persist_33_a_long_poll_does_not_block_a_save(start_proxy: Callable[...,
     proxy = start_proxy("--save-strategy", "MANUAL")
     sqs = client("sqs", proxy.url)
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]
-    poll = threading.Thread(target=lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10))
+    poll = threading.Thread(target=lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5))
     poll.start()
     time.sleep(0.5)
     begun = time.monotonic()

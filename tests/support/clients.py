@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from typing import Any
 
 import boto3
@@ -16,6 +17,10 @@ from tests.support.processes import aws_cli
 REGION = "us-east-1"
 _MODELS = Loader()
 """Shared by all clients, so that each model is read once: it takes longer than what most tests do with it."""
+_SESSIONS: dict[tuple[str, str], boto3.Session] = {}
+"""By credential and region: a session takes longer to make than the clients that are made from it."""
+_ONE_AT_A_TIME = threading.Lock()
+"""Sessions are not made for several threads; their clients are."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
 
@@ -23,12 +28,14 @@ def client(service: str, url: str, *, region: str = REGION, key: str = "test", *
     """A boto3 client as a user would make it, with path-style S3 addresses unless told otherwise."""
     config.setdefault("s3", {"addressing_style": "path"})
     config.setdefault("retries", {"max_attempts": 1})
-    core = botocore.session.Session()
-    core.register_component("data_loader", _MODELS)
-    session = boto3.Session(
-        botocore_session=core, aws_access_key_id=key, aws_secret_access_key="test", region_name=region
-    )
-    return session.client(service, endpoint_url=url, config=Config(**config))
+    with _ONE_AT_A_TIME:
+        if (key, region) not in _SESSIONS:
+            core = botocore.session.Session()
+            core.register_component("data_loader", _MODELS)
+            _SESSIONS[key, region] = boto3.Session(
+                botocore_session=core, aws_access_key_id=key, aws_secret_access_key="test", region_name=region
+            )
+        return _SESSIONS[key, region].client(service, endpoint_url=url, config=Config(**config))
 
 
 def aws(url: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from replay_proxy.replay.compact import compact
 from tests.replay.lab import RESETS, Lab, operations
-from tests.support.processes import Emulator
+from tests.support.processes import Emulator, amount
 
 ACCOUNTS = {"moto": "123456789012", "ministack": "000000000000"}
 Step = tuple[str, int, int, int]
@@ -36,7 +36,7 @@ def steps(*weighted: str) -> st.SearchStrategy[list[Step]]:
     return st.lists(st.tuples(st.sampled_from(weighted), small, small, small), min_size=24, max_size=60)
 
 
-def histories(*weighted: str, examples: int = 16) -> Callable[[Any], Any]:
+def histories(*weighted: str, examples: int = amount(8, 16)) -> Callable[[Any], Any]:
     """A test of random histories. examples: how many, unless EQUIVALENCE_EXAMPLES says so.
 
     A history that fails is made smaller where EQUIVALENCE_SHRINK is set; that takes many more runs.

@@ -40,6 +40,11 @@ def left_out(minutes: float) -> str | None:
     return None if os.environ.get(LONG) else f"takes about {minutes:g} minutes: {LONG}=1 scripts/test runs it"
 
 
+def amount(usual: int, long: int) -> int:
+    """How many of something to take: `long` where the long tests are run, too."""
+    return long if os.environ.get(LONG) else usual
+
+
 def missing(emulator: str) -> str | None:
     """Why `emulator` cannot run here, or None where it can."""
     if emulator == "localstack" and localstack_python() is None:
@@ -123,6 +128,12 @@ class Process:
         self.process.kill()
         self.process.wait(30)
 
+    def end(self) -> None:
+        """SIGKILL for it and whatever is left of its group: for the end of a test, which asks nothing of it any more."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
     def stop(self) -> int:
         """SIGTERM, then whatever is left of its group by force; its exit status."""
         if self.process.poll() is None:
@@ -149,11 +160,14 @@ class Emulator(Process):
         super().__init__(command, environment, scratch / f"{name}-{self.port}.log", url)
         self._wait("/_localstack/health", None)
 
+    def stop(self) -> int:
+        """At once: how an emulator ends by itself is nobody's question here, and it can take seconds."""
+        self.end()
+        return self.process.returncode
+
     def restart(self) -> None:
         """SIGKILL, and an empty one on the same port."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(30)
+        self.end()
         self.__init__(self.name, self.scratch, self.port)  # type: ignore[misc] # a new process behind the same address
 
 

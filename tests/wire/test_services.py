@@ -8,10 +8,10 @@ import sys
 
 import botocore
 import pytest
-from botocore.loaders import Loader
 
 from replay_proxy.wire import service_index_build
 from replay_proxy.wire.services import generated_from, plain_id, service_index
+from tests.wire.installed import metadata
 
 # A service that no botocore has: its model lies where a user's own models do.
 NEW_SERVICE = {
@@ -66,13 +66,12 @@ def test_the_index_is_what_the_installed_botocore_gives():
 def test_the_index_covers_every_installed_service_of_its_age():
     # Holds for any botocore: what the index has and botocore still ships can be named by signature.
     index = service_index()
-    installed = [name for name in Loader().list_available_services("service-2") if name in index.services]
+    installed = {name: told for name, told in metadata().items() if name in index.services}
     assert len(installed) > 400
-    for name in installed:
-        metadata = Loader().load_service_model(name, "service-2")["metadata"]
-        assert name in index.by_signing_name[metadata.get("signingName") or metadata["endpointPrefix"]]
-        if metadata.get("targetPrefix"):
-            assert name in index.by_target_prefix[metadata["targetPrefix"]]
+    for name, told in installed.items():
+        assert name in index.by_signing_name[told.get("signingName") or told["endpointPrefix"]]
+        if told.get("targetPrefix"):
+            assert name in index.by_target_prefix[told["targetPrefix"]]
 
 
 def test_a_service_that_is_newer_than_the_index_is_taken_up(tmp_path):

@@ -16,6 +16,7 @@ from botocore_requests import ACCOUNT, REGION, SINGLE_HOST, loader, requests_of
 from replay_proxy.exchange import Request
 from replay_proxy.wire.recognise import needs_body, recognise
 from replay_proxy.wire.services import service_index
+from tests.support.processes import left_out
 
 RULES = orjson.loads((Path(__file__).parents[3] / "replay_proxy" / "wire" / "data" / "recognition.json").read_bytes())
 MAY_BE_MISNAMED = 20
@@ -31,6 +32,8 @@ def outcome() -> tuple[int, dict[Call, Call | None], list[str]]:
 
 def test_clients_older_than_the_installed_models_are_understood():
     # Version 1 of the AWS CLI brings models of its own, which are some months behind.
+    if reason := left_out(0.3):
+        pytest.skip(f"all operations in the models of the AWS CLI: {reason}")
     command_line = importlib.util.find_spec("awscli")
     older = Path(command_line.origin).parent / "botocore" / "data" if command_line else Path("missing")
     if not older.is_dir():
