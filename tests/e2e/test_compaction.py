@@ -13,7 +13,7 @@ import pytest
 
 from replay_proxy.journal.check import check
 from tests.support.clients import client
-from tests.support.processes import Emulator, Proxy, replay_proxy
+from tests.support.processes import Emulator, Proxy, left_out, replay_proxy
 
 pytestmark = pytest.mark.emulator
 
@@ -109,6 +109,8 @@ def test_recorded_compacted_and_restored_into_a_fresh_emulator(
 
 @pytest.mark.parametrize("strategy", ["ON_REQUEST", "SCHEDULED", "ON_SHUTDOWN"])
 def test_a_running_proxy_compacts_by_itself(start_proxy: Callable[..., Proxy], strategy: str) -> None:
+    if strategy == "ON_SHUTDOWN" and (reason := left_out(0.2)):
+        pytest.skip(f"compactions with {strategy}, which are as with SCHEDULED, {reason}")
     proxy = start_proxy(*AGGRESSIVE, "--save-strategy", strategy)
     queue = prepare(proxy.url)
     deadline = time.monotonic() + 60

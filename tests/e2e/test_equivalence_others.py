@@ -388,7 +388,7 @@ def machines(lab: Lab) -> dict[str, Any]:
 @histories(
     "machine", "machine", "no machine", "no machine", "stop", "start", "tag", "untag", "volume", "no volume", "key",
     "no key", "address", "no address", "bind",
-    examples=3,
+    examples=amount(2, 3),
 )  # fmt: skip
 def test_machines(lab: Lab, history: list[Step]) -> None:
     check(lab, [("machine", 0, 0, 0), *history], do_machines, machines)

@@ -71,6 +71,8 @@ def test_an_emulator_that_dies_in_its_first_restore_is_restored_from_the_beginni
 def test_a_restarted_upstream_is_restored(
     start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator], emulator_name: str
 ) -> None:
+    if emulator_name == "localstack" and (reason := left_out(0.2)):
+        pytest.skip(f"a restart of LocalStack behind the proxy {reason}")
     emulator = start_emulator(emulator_name)
     proxy = start_proxy("--upstream", emulator.url)
     ec2 = client("ec2", proxy.url, **RETRIES)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.clients import client
+from tests.support.clients import SOON, client
 from tests.support.processes import Proxy
 
 pytestmark = pytest.mark.emulator
@@ -51,7 +51,7 @@ def test_what_a_stack_made(start_proxy: Callable[..., Proxy]) -> None:
     }
     formation, sqs, ec2 = (client(service, proxy.url) for service in ("cloudformation", "sqs", "ec2"))
     stack = formation.create_stack(StackName="app", TemplateBody=json.dumps(template))["StackId"]
-    formation.get_waiter("stack_create_complete").wait(StackName="app", WaiterConfig={"Delay": 1})
+    formation.get_waiter("stack_create_complete").wait(StackName="app", WaiterConfig=SOON)
     described = formation.describe_stacks(StackName=stack)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     settle(proxy, 1)

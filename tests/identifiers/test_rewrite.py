@@ -19,6 +19,7 @@ from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.wire.answers import parse_answer
 from replay_proxy.wire.parameters import parse_parameters
+from tests.support.processes import amount
 
 from .messages import answer, identifiers, json_answer, run_ids, wire_request, xml_answer
 
@@ -445,7 +446,7 @@ bodies = st.lists(st.one_of(st.binary(max_size=6), st.sampled_from([*_SIGNS, *_B
 types = st.sampled_from(["application/json", "application/cbor", "text/xml", "application/x-www-form-urlencoded", ""])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=amount(100, 300))
 @given(st.sampled_from(HEADS), bodies, types, st.text(st.characters(codec="latin-1"), max_size=20), st.booleans())
 def test_nothing_that_somebody_sends_can_break_it(
     head: CallHead | None, body: bytes, content_type: str, text: str, gzipped: bool
@@ -486,7 +487,7 @@ templates = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=amount(66, 200))
 @given(
     st.sampled_from(HEADS),
     st.lists(st.tuples(identifiers, identifiers), min_size=1, max_size=4),

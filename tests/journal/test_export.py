@@ -18,7 +18,7 @@ from replay_proxy.journal.leaves import with_leaves
 from replay_proxy.journal.sealing import CHUNK, SealedReader, SealingWriter
 from replay_proxy.wire.secrets import hidden_in
 from tests.support.clients import client
-from tests.support.processes import Emulator, Proxy, replay_proxy
+from tests.support.processes import Emulator, Proxy, amount, replay_proxy
 
 CANARY = "canary-4711-Do-Not-Tell"
 
@@ -218,7 +218,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=amount(66, 200), deadline=None)
 @given(JSON.filter(lambda value: isinstance(value, dict | list)))
 def test_leaves_of_json_are_replaced_and_nothing_else(value: Any) -> None:
     body = json.dumps(value).encode()

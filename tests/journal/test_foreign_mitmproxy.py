@@ -16,7 +16,7 @@ from replay_proxy.journal.foreign_mitmproxy import flows
 from replay_proxy.journal.importing import import_files
 from replay_proxy.journal.tnetstring import MAX_DEPTH, NotTagged, values
 from tests.support.clients import client
-from tests.support.processes import Proxy
+from tests.support.processes import Proxy, amount
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "foreign" / "flows.mitm"
 
@@ -103,7 +103,7 @@ def drained(path: Path) -> None:
         assert "mitmproxy" in error.message
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=amount(100, 300), deadline=None)
 @given(place=st.integers(0, 24016), junk=st.binary(max_size=8), dropped=st.integers(0, 8))
 def test_a_damaged_file_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, place: int, junk: bytes, dropped: int
@@ -114,7 +114,7 @@ def test_a_damaged_file_is_read_or_refused(
     drained(path)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=amount(100, 300), deadline=None)
 @given(VALUES | st.fixed_dictionaries({"type": st.just("http"), "request": VALUES, "response": VALUES}), st.binary())
 def test_noise_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, value: Any, noise: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "noise.mitm"

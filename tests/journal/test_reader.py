@@ -20,6 +20,7 @@ from replay_proxy.journal.reader import read
 from replay_proxy.journal.records import JOURNAL_NAME, RecordingHeader
 from tests.journal import samples
 from tests.journal.test_faults import name_of
+from tests.support.processes import amount
 
 WHOLE = b"".join(
     [encode_header(samples.HEADER)] + [encode_record(samples.create_queue(name), n) for n, name in enumerate("abcd", 1)]
@@ -243,7 +244,7 @@ class TestFileSystem:
             list(recording)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=amount(133, 400), deadline=None)
 @given(st.data())
 def test_any_damage_to_a_recording_is_refused_reported_or_harmless(data: st.DataObject) -> None:
     """Bytes changed, removed, repeated or put in at random: no other kind of exception, no wrong record."""
@@ -265,7 +266,7 @@ def test_any_damage_to_a_recording_is_refused_reported_or_harmless(data: st.Data
     judge(bytes(content))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=amount(66, 200), deadline=None)
 @given(st.binary(max_size=500), st.booleans())
 @example(b"", True)
 @example(b"\n\n\n", True)

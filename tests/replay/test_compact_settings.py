@@ -11,6 +11,7 @@ import pytest
 
 from replay_proxy.replay.compact import Compacted, compact
 from tests.replay.lab import Lab, operations
+from tests.support.clients import SOON
 
 pytestmark = pytest.mark.emulator
 
@@ -67,11 +68,11 @@ def test_code(lab: Lab) -> None:
     functions.create_function(
         FunctionName="f", Runtime="python3.12", Role=role, Handler="code.handle", Code={"ZipFile": code(0)}
     )
-    functions.get_waiter("function_active").wait(FunctionName="f", WaiterConfig={"Delay": 1})
+    functions.get_waiter("function_active").wait(FunctionName="f", WaiterConfig=SOON)
 
     def update(number: int, **more: object) -> str:
         answer = functions.update_function_code(FunctionName="f", ZipFile=code(number), **more)
-        functions.get_waiter("function_updated").wait(FunctionName="f", WaiterConfig={"Delay": 1})
+        functions.get_waiter("function_updated").wait(FunctionName="f", WaiterConfig=SOON)
         return str(answer["CodeSha256"])
 
     for number in range(1, 4):

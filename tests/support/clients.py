@@ -21,6 +21,8 @@ _SESSIONS: dict[tuple[str, str], boto3.Session] = {}
 """By credential and region: a session takes longer to make than the clients that are made from it."""
 _ONE_AT_A_TIME = threading.Lock()
 """Sessions are not made for several threads; their clients are."""
+SOON: Any = {"Delay": 0.2, "MaxAttempts": 300}
+"""For waiters: looks often, and for a minute."""
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
 

@@ -22,6 +22,7 @@ from replay_proxy.wire.parse_json import load_json
 from replay_proxy.wire.parse_query import load_pairs, load_tree
 from replay_proxy.wire.parse_xml import load_xml
 from replay_proxy.wire.signing import scrub, stamp
+from tests.support.processes import amount
 
 HEADS = [
     CallHead("sqs", "SendMessageBatch", "json"),
@@ -162,7 +163,7 @@ TARGETS = st.one_of(
         ]
     ),
 )
-MANY = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=amount(500, 1500), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @MANY

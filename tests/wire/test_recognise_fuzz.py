@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from replay_proxy.exchange import BlobRef, CallHead, Headers, Request
 from replay_proxy.wire.operations import operation_names
 from replay_proxy.wire.recognise import needs_body, recognise
+from tests.support.processes import amount
 
 WIRE_TEXT = st.text(st.characters(max_codepoint=255))
 PIECES = st.sampled_from(
@@ -42,7 +43,7 @@ REQUESTS = st.builds(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=amount(500, 1500), deadline=None)
 @given(REQUESTS)
 def test_any_request_gives_a_call_or_none(request):
     head = recognise(request)
@@ -50,7 +51,7 @@ def test_any_request_gives_a_call_or_none(request):
     assert needs_body(request) in {True, False}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=amount(166, 500), deadline=None)
 @given(REQUESTS)
 def test_a_body_that_is_not_needed_decides_nothing(request):
     if not needs_body(request):

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.clients import aws, client
-from tests.support.processes import Proxy, localstack_python
+from tests.support.clients import SOON, aws, client
+from tests.support.processes import Proxy, left_out, localstack_python
 
 TEMPLATE = Path(__file__).parent / "shop.json"
 
@@ -95,6 +95,8 @@ def test_a_stack_keeps_its_ids_and_can_be_updated_and_deleted(
 ) -> None:
     options = ["--emulator", emulator_name]
     if emulator_name == "localstack":
+        if reason := left_out(0.4):
+            pytest.skip(f"CloudFormation on LocalStack {reason}")
         options += ["--emulator-python", str(localstack_python())]
     proxy = start_proxy(*options)
     source = tmp_path / "template.json"
@@ -109,7 +111,7 @@ def test_a_stack_keeps_its_ids_and_can_be_updated_and_deleted(
         changes = next(word for word in prepared.split() if word.startswith("arn:"))
         aws(proxy.url, "cloudformation", "execute-change-set", "--change-set-name", changes)
     cloudformation = client("cloudformation", proxy.url)
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="shop", WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="shop", WaiterConfig=SOON)
     first = facts(proxy)
     assert first["exports"] == {"network": first["outputs"]["Network"]}
     use(proxy, first)
@@ -130,7 +132,7 @@ def test_a_stack_keeps_its_ids_and_can_be_updated_and_deleted(
         TemplateBody=template(emulator_name, SecondSubnet=subnet),
         Capabilities=["CAPABILITY_IAM"],
     )
-    cloudformation.get_waiter("stack_update_complete").wait(StackName="shop", WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="shop", WaiterConfig=SOON)
     second = facts(proxy)
     added = second["physical"].pop("SecondSubnet")
     assert second == first
@@ -148,7 +150,7 @@ def test_a_stack_keeps_its_ids_and_can_be_updated_and_deleted(
     for version in s3.list_object_versions(Bucket=second["outputs"]["Bucket"])["Versions"]:
         s3.delete_object(Bucket=second["outputs"]["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
     cloudformation.delete_stack(StackName=first["id"])
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=first["id"], WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=first["id"], WaiterConfig=SOON)
     # LocalStack leaves the VPC behind.
     assert client("sqs", proxy.url).list_queues().get("QueueUrls", []) == []
     assert s3.list_buckets()["Buckets"] == []

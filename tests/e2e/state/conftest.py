@@ -1,4 +1,4 @@
-"""Each test here tells a story on every emulator that has the services of it."""
+"""Each test here tells a story on one emulator, and with the long tests on every one that has the services of it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ import pytest
 from tests.support.processes import Proxy, left_out, missing
 from tests.support.stories import Story
 
+ON_MINISTACK = ("test_state_items", "test_state_objects", "test_state_queues")
+"""Files whose stories are told on MiniStack by default, the others on moto; on all of them with the long tests."""
+
+
+def told(request: pytest.FixtureRequest, start_proxy: Callable[..., Proxy]) -> Story:
+    name = str(request.param)
+    reason = missing(name)
+    usual = "ministack" if request.path.stem in ON_MINISTACK else "moto"
+    if reason is None and name != usual and (why := left_out(0.1)):
+        reason = f"the same on {name} as on {usual} {why}"
+    if reason is not None:
+        pytest.skip(reason)
+    return Story(start_proxy, name)
+
 
 @pytest.fixture(params=["moto", "ministack"])
 def story(request: pytest.FixtureRequest, start_proxy: Callable[..., Proxy]) -> Story:
-    return Story(start_proxy, str(request.param))
+    return told(request, start_proxy)
 
 
 @pytest.fixture(params=["moto", "ministack", "localstack"])
 def any_story(request: pytest.FixtureRequest, start_proxy: Callable[..., Proxy]) -> Story:
     """For services that LocalStack community has without further downloads, too."""
-    reason = missing(str(request.param))
-    if reason is None and request.param == "localstack" and (why := left_out(0.2)):
-        reason = f"on LocalStack {why}"
-    if reason is not None:
-        pytest.skip(reason)
-    return Story(start_proxy, str(request.param))
+    return told(request, start_proxy)
