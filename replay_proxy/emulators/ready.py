@@ -12,7 +12,7 @@ Probe = Callable[[], Awaitable[bool]]
 """True when the emulator gave any HTTP answer at all."""
 
 _FIRST_WAIT = 0.02
-_LONGEST_WAIT = 0.5
+_LONGEST_WAIT = 0.1
 
 
 async def wait_until_ready(

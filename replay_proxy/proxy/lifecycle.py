@@ -27,7 +27,7 @@ from replay_proxy.proxy.compacting import Compaction
 from replay_proxy.proxy.door import ReverseDoor
 from replay_proxy.proxy.engine import Engine, Policy
 from replay_proxy.proxy.gate import Gate, State
-from replay_proxy.proxy.loading import QUIET_SECONDS, Loader
+from replay_proxy.proxy.loading import Loader
 from replay_proxy.proxy.recorder import Recorder
 from replay_proxy.proxy.restoring import OpenRecording, keep_up_with
 from replay_proxy.proxy.sender import Sender
@@ -41,9 +41,13 @@ from replay_proxy.wire.selection import to_record, to_restore
 
 _log = log.get("proxy")
 
-DRAIN_SECONDS = 10.0
+# At the end, of which all must be over before a container engine, which waits for 10 s, kills what is left:
+DRAIN_SECONDS = 4.0
+"""For requests under way."""
+LAST_CHANGES_SECONDS = 2.0
+"""For changes that were sent, and whose client has gone."""
 KEEPING_SECONDS = 3.0
-"""At the end, to plan what was recorded for the next restore. Container engines wait 10 s."""
+"""To plan what was recorded, for the next restore."""
 FASTEST_RESTARTS = 5
 LONGEST_PAUSE = 10.0
 
@@ -269,7 +273,7 @@ class Proxy:
     async def _end(self) -> None:
         self.gate.move(State.STOPPING, "the proxy is being stopped")
         await self.door.stop(DRAIN_SECONDS)
-        await self.engine.quiet(QUIET_SECONDS)
+        await self.engine.quiet(LAST_CHANGES_SECONDS)
         if self.loader is not None:
             await self.loader.stop(for_good=True)
         if self._watch is not None:

@@ -25,6 +25,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -210,8 +211,8 @@ class Footprints:
             return
         source = call.params.get("CopySource")
         if isinstance(source, str):
-            bucket, _, key = source.lstrip("/").partition("/")
-            source = {"Bucket": bucket, "Key": key.partition("?")[0]}
+            bucket, _, key = unquote(source.partition("?versionId=")[0]).lstrip("/").partition("/")
+            source = {"Bucket": bucket, "Key": key}
         if isinstance(source, Mapping):
             bucket = str(source.get("Bucket", ""))
             yield _thing("s3", mentions.mark(bucket))

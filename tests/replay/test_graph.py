@@ -68,6 +68,17 @@ def test_objects_wait_for_their_bucket_and_their_key(lab: Lab) -> None:
     assert made.waits("s3:CopyObject", "s3:PutObject", 0, 2)
 
 
+def test_a_copy_waits_for_its_source_however_its_name_is_spelt(lab: Lab) -> None:
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="a-bucket")
+    s3.put_object(Bucket="a-bucket", Key="of what? ü", Body=b"1")
+    s3.copy_object(Bucket="a-bucket", Key="copy", CopySource={"Bucket": "a-bucket", "Key": "of what? ü"})
+    s3.delete_object(Bucket="a-bucket", Key="of what? ü")
+    made = Made(lab.records)
+    assert made.waits("s3:CopyObject", "s3:PutObject")
+    assert made.waits("s3:DeleteObject", "s3:CopyObject")
+
+
 def test_an_object_that_is_copied_onto_itself_waits_for_no_copy(lab: Lab) -> None:
     s3 = lab.client("s3")
     s3.create_bucket(Bucket="a-bucket")

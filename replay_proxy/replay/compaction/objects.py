@@ -200,7 +200,7 @@ class Objects:
         source = call.params.get("CopySource")
         if source is None:
             return
-        path = unquote(source if isinstance(source, str) else "").partition("?versionId=")[0].removeprefix("/")
+        path = unquote(source.partition("?versionId=")[0] if isinstance(source, str) else "").removeprefix("/")
         bucket, _, key = path.partition("/")
         if path.startswith("arn:") or not key:
             self.pin()
