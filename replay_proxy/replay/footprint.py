@@ -99,6 +99,7 @@ class Footprints:
             if text not in at_home
             for thing in self._found(text, 1 if text in named else _SHORTEST)
         }
+        refers.update(f"s3 {bucket}{_PART}{key}" for bucket, key in _objects_read(call.params, _DEPTH))
         stray = not created and any(self._is_stray(text) for text in named)
         named_runs = frozenset(runs)
         of_home = {_run_of(text) for text in at_home}
@@ -135,7 +136,7 @@ class Footprints:
         """The known things that a text mentions by runs of at least so many characters."""
         namespace = _namespace(text)
         for run in mentions.runs(text):
-            if len(run) >= shortest:
+            if len(run) >= shortest or namespace:  # in an ARN, a name of one letter is a name
                 yield from self._things(run, namespace)
 
     def _things(self, run: str, namespace: str) -> list[str]:
@@ -218,6 +219,22 @@ class Footprints:
             yield _thing("s3", mentions.mark(bucket))
             yield f"s3 {bucket}{_PART}{source.get('Key')}"
         yield from self._found(str(call.params.get("SSEKMSKeyId", "")))
+
+
+def _objects_read(value: Any, depth: int) -> Iterator[tuple[str, str]]:
+    """Bucket and key of the objects that a call reads: the code of a function, a script. In members, or as a URI."""
+    if isinstance(value, str) and value.startswith("s3://"):
+        bucket, _, key = value.removeprefix("s3://").partition("/")
+        yield bucket, key
+    elif isinstance(value, Mapping) and depth:
+        named = {name.lower().removeprefix("s3"): each for name, each in value.items() if isinstance(each, str)}
+        if "bucket" in named and "key" in named:
+            yield named["bucket"], named["key"]
+        for each in value.values():
+            yield from _objects_read(each, depth - 1)
+    elif isinstance(value, list) and depth:
+        for each in value:
+            yield from _objects_read(each, depth - 1)
 
 
 def _thing(service: str, run: str) -> str:

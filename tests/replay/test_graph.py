@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterable
 from random import Random
 
@@ -77,6 +79,30 @@ def test_a_copy_waits_for_its_source_however_its_name_is_spelt(lab: Lab) -> None
     made = Made(lab.records)
     assert made.waits("s3:CopyObject", "s3:PutObject")
     assert made.waits("s3:DeleteObject", "s3:CopyObject")
+
+
+def test_a_function_waits_for_its_role_and_for_the_object_that_holds_its_code(lab: Lab) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context): return 1")
+    s3, trust = lab.client("s3"), {"Service": "lambda.amazonaws.com"}
+    s3.create_bucket(Bucket="a-bucket")
+    statement = {"Effect": "Allow", "Principal": trust, "Action": "sts:AssumeRole"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = lab.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    s3.put_object(Bucket="a-bucket", Key="code", Body=packed.getvalue())
+    lab.client("lambda").create_function(
+        FunctionName="f",
+        Runtime="python3.12",
+        Role=role,
+        Handler="index.handler",
+        Code={"S3Bucket": "a-bucket", "S3Key": "code"},
+    )
+    s3.delete_object(Bucket="a-bucket", Key="code")
+    made = Made(lab.records)
+    assert made.waits("lambda:CreateFunction", "iam:CreateRole")
+    assert made.waits("lambda:CreateFunction", "s3:PutObject")
+    assert made.waits("s3:DeleteObject", "lambda:CreateFunction")
 
 
 def test_an_object_that_is_copied_onto_itself_waits_for_no_copy(lab: Lab) -> None:
