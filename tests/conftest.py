@@ -48,12 +48,15 @@ def _leave_alone_what_is_there() -> None:
 
 @pytest.fixture
 def start_proxy(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
-    """Start the proxy as a subprocess; every one is killed at the end, and its emulator goes with it."""
+    """Start the proxy as a subprocess; every one is killed at the end, and its emulator goes with it.
+
+    Not LocalStack's, which has to end servers of its own.
+    """
     with ExitStack() as stack:
 
         def start(*options: str, **more: Any) -> Proxy:
             proxy = Proxy(tmp_path, *options, **more)
-            stack.callback(proxy.end)
+            stack.callback(proxy.stop if "localstack" in options else proxy.end)
             return proxy
 
         yield start

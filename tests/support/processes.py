@@ -161,7 +161,12 @@ class Emulator(Process):
         self._wait("/_localstack/health", None)
 
     def stop(self) -> int:
-        """At once: how an emulator ends by itself is nobody's question here, and it can take seconds."""
+        """At once: how an emulator ends by itself is nobody's question here, and it can take seconds.
+
+        Not LocalStack, which has to end the servers that it started in sessions of their own.
+        """
+        if self.name == "localstack":
+            return super().stop()
         self.end()
         return self.process.returncode
 
