@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from replay_proxy.config import add_options, resolve
 
@@ -66,6 +67,6 @@ def run(args: argparse.Namespace) -> int:
     return 0 if report.ok else RecordingError.exit_code
 
 
-def _tell(lines: object) -> None:
-    for line in lines:  # type: ignore[attr-defined]  # any iterable of text
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
         print(line, file=sys.stderr)

@@ -1,11 +1,11 @@
 """Reading a recording: lazily, in bounded memory, and saying where anything is wrong.
 
-`inspect` looks at both ends of a journal. `read` also walks once over its lines, not parsing them (`survey`): it verifies
-their checksums and their order, so that damage is refused before the first call is replayed, indexes the records, and
-finds the marks that say which of them are in effect. Records are decoded one at a time when they are iterated, as often as one
-likes. A reader takes no lock, and never changes anything: a torn tail is left out and reported, and cut by
-the next writer. It holds the file that it opened (`Pin`): a compaction that puts another one in its place does not
-disturb it.
+`inspect` looks at both ends of a journal. `read` also walks once over its lines, not parsing them (`survey`), but for
+those of which the result was kept (`keeping`): it verifies their checksums and their order, so that damage is refused
+before the first call is replayed, indexes the records, and finds the marks that say which of them are in effect.
+Records are decoded one at a time when they are iterated, as often as one likes. A reader takes no lock, and never
+changes anything: a torn tail is left out and reported, and cut by the next writer. It holds the file that it opened
+(`Pin`): a compaction that puts another one in its place does not disturb it.
 """
 
 from __future__ import annotations

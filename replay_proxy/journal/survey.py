@@ -1,10 +1,11 @@
 """One pass over the lines of a journal: verified, in order, and where each call stands.
 
-Damage has to be refused before the first call is replayed, so every checksum is verified, however little of the journal is
-needed then. That need not mean to parse it: number, kind, service and operation of a record stand at a fixed place
-near the beginning of its line (`codec`), and a checksum covers them. So a line costs a search for its end, a CRC-32
-of its bytes, and a match of some hundred bytes at its beginning. What is found is kept as an *index*: 24 bytes a call, by
-which `selection` finds and decodes the calls of some services without reading the others.
+Damage has to be refused before the first call is replayed, so every checksum is verified, however little of the journal
+is needed then (where the result of an earlier pass was kept, see `keeping`, those of the lines that live). That need
+not mean to parse it: number, kind, service and operation of a record stand at a fixed place near the beginning of its
+line (`codec`), and a checksum covers them. So a line costs a search for its end, a CRC-32 of its bytes, and a match of
+some hundred bytes at its beginning. What is found is kept as an *index*: 24 bytes a call, by which `selection` finds
+and decodes the calls of some services without reading the others.
 
 A line that somebody edited has no checksum, and perhaps another order of members; it is decoded instead.
 """

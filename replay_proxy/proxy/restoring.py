@@ -111,7 +111,8 @@ async def restore_recording(
     report.notes.extend(dict.fromkeys([*recording.warnings, *recording.index.warnings]))
     tell(report)
     if settings.compaction and choice.is_everything and not settings.read_only:
-        await asyncio.to_thread(keep_plan, recording, plan, now)
+        # Nobody is to wait for that; where the loop ends, it ends after it.
+        asyncio.get_running_loop().run_in_executor(None, keep_plan, recording, plan, now)
     return report
 
 

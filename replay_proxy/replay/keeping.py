@@ -30,6 +30,7 @@ from typing import Any, Final
 import orjson
 
 import replay_proxy
+from replay_proxy.errors import RecordingError, StorageError
 from replay_proxy.journal.blobs import BlobStore
 from replay_proxy.journal.durable import Files
 from replay_proxy.journal.durable import replace as replace_file
@@ -130,7 +131,7 @@ def plan_for(recording: Recording, now: datetime, *, compaction: bool = True, ch
 def keep_up(recording: Recording, now: datetime, pace: Callable[[], None]) -> bool:
     """Plan what was recorded since a plan was kept, and keep that. False where there is nothing to be done.
 
-    pace: called before each record, and may raise what this is to end with. Raises as `keep_plan`; blocking.
+    pace: called before each record, and may raise what this is to end with. Raises as `plan_of`; blocking.
     """
     if not _is_worth_it(recording):
         return False
@@ -145,15 +146,13 @@ def keep_up(recording: Recording, now: datetime, pace: Callable[[], None]) -> bo
 def keep_plan(recording: Recording, plan: Plan, now: datetime) -> bool:
     """Keep the plan of a recording, made with compaction and for no selection. False where it is not worth it. Blocking.
 
-    now: the clock by which it was made. A disk that does not take it is no error: it is a cache.
-
-    Raises:
-        RecordingError, StorageError: the recording cannot be read.
+    now: the clock by which it was made. Never raises: it is a cache, and a disk that does not take it, or a line that
+    cannot be read any more, is told by whoever needs it.
     """
     if not plan.is_new or not _is_worth_it(recording):
         return False
-    document = _document(recording, plan, now)
-    with suppress(OSError):
+    with suppress(OSError, RecordingError, StorageError):
+        document = _document(recording, plan, now)
         prefix = recording.keep_index()
         if prefix is None:
             return False
@@ -184,9 +183,9 @@ def kept_plan(recording: Recording, now: datetime) -> KeptPlan | None:
         plan = _plan(recording, told)
         base = frozenset(told["base"])
         made = datetime.fromisoformat(told["made"])
+        recording.verify(base.union(plan.order))
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
-    recording.verify(base.union(plan.order))
     for warning in told["warnings"]:
         recording.tell(warning)
     offsets = recording.index.offsets

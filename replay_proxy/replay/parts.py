@@ -110,7 +110,7 @@ class Parts:
         return self._whole
 
     def keep(self) -> None:
-        """Keep the plan of everything for the next restore, where that was made. Raises as planning does."""
+        """Keep the plan of everything for the next restore, where that was made. Never raises."""
         if self._keeps and self._whole is not None and self._now is not None:
             keep_plan(self._recording, self._whole, self._now)
 

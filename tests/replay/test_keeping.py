@@ -122,9 +122,9 @@ def test_planning_goes_on_from_what_was_left_only(recorded: Callable[..., Path])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_is_damaged_or_missing_is_not_used(recorded: Callable[..., Path], name: str, data: st.DataObject) -> None:
-    root = recorded() if (recorded().joinpath(INDEX_NAME)).exists() else recorded(*HISTORY)
-    if not (root / INDEX_NAME).exists():
-        keep(root)
+    root = recorded()
+    if not (root / INDEX_NAME).exists():  # the first example: all of them share one recording
+        keep(recorded(*HISTORY))
     path = root / name
     whole = path.read_bytes()
     how = data.draw(st.sampled_from(["cut", "flip", "gone"]))
