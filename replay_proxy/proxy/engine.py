@@ -126,7 +126,7 @@ class Engine:
     ) -> Outgoing:
         """What comes of `attempt`; made again where the emulator died under it and is back with its state."""
         for _ in range(MOST_LIVES):
-            if self._gate.staged is not None and not await self._gate.admission(head, request, self._patience()):
+            if self._gate.holds_some and not await self._gate.admission(head, request, self._patience()):
                 return self._unavailable(request, head, HELD_UP)
             life = self._gate.life
             try:
@@ -276,7 +276,7 @@ class Engine:
 
     async def _tunnel(self, incoming: Incoming) -> Outgoing:
         request = request_of(incoming, b"")
-        if self._gate.staged is not None and not await self._gate.admission(None, request, self._patience()):
+        if self._gate.holds_some and not await self._gate.admission(None, request, self._patience()):
             return self._unavailable(request, None, HELD_UP)
         request = self.carrier.outward(request, None)
         try:

@@ -2,7 +2,8 @@
 
 Waiting is bounded. Who has waited too long gets a 503 in their own protocol, which AWS SDKs retry.
 
-While the state comes back in parts (`staged`), the gate is open, and each request waits for the services that it needs.
+Behind an open gate a request may still have to wait for the services that it needs: of which something that the restore began
+is not done yet (`settling`), or which come back in parts (`staged`).
 Under the load strategy ON_REQUEST a request asks for them; under MANUAL it waits only for what somebody asked for.
 """
 
@@ -14,6 +15,7 @@ from enum import StrEnum
 from replay_proxy.exchange import CallHead, Request
 from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.replay.relatives import needs_outline, services_needed
+from replay_proxy.replay.settling import Settling
 
 
 class State(StrEnum):
@@ -41,6 +43,7 @@ class Gate:
 
     life: counts how often the emulator was found to have lost its memory.
     staged: the restore in parts that is under way, None where the state is back as a whole (or not wanted).
+    settling: what a restore has begun, None where all of that is done.
     """
 
     def __init__(self) -> None:
@@ -48,12 +51,18 @@ class Gate:
         self.reason = ""
         self.life = 0
         self.staged: StagedRestore | None = None
+        self.settling: Settling | None = None
         self._changed = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
         """True when requests pass."""
         return self.state is State.READY
+
+    @property
+    def holds_some(self) -> bool:
+        """Might a request have to wait though the gate is open (`admission`)?"""
+        return self.staged is not None or self.settling is not None
 
     def move(self, state: State, reason: str = "") -> None:
         """Enter `state`; whoever waits looks again."""
@@ -93,14 +102,23 @@ class Gate:
             async with asyncio.timeout(seconds):
                 while True:
                     if self.state in SETTLED:
-                        staged = self.staged
-                        if not self.is_open or staged is None:
+                        if not self.is_open or not self.holds_some:
                             return self.is_open
                         if not known:
                             needed, known = services_needed(head, request), True
-                        outlined = staged.outlines(needed) if needed is not None and needs_outline(head) else None
-                        if outlined or (outlined is None and staged.admits(needed)):
+                        if self._is_settled(needed) and self._is_back(needed, head):
                             return True
                     await self._changed.wait()
         except TimeoutError:
             return False
+
+    def _is_settled(self, needed: frozenset[str] | None) -> bool:
+        settling = frozenset() if self.settling is None else self.settling.services
+        return not settling or (needed is not None and settling.isdisjoint(needed))
+
+    def _is_back(self, needed: frozenset[str] | None, head: CallHead | None) -> bool:
+        staged = self.staged
+        if staged is None:
+            return True
+        outlined = staged.outlines(needed) if needed is not None and needs_outline(head) else None
+        return outlined or (outlined is None and staged.admits(needed))

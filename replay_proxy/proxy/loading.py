@@ -13,6 +13,7 @@ meanwhile must not take a half for the whole.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from typing import Any
@@ -32,6 +33,7 @@ from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.execute import Progress
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import Line, RestoreReport, line_of
+from replay_proxy.replay.settling import Settling
 from replay_proxy.replay.sightings import Sightings
 
 _log = log.get("proxy")
@@ -107,9 +109,11 @@ class Loader:
             if self._stranger:
                 await self._session.begin()
             self.report = report = RestoreReport(str(self._recording.path))
+            begun, settling = time.monotonic(), Settling()
             if self._recording.writer is not None:
                 self._recording.writer.take_found()
                 self._recording.writer.rollback()
+            self._gate.settling = settling
             await restore_recording(
                 self._recording.data_dir,
                 self._sender,
@@ -119,13 +123,24 @@ class Loader:
                 self._settings,
                 report,
                 self._progress,
+                settling,
                 self._sightings,
                 told,
             )
             self._engine.carrier.aliases, self._engine.carrier.keyring = aliases, keyring
             await self._settle()
+            self._finishing = asyncio.create_task(self._let_settle(settling, report, begun))
             self._gate.move(State.READY)
             return report
+
+    async def _let_settle(self, settling: Settling, report: RestoreReport, begun: float) -> None:
+        """Hold back who needs what the restore has begun, until that is done."""
+        for service in settling.services:
+            _log.debug("something is not ready yet; requests that need it wait", service=service)
+        await settling.over()
+        report.settled = time.monotonic() - begun
+        self._gate.settling = None
+        self._gate.stir()
 
     async def load(self, service: str) -> AsyncIterator[Line]:
         """What somebody asks for: a service with what it needs, or everything (empty). A line for each that is back.
@@ -160,12 +175,19 @@ class Loader:
         await task
 
     async def stop(self, *, for_good: bool = False) -> None:
-        """Give up a restore in parts. for_good: the proxy ends, and what the recording explains is never known."""
+        """Give up a restore in parts, and what settles after one.
+
+        for_good: the proxy ends, and what the recording explains is never known.
+        """
         if self._finishing is not None:
             self._finishing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._finishing
             self._finishing = None
+        if self._gate.settling is not None:
+            await self._gate.settling.stop()
+            self._gate.settling = None
+            self._gate.stir()
         if self._gate.staged is not None:
             await self._gate.staged.stop()
             self._gate.staged = None

@@ -31,6 +31,7 @@ from replay_proxy.replay.keeping import keep_plan, keep_up, plan_for
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.parts import Parts, losses_of
 from replay_proxy.replay.report import UNRECOGNISED, Line, RestoreReport, Result, line_of
+from replay_proxy.replay.settling import Settling
 from replay_proxy.replay.sightings import Sightings
 from replay_proxy.wire.selection import to_restore
 
@@ -86,12 +87,14 @@ async def restore_recording(
     settings: Settings,
     report: RestoreReport,
     progress: Progress,
+    settling: Settling,
     sightings: Sightings | None = None,
     told: Callable[[Line], None] | None = None,
 ) -> RestoreReport:
     """Replay the recording in `data_dir`; what happened is logged, and returned in `report`.
 
-    sightings: told of every record. told: given a line for each service as soon as it is back.
+    settling: takes what calls have begun and no other call waits for. sightings: told of every record.
+    told: given a line for each service as soon as it is back.
 
     Raises:
         RecordingError, StorageError: it cannot be read.
@@ -106,7 +109,8 @@ async def restore_recording(
     report.notes.extend(losses_of(plan.dropped))
     restorer = _restorer(sender, aliases, keyring, endpoints, settings, sightings)
     report.seconds = time.monotonic() - begun
-    await restorer.run(plan, report, progress if told is None else await _telling(plan, progress, told))
+    shown = progress if told is None else await _telling(plan, progress, told)
+    await restorer.run(plan, report, shown, settling=settling)
     report.total = report.done
     report.notes.extend(dict.fromkeys([*recording.warnings, *recording.index.warnings]))
     tell(report)
@@ -258,7 +262,12 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
         await session.begin()
         aliases, keyring = AliasTable(), Keyring(settings.secret_key or "")
         endpoints = Endpoints(settings.upstream)
-        await restore_recording(settings.data_dir, sender, aliases, keyring, endpoints, settings, report, progress)
+        settling, begun = Settling(), time.monotonic()
+        await restore_recording(
+            settings.data_dir, sender, aliases, keyring, endpoints, settings, report, progress, settling
+        )
+        await settling.over()
+        report.settled = time.monotonic() - begun
         await session.settle(aliases, keyring)
         return report
     except TimeoutError as error:

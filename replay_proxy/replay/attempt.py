@@ -8,7 +8,6 @@ refer to ids that an earlier call has taught, which is the order in which the cl
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +29,7 @@ from replay_proxy.replay.discretion import Discretion
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.patience import FIRST_WAIT, retrying, worth_another_try
 from replay_proxy.replay.report import RestoreReport
+from replay_proxy.replay.settling import Begun
 from replay_proxy.replay.waits import wait_after
 from replay_proxy.wire import models
 from replay_proxy.wire.answers import Outcome, parse_answer
@@ -44,8 +44,6 @@ Send = Callable[[Request], Awaitable[Answer]]
 Load = Callable[[BlobRef], Awaitable[bytes]]
 """Reads a blob into memory. Raises `RecordingError` or `StorageError`."""
 
-SHORTEST_PAUSE = 0.02
-LONGEST_PAUSE = 0.2
 SETTLING_SHARE = 0.8
 """Of the time that a call may take: what is still under way then is left to itself, and the call counts by its answer."""
 _EQUAL = Verdict(equivalent=True)
@@ -77,8 +75,12 @@ class Attempts:
         self._call_timeout = call_timeout
         self._pause = pause
 
-    async def make(self, record: Record, report: RestoreReport, answered: Callable[[], None] = lambda: None) -> Verdict:
+    async def make(
+        self, record: Record, report: RestoreReport, answered: Callable[[Begun | None], bool] = lambda _begun: True
+    ) -> Verdict:
         """Send a recorded call, learn from its answer, and compare it with the recorded one.
+
+        answered: given what the call has begun, when it has its answer; is that to be waited for?
 
         Raises:
             NotRestored: it was refused, or there was no answer.
@@ -96,8 +98,9 @@ class Attempts:
                     asked = with_choices(original, head, chosen, parse_parameters(head, original))
                 request = request_to_emulator(asked, head, self._aliases, self._endpoints)
                 given, outcome = await self._patiently(self._signed(request, record.credential), head)
-                answered()
-                await self._settled(head, request, outcome, record.credential)
+                begun = self._begun(head, request, outcome, record.credential)
+                if answered(begun) and begun is not None:
+                    await begun.over(self._pause)
         except TimeoutError as error:
             raise NotRestored(f"no answer within {self._call_timeout:g} s") from error
         except ConnectionError as error:
@@ -170,23 +173,20 @@ class Attempts:
             and not names_known(recorded, self._aliases)
         )
 
-    async def _settled(self, head: CallHead, request: Request, outcome: Outcome, credential: Credential) -> None:
-        """Wait, within the call's time, until what this call began is done."""
+    def _begun(self, head: CallHead, request: Request, outcome: Outcome, credential: Credential) -> Begun | None:
+        """What this call has begun, None for most."""
         wait = wait_after(head)
         if wait is None or not outcome.ok:
-            return
+            return None
         question = wait.question(head, outcome.parsed, parse_parameters(head, request))
         if question is None:
-            return
+            return None
         asked = build_request(question.head, question.parameters, request.headers.get("host"))
-        deadline = time.monotonic() + self._call_timeout * SETTLING_SHARE
-        pause = SHORTEST_PAUSE
-        while time.monotonic() < deadline:
-            answered = await self._send(self._signed(asked, credential))
-            if not wait.goes_on(parse_answer(question.head, answered, asked)):
-                return
-            await self._pause(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+        def ask(asked: Request) -> Awaitable[Answer]:
+            return self._send(self._signed(asked, credential))
+
+        return Begun(wait, question.head, asked, ask, self._call_timeout * SETTLING_SHARE)
 
     async def _whole(self, record: Record, head: CallHead) -> tuple[Request, Answer]:
         """The record's messages, with their bodies in memory where identifiers may have to be found in them."""

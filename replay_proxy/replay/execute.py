@@ -23,6 +23,7 @@ from replay_proxy.replay.batching import groups_of
 from replay_proxy.replay.graph import Graph, Schedule
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import CallResult, RestoreReport, Result
+from replay_proxy.replay.settling import Begun, Settling
 from replay_proxy.replay.sightings import Sightings
 
 Progress = Callable[[RestoreReport], None]
@@ -85,10 +86,12 @@ class Restorer:
         report: RestoreReport,
         progress: Progress = lambda _report: None,
         only: Collection[int] | None = None,
+        settling: Settling | None = None,
     ) -> RestoreReport:
         """Replay the records of `work`, and account for each in `report` (which is returned, finished).
 
         only: the numbers of those to replay; what they wait for beside these has been replayed before.
+        settling: takes what calls have begun and no other call waits for; None: that is waited for as well.
         Raises what `work.record` raises.
         """
         begun = time.monotonic() - report.seconds
@@ -98,9 +101,13 @@ class Restorer:
         unanswered: list[Record] = []
 
         async def carry_out(seq: int) -> None:
-            def answered() -> None:
+            def answered(begun: Begun | None) -> bool:
                 schedule.answered(seq)
                 freed.set()
+                if begun is None or settling is None or not begun.wait.within or schedule.is_awaited(seq):
+                    return True
+                settling.add(begun)
+                return False
 
             records = [work.record(each) for each in schedule.group(seq)]
             record = records[0]
@@ -149,8 +156,10 @@ class Restorer:
         report.finished = True
         return report
 
-    async def _replay(self, record: Record, report: RestoreReport, answered: Callable[[], None]) -> CallResult:
-        """Carry out one recorded mutation again. answered: called when it is, but what it began may be under way."""
+    async def _replay(
+        self, record: Record, report: RestoreReport, answered: Callable[[Begun | None], bool] = lambda _begun: True
+    ) -> CallResult:
+        """Carry out one recorded mutation again. answered: see `Attempts.make`."""
         try:
             return _result(record, await self._attempts.make(record, report, answered))
         except NotRestored as error:
@@ -160,7 +169,7 @@ class Restorer:
         """Carry out several mutations in one request, and those one by one that it does not take."""
         for record, came in zip(records, await self._attempts.together(records, report), strict=True):
             if came is None:
-                report.add(await self._replay(record, report, lambda: None))
+                report.add(await self._replay(record, report))
             else:
                 report.add(_result(record, came))
 

@@ -249,6 +249,10 @@ class Schedule:
         assert self._taken or not self.remaining, "the calls of a restore wait for each other"
         return None
 
+    def is_awaited(self, seq: int) -> bool:
+        """Does any call wait until what this one began is done?"""
+        return seq in self._after
+
     def answered(self, seq: int) -> None:
         """A call that was taken has its answer; what it began may still be under way."""
         follower = self._followers.pop(seq, None)

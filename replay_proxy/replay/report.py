@@ -75,6 +75,7 @@ class RestoreReport:
     path: of the recording's journal. total: how many calls are to be replayed; superseded: how many need not be, because
     later ones undid them; switched_off: how many are not wanted (`--restore-services`, `--restore-kinds`).
     by_service: how many were dealt with. seconds: wall-clock time, reading and planning included.
+    settled: seconds until what calls had begun was done as well (`settling`); None before.
     problems: every call that was not restored. findings: what else is to be said of calls.
     notes: what is to be said of the recording, such as a torn tail.
     """
@@ -89,6 +90,7 @@ class RestoreReport:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    settled: float | None = None
     finished: bool = False
 
     def add(self, result: CallResult) -> None:
@@ -133,6 +135,7 @@ class RestoreReport:
             "switched_off": self.switched_off,
             **{result.value: count for result, count in self.counts.items()},
             "seconds": round(self.seconds, 3),
+            "settled": None if self.settled is None else round(self.settled, 3),
             "finished": self.finished,
             "problems": [problem.as_json() for problem in self.problems],
             "findings": [finding.as_json() for finding in self.findings],

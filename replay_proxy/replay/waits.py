@@ -23,12 +23,16 @@ _DATA = Path(__file__).parent / "data" / "waits.json"
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What to ask after a call. sources: for each parameter, the members that may hold its value, the best first."""
+    """What to ask after a call. sources: for each parameter, the members that may hold its value, the best first.
+
+    within: what was begun is of use to its own service alone.
+    """
 
     ask: str
     sources: Mapping[str, tuple[str, ...]]
     status: tuple[str | int, ...]
     pending: re.Pattern[str]
+    within: bool = False
 
     def question(self, head: CallHead, answer: Mapping[str, Any], parameters: Mapping[str, Any]) -> Question | None:
         """The call to make, with its parameters; None where they are not known."""
@@ -65,7 +69,8 @@ def _waits() -> Mapping[tuple[str, str], Wait]:
     table = {}
     for entry in orjson.loads(_DATA.read_bytes())["waits"]:
         sources = {name: tuple(members) for name, members in entry["parameters"].items()}
-        wait = Wait(entry["ask"], sources, tuple(entry["status"]), re.compile(entry["while"]))
+        pending, within = re.compile(entry["while"]), entry.get("within", False)
+        wait = Wait(entry["ask"], sources, tuple(entry["status"]), pending, within)
         for operation in entry["operations"]:
             table[entry["service"], operation] = wait
     return table
