@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from replay_proxy.control.answers import carries, from_foreign_page, json_answer, problem
 from replay_proxy.control.health import health
 from replay_proxy.control.state import load_state, save_state
+from replay_proxy.proxy.express import RESERVED
 from replay_proxy.proxy.lifecycle import Proxy
 from replay_proxy.proxy.streams import Handler, Incoming, Outgoing, close_stream
 
@@ -37,7 +38,7 @@ def front_of(proxy: Proxy) -> Handler:
 
     async def handle(incoming: Incoming) -> Outgoing:
         target = incoming.target
-        if target.startswith(("/_", "/health")) and (answer := _own(proxy, incoming)) is not None:
+        if target.startswith(RESERVED) and (answer := _own(proxy, incoming)) is not None:
             try:
                 return await answer(proxy, incoming)
             finally:

@@ -39,7 +39,7 @@ async def _saving(proxy: Proxy, service: str) -> AsyncIterator[Line]:
             "the recording is only read (--read-only)", hint="nothing is written, so there is nothing to save"
         )
     await writer.save(service)
-    for name in [service] if service else sorted(proxy.engine.counters.by_service):
+    for name in [service] if service else sorted(proxy.engine.decisions.counters.by_service):
         yield {"service": name, "status": "ok"}
 
 

@@ -47,10 +47,10 @@ _ACROSS_ACCOUNTS: Final = frozenset({"s3", "s3control"})
 _GROUPED: Final = (b"MessageGroupId", b"ReceiptHandle", b"\\u")
 
 
-class _Turn:
+class Turn:
     """One call's turn: an asynchronous context manager."""
 
-    __slots__ = ("_done", "_ordering", "_place", "head", "loose", "request", "subjects")
+    __slots__ = ("_done", "_entered", "_ordering", "_place", "head", "loose", "request", "subjects")
 
     def __init__(self, ordering: Ordering, place: _Place, head: CallHead, request: Request) -> None:
         self._ordering = ordering
@@ -60,8 +60,19 @@ class _Turn:
         self.loose = _is_loose(head, request)
         self.subjects: Subjects | None = None
         self._done: asyncio.Event | None = None
+        self._entered = False
+
+    def enter_now(self) -> bool:
+        """Enter without waiting; False where any call of the service is under way. `async with` enters no second time."""
+        if self._place.under_way:
+            return False
+        self._place.enter(self)
+        self._entered = True
+        return True
 
     async def __aenter__(self) -> None:
+        if self._entered:
+            return
         place = self._place
         met = place.meeting(self, self._ordering.hash_keys) if place.under_way else ()
         earlier = [other.awaited() for other in met]
@@ -74,7 +85,11 @@ class _Turn:
             raise
 
     async def __aexit__(self, *raised: object) -> None:
-        if raised[0] is None:
+        self.leave(well=raised[0] is None)
+
+    def leave(self, *, well: bool) -> None:
+        """The end of a turn. well: the call was carried out, as far as is known."""
+        if well:
             self._ordering.remember(self.head, self.request)
         self._leave()
 
@@ -113,14 +128,14 @@ class _Place:
     __slots__ = ("_alone", "_inside", "_loose", "_own", "_unread", "under_way")
 
     def __init__(self) -> None:
-        self.under_way: dict[_Turn, None] = {}
-        self._unread: dict[_Turn, None] = {}
+        self.under_way: dict[Turn, None] = {}
+        self._unread: dict[Turn, None] = {}
         self._loose = 0  # how many of those under way
-        self._own: dict[str, dict[_Turn, None]] = {}
-        self._inside: dict[str, dict[_Turn, None]] = {}
-        self._alone: dict[_Turn, None] = {}
+        self._own: dict[str, dict[Turn, None]] = {}
+        self._inside: dict[str, dict[Turn, None]] = {}
+        self._alone: dict[Turn, None] = {}
 
-    def meeting(self, call: _Turn, hash_keys: Mapping[tuple[str, str], str]) -> Iterable[_Turn]:
+    def meeting(self, call: Turn, hash_keys: Mapping[tuple[str, str], str]) -> Iterable[Turn]:
         """The calls under way that could touch the same thing as `call`, which is none of them yet."""
         if call.loose and self._loose == len(self.under_way):
             return ()
@@ -139,7 +154,7 @@ class _Place:
                 found |= self._own.get(key, {})
         return [other for other in found if _one_account(call.head, other.head)]
 
-    def enter(self, call: _Turn) -> None:
+    def enter(self, call: Turn) -> None:
         """`call` is under way from now on."""
         self.under_way[call] = None
         self._loose += call.loose
@@ -148,7 +163,7 @@ class _Place:
         else:
             self._index(call, call.subjects)
 
-    def leave(self, call: _Turn) -> None:
+    def leave(self, call: Turn) -> None:
         """`call` is under way no more."""
         del self.under_way[call]
         self._loose -= call.loose
@@ -165,7 +180,7 @@ class _Place:
                 if not calls:
                     del index[key]
 
-    def _index(self, call: _Turn, touched: Subjects) -> None:
+    def _index(self, call: Turn, touched: Subjects) -> None:
         if touched.alone:
             self._alone[call] = None
         for key in touched.own:
@@ -191,7 +206,7 @@ class Ordering:
     _places: dict[str, _Place] = field(default_factory=dict)
     hash_keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def turn(self, head: CallHead, request: Request) -> _Turn:
+    def turn(self, head: CallHead, request: Request) -> Turn:
         """Enter before the request is sent, leave when its record is written (or not to be written).
 
             async with ordering.turn(head, request):
@@ -204,7 +219,7 @@ class Ordering:
         place = self._places.get(head.service)
         if place is None:
             place = self._places[head.service] = _Place()
-        return _Turn(self, place, head, request)
+        return Turn(self, place, head, request)
 
     @property
     def under_way(self) -> int:

@@ -326,13 +326,18 @@ class JournalWriter:
         """The number of the last line; 0 where there is none."""
         return self._last_seq
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing speaks against recording a call now; where something does, `check` says what."""
+        return self._failure is None and self._full is None and not self._closed
+
     def check(self) -> None:
         """Ask before a call is sent to the emulator: can it be recorded? Tries to recover where that is possible.
 
         Raises:
             StorageError: it cannot.
         """
-        if self._failure is None and self._full is None and not self._closed:
+        if self.is_ready:
             return
         now = time.monotonic()
         if self._final or self._closed or now - self._tried < RETRY_SECONDS:

@@ -6,10 +6,13 @@ streaming member (the bytes of an object) belongs to the user, and is never look
 
 from __future__ import annotations
 
+import re
+
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
+from replay_proxy.identifiers.scan import known_in
 from replay_proxy.proxy.receipts import Receipts
 from replay_proxy.proxy.recorder import Spooled
 from replay_proxy.proxy.retaking import retaken
@@ -22,6 +25,8 @@ from replay_proxy.wire.signing import credential_of
 WHOLE_LIMIT = 128 << 20
 """Bytes. A larger body is never held in memory, even where identifiers in it would have to be replaced. (Lambda's
 function code, the largest request that mixes references and data, ends at 50 MB before base64.)"""
+
+_PACKED = re.compile(rb"cbor|\r\n[Cc]ontent-[Ee]ncoding:")
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 
@@ -42,6 +47,16 @@ class Carrier:
         self.endpoints = endpoints
         self.receipts = Receipts()
         self._threshold = threshold
+
+    def may_change(self, data: bytes, *, to_client: bool) -> bool:
+        """Could `outward`, or `shown`, change anything in a message of these bytes, whatever call it is? Quick, and not exact."""
+        endpoints = self.endpoints
+        if endpoints.may_change_answer(data) if to_client else endpoints.may_change_request(data):
+            return True
+        if not len(self.aliases):
+            return False
+        # Where bodies are packed, a look at their bytes says nothing.
+        return _PACKED.search(data) is not None or bool(known_in(data, self.aliases, to_client=to_client))
 
     async def begin_body(self, incoming: Incoming) -> tuple[bytes, Stream | None]:
         threshold = self._threshold
@@ -72,8 +87,7 @@ class Carrier:
             if head is not None and self.receipts.any_stale:
                 request = await retaken(request, head, self.receipts, self._ask)
             outward = self.outward(request, head)
-            body = bytes_of(outward) if incoming.body is not None else None
-            return await self._upstream.send(outward.method, outward.target, outward.headers, body)
+            return await self._upstream.send(outward.method, outward.target, outward.headers, bytes_of(outward))
         if spooled is None and head is not None and self.must_be_whole(head):
             prefix, more = await collect(rejoined(bytes_of(request), rest), WHOLE_LIMIT)
             if more is None:
@@ -125,7 +139,7 @@ class Carrier:
             return not streams_output(head)
         return True
 
-    def shown(self, answer: Answer, head: CallHead, request: Request) -> Answer:
+    def shown(self, answer: Answer, head: CallHead | None, request: Request) -> Answer:
         """A whole answer as the client is to see it."""
         return answer_to_client(answer, head, request, self.aliases, self.endpoints)
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import select
+import socket
 import ssl
 from collections import deque
-from typing import Any
+from typing import Any, Protocol, cast
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import StreamWriter
@@ -28,6 +29,9 @@ READ_BUFFER = 64 * 1024
 # Generous, because presigned URLs, session tokens and user metadata come back in headers.
 HEAD_LIMIT = 256 * 1024
 FIELDS_LIMIT = 1000
+
+_MOST_MISSES = 3
+"""Attempts to dial, in a row, after which it is not tried any more: the emulator is too far away for that."""
 
 _PARAMETERS: dict[str, Any] = {
     name: value
@@ -43,8 +47,46 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 
+class Catcher(Protocol):
+    """Takes what comes back on a connection before aiohttp's parser sees it (`express`)."""
+
+    def sent(self, connection: Connection) -> None:
+        """The request is on its way by this connection."""
+
+    def arrived(self, data: bytes) -> None:
+        """A piece of the answer."""
+
+    def lost(self, error: BaseException | None) -> None:
+        """The connection has ended; or none came about, with a `ConnectionError`."""
+
+
 class _Protocol(ResponseHandler):
-    """aiohttp's client protocol, which does not tell the reader of a body when its chunks are malformed."""
+    """aiohttp's client protocol, which does not tell the reader of a body when its chunks are malformed.
+
+    catcher: takes what arrives, while there is one.
+    """
+
+    catcher: Catcher | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A connection. Both event loops have set TCP_NODELAY already, which aiohttp would do once more."""
+        self.transport = cast(asyncio.Transport, transport)
+        if self.catcher is not None:
+            self.catcher.sent(Connection(self))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the emulator."""
+        if self.catcher is None:
+            super().data_received(data)
+        else:
+            self.catcher.arrived(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The end of the connection."""
+        catcher, self.catcher = self.catcher, None
+        super().connection_lost(exc)
+        if catcher is not None:
+            catcher.lost(exc)
 
     def set_exception(self, exc: Any, exc_cause: Any = None) -> None:
         """The connection failed: for whoever waits for a head, and for whoever reads a body."""
@@ -59,7 +101,7 @@ class Connection:
 
     __slots__ = ("_fd", "idle_since", "protocol", "reused", "transport")
 
-    def __init__(self, protocol: ResponseHandler) -> None:
+    def __init__(self, protocol: _Protocol) -> None:
         assert protocol.transport is not None
         self.protocol = protocol
         self.transport: asyncio.Transport = protocol.transport
@@ -82,6 +124,20 @@ class Connection:
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
         return not poll.poll(0)
+
+    def launch(self, data: bytes, catcher: Catcher) -> None:
+        """Write a whole request; what comes back goes to `catcher`."""
+        self.protocol.catcher = catcher
+        self.transport.write(data)
+        catcher.sent(self)
+
+    def let_go(self) -> None:
+        """What comes back goes to aiohttp's parser again."""
+        self.protocol.catcher = None
+
+    def close(self) -> None:
+        """Close after what was written."""
+        self.protocol.close()
 
     def abort(self) -> None:
         """Close at once: whoever serves the request on the other side sees that nobody waits for its answer."""
@@ -109,21 +165,60 @@ class Pool:
         self._idle: deque[Connection] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._address: Any = None
+        self._misses = 0
 
     async def acquire(self, loop: asyncio.AbstractEventLoop) -> Connection:
         """An idle connection, else a new one. Raises `OSError` or `TimeoutError`."""
+        return self.idle(loop) or await self.connect(loop)
+
+    def idle(self, loop: asyncio.AbstractEventLoop) -> Connection | None:
+        """An idle connection that can be used."""
         while self._idle:
             connection = self._idle.pop()
             if loop.time() - connection.idle_since <= self._idle_limit and connection.quiet():
                 return connection
             connection.abort()
-        return await self.connect(loop)
+        return None
 
     async def connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
         """A new connection. Raises `OSError` or `TimeoutError`."""
         async with asyncio.timeout(self._connect_timeout):
             _, protocol = await loop.create_connection(lambda: _Protocol(loop), self._host, self._port, ssl=self._tls)
-        return Connection(protocol)
+        connection = Connection(protocol)
+        self._address = connection.transport.get_extra_info("peername")
+        return connection
+
+    def dial(self, data: bytes) -> tuple[socket.socket, int] | None:
+        """Connect and send, now: what takes two system calls where the emulator runs on the same machine.
+
+        The socket, and how many bytes went; None where nothing did, because it takes longer, or cannot be done.
+        """
+        if self._address is None or self._tls is not None or self._misses >= _MOST_MISSES:
+            return None
+        sock = socket.socket(socket.AF_INET6 if len(self._address) == 4 else socket.AF_INET)
+        try:
+            sock.setblocking(False)
+            sock.connect_ex(self._address)
+            sent = sock.send(data)
+        except OSError:
+            self._misses += 1
+            sock.close()
+            return None
+        self._misses = 0
+        return sock, sent
+
+    async def attach(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, rest: bytes, catcher: Catcher) -> None:
+        """Make a connection of a socket that was dialled, and send the rest; `catcher` is told of it. Raises `OSError`."""
+
+        def made() -> _Protocol:
+            protocol = _Protocol(loop)
+            protocol.catcher = catcher
+            return protocol
+
+        transport, _ = await loop.create_connection(made, sock=sock)
+        if rest:
+            transport.write(rest)
 
     def release(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
         """Give back a connection whose answer was read to its end; it is kept if it may be used again."""

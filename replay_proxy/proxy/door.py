@@ -24,7 +24,8 @@ from aiohttp.streams import StreamReader
 from replay_proxy.errors import ListenError
 from replay_proxy.exchange import Headers
 from replay_proxy.proxy.connection import FIELDS_LIMIT, HEAD_LIMIT, READ_BUFFER
-from replay_proxy.proxy.door_protocol import DoorServer
+from replay_proxy.proxy.door_protocol import DoorProtocol, DoorServer
+from replay_proxy.proxy.express import Early, ExpressLane
 from replay_proxy.proxy.framing import (
     asks_for_websocket,
     declared_length,
@@ -59,8 +60,9 @@ class ReverseDoor:
         *,
         body_timeout: float = 300.0,
         keepalive_timeout: float = 3600.0,
+        lane: ExpressLane | None = None,
     ) -> None:
-        """`port` 0: any free one. Times in seconds.
+        """`port` 0: any free one. Times in seconds. lane: where plain requests are offered first.
 
         body_timeout: how long a client may pause in the middle of a body that somebody waits for.
         keepalive_timeout: how long an idle connection is kept. Long, because a client that reuses a connection
@@ -71,6 +73,7 @@ class ReverseDoor:
         self._port = port
         self._body_timeout = body_timeout
         self._keepalive_timeout = keepalive_timeout
+        self._lane = lane
         self._server: DoorServer | None = None
         self._listener: asyncio.Server | None = None
         self._stopping = False
@@ -92,6 +95,7 @@ class ReverseDoor:
             max_field_size=HEAD_LIMIT,
             max_headers=FIELDS_LIMIT,
         )
+        self._server.lane = self._lane
         try:
             self._listener = await loop.create_server(
                 self._server, self._host, self._port, backlog=_BACKLOG, reuse_address=True
@@ -147,7 +151,9 @@ class ReverseDoor:
             transport.get_extra_info("peername")[:2] if transport is not None else ("", 0),
             modern and asks_for_websocket(headers),
         )
-        outgoing = await self._answer(incoming)
+        protocol = request.protocol
+        early = protocol.take_handed_over() if isinstance(protocol, DoorProtocol) else None
+        outgoing = await self._answer(incoming, early)
         # A client that still waits for `100 Continue` may send its body or not, so what follows cannot be told.
         # aiohttp before 3.13 does not read on after an upgrade that was refused.
         close = (
@@ -158,10 +164,12 @@ class ReverseDoor:
         )
         return Reply(outgoing, request, incoming, close=close)
 
-    async def _answer(self, incoming: Incoming) -> Outgoing:
+    async def _answer(self, incoming: Incoming, early: Early | None) -> Outgoing:
         if incoming.method == "CONNECT":
             return _refusal(405, "Method Not Allowed", "this is a reverse proxy: it opens no tunnels")
         try:
+            if early is not None and early.outcome is not None:
+                return await early.outcome
             return await self._handler(incoming)
         except ClientStalledError:
             return _refusal(408, "Request Timeout", "the request's body stopped arriving")

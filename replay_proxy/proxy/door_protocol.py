@@ -1,6 +1,12 @@
 """Connections from clients: aiohttp's server protocol, less its own answers. The only file that reaches into it.
 
-Two things aiohttp does not do for a proxy:
+Requests that are whole and plain are offered to the express lane first (`express`); aiohttp's parser then never sees them.
+That is safe only between two requests, when nothing is left in the parser. So the connection keeps count of what is still
+to come of a body that the parser is given; when it cannot tell where a request ends (chunks, pipelined requests, a head in
+two pieces), everything after that takes the usual way. Some clients send head and body one right after the other: that pair
+is awaited for a moment, and joined.
+
+Two more things aiohttp does not do for a proxy:
 
 - It answers requests that it cannot parse by itself, with fields of its own, a traceback in the log, and HTTP/1.0.
   Here the answer is a plain 400, and the log gets one line.
@@ -13,16 +19,25 @@ tests/proxy/test_door_malformed.py fails where a new version of aiohttp changes 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
 
 from replay_proxy.exchange import Headers
+from replay_proxy.proxy.connection import READ_BUFFER
+from replay_proxy.proxy.express import LARGEST, Early, ExpressLane
 from replay_proxy.proxy.framing import answer_head
+from replay_proxy.proxy.plain import glance_at_request
+
+_LOST_COUNT = -1
+_MOMENT = 0.05  # seconds
 
 
 class DoorServer(web.Server):
-    """aiohttp's low-level server with `DoorProtocol` for its connections."""
+    """aiohttp's low-level server with `DoorProtocol` for its connections. lane: where plain requests are offered first."""
+
+    lane: ExpressLane | None = None
 
     def __call__(self) -> DoorProtocol:
         """A protocol for one connection."""
@@ -37,10 +52,83 @@ class DoorServer(web.Server):
 class DoorProtocol(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ()
+    __slots__ = ("_early", "_handed_over", "_held", "_lane", "_moment", "_to_come")
+
+    def __init__(self, manager: DoorServer, **settings: Any) -> None:
+        super().__init__(manager, **settings)
+        self._lane = manager.lane
+        self._early: Early | None = None
+        self._handed_over: Early | None = None
+        # What came before its time: while the lane is at work, or the beginning of a request whose rest is about to come.
+        self._held = b""
+        self._moment: asyncio.TimerHandle | None = None
+        # Bytes of the request that the parser was given the beginning of; 0 between two requests.
+        self._to_come = 0 if self._lane is not None else _LOST_COUNT
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; tell the reader of a body when the parser has given up on it."""
+        """Bytes from the client."""
+        if self._moment is not None:
+            data = self._held + data
+            self._end_of_moment()
+        if self._early is not None:
+            self._hold(data)
+        elif not data or self._to_come == _LOST_COUNT or not self._goes_by_express(data):
+            self._parse(data)
+
+    def _goes_by_express(self, data: bytes) -> bool:
+        """Keep count of requests, and let the lane have those that it takes."""
+        if self._to_come:
+            self._to_come = max(self._to_come - len(data), _LOST_COUNT)
+            return False
+        glance = glance_at_request(data)
+        if glance is None or glance.missing < 0:
+            self._to_come = _LOST_COUNT
+            return False
+        self._to_come = glance.missing
+        if self._lane is None or not self._is_at_rest():
+            return False
+        if glance.missing:
+            if not data.endswith(b"\r\n\r\n") or len(data) + glance.missing > LARGEST:
+                return False
+            self._held, self._to_come = data, 0
+            self._moment = self._loop.call_later(_MOMENT, self._await_no_longer)
+            return True
+        self._early = self._lane.take(glance, data, self)
+        if self._early is None:
+            return False
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return True
+
+    def _await_no_longer(self) -> None:
+        """The rest of a request has not come in a moment."""
+        data = self._held
+        self._end_of_moment()
+        glance = glance_at_request(data)
+        self._to_come = glance.missing if glance is not None else _LOST_COUNT
+        self._parse(data)
+
+    def _end_of_moment(self) -> None:
+        self._held = b""
+        if self._moment is not None:
+            self._moment.cancel()
+            self._moment = None
+
+    def _is_at_rest(self) -> bool:
+        """Does aiohttp wait for the next request?"""
+        waiter = self._waiter
+        waits = (
+            not waiter.done() if waiter is not None else not self._request_count
+        )  # or is about to, on a new connection
+        return waits and not self._messages and not self._close
+
+    def _hold(self, data: bytes) -> None:
+        """What comes before the answer to what came earlier waits."""
+        self._held += data
+        if len(self._held) > READ_BUFFER and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _parse(self, data: bytes) -> None:
+        """The usual way. Tell the reader of a body when the parser has given up on it."""
         super().data_received(data)
         request = self._current_request
         # What is queued is a pair of a message and its body; a parser's error stands where a message has a method.
@@ -51,9 +139,45 @@ class DoorProtocol(web.RequestHandler):
                 body.feed_eof()
                 self.close()
 
+    # What the lane tells.
+
+    def give(self, data: bytes) -> None:
+        """The whole answer to what the lane took."""
+        self._early = None
+        if self.transport is not None:
+            self.transport.write(data)
+        self._let_go()
+
+    def take_usual_way(self, early: Early) -> None:
+        """The engine has the exchange now: aiohttp is given the request, so that it calls the door for the answer."""
+        self._early, self._handed_over = None, early
+        self._parse(early.data)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, b""
+        if held:
+            if self.transport is not None and len(held) > READ_BUFFER:
+                self.transport.resume_reading()
+            self.data_received(held)
+
+    def take_handed_over(self) -> Early | None:
+        """The exchange that the request is of which is being served now, where it came by the lane."""
+        early, self._handed_over = self._handed_over, None
+        return early
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client has gone."""
+        early = self._early or self._handed_over
+        self._early = self._handed_over = None
+        self._end_of_moment()
+        super().connection_lost(exc)
+        if early is not None:
+            early.left()
+
     def close_if_idle(self) -> None:
         """Close unless a request is being served or answered."""
-        if not self._request_in_progress:
+        if not self._request_in_progress and self._early is None and self._moment is None:
             self.force_close()
 
     def handle_error(

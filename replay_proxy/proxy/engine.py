@@ -10,25 +10,24 @@ An emulator that dies takes with it whatever it had not answered, for what was n
 restored. So a request that was under way is sent once more when the state is back (`_outliving`): its client sees latency
 only. Where its body had streamed, or the emulator turns out to live on, the client gets a 503, and retries by itself.
 
-What is sent, and in which identifiers, is the subject of `carrier`. A large body that the journal needs is spooled to a blob
-on its way.
+Small plain requests come by the express lane (`express`), which gives the engine what turns out not to be simple (`resume`).
+What is decided of a call is the subject of `decisions`; what is sent, and in which identifiers, of `carrier`. A large body
+that the journal needs is spooled to a blob on its way.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from replay_proxy import log
-from replay_proxy.errors import MalformedMessage, StorageError
+from replay_proxy.errors import StorageError
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.journal.records import utc_now
-from replay_proxy.proxy.carrier import WHOLE_LIMIT, Carrier, bytes_of, request_of
-from replay_proxy.proxy.counters import Counters
+from replay_proxy.proxy.carrier import WHOLE_LIMIT, bytes_of, request_of
+from replay_proxy.proxy.decisions import Decisions, Look
 from replay_proxy.proxy.gate import SETTLED, Gate, State
 from replay_proxy.proxy.recorder import Recorder, Spooled
 from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, close_stream, collect, rejoined
@@ -37,15 +36,13 @@ from replay_proxy.proxy.upstream import (
     AnswerTimeoutError,
     ConnectError,
     Upstream,
+    UpstreamAnswer,
     UpstreamError,
 )
-from replay_proxy.proxy.witnessing import Watch
-from replay_proxy.wire.answers import parse_answer
-from replay_proxy.wire.faults import fault
-from replay_proxy.wire.mutability import Effect, judge_call
 from replay_proxy.wire.recognise import needs_body, recognise
 
-_log = log.get("engine")
+if TYPE_CHECKING:
+    from replay_proxy.proxy.express import Early
 
 MOST_LIVES = 2
 """How often one request is sent where the emulator dies under it; one that kills emulators must come to an end."""
@@ -63,41 +60,93 @@ class Policy:
 
 
 class Engine:
-    """Handles requests from the doors.
-
-    recorder, watch: None where nothing is to be recorded.
-    answered: requests that the emulator has answered so far.
-    on_lost: told when the emulator cannot be reached. on_minted: told when `aliases` has grown by a live answer.
-    """
+    """Handles requests from the doors. on_lost: told when the emulator cannot be reached."""
 
     def __init__(
         self,
         *,
         upstream: Upstream,
-        carrier: Carrier,
+        decisions: Decisions,
         gate: Gate,
-        recorder: Recorder | None,
-        watch: Watch | None,
         policy: Policy,
         on_lost: Callable[[str], None],
-        on_minted: Callable[[], None],
     ) -> None:
+        self.decisions = decisions
+        self.carrier = decisions.carrier
         self._upstream = upstream
         self._gate = gate
-        self.carrier = carrier
-        self._recorder = recorder
-        self._watch = watch
         self._policy = policy
         self._on_lost = on_lost
-        self._on_minted = on_minted
-        self.counters = Counters()
-        self.answered = 0
         self._changes: set[asyncio.Task[Outgoing]] = set()
+        self._resumed: set[asyncio.Task[Outgoing]] = set()
+        self._early: set[Early] = set()
+        self._calmed = asyncio.Event()
 
     async def quiet(self, seconds: float) -> None:
         """Wait, at most `seconds`, until no call that changes state is under way."""
-        if self._changes:
-            await asyncio.wait(self._changes, timeout=seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                while self._early:
+                    self._calmed.clear()
+                    await self._calmed.wait()
+                if self._changes:
+                    await asyncio.wait(self._changes)
+        except TimeoutError:
+            return
+
+    # What the express lane asks.
+
+    @property
+    def is_at_ease(self) -> bool:
+        """Does nothing keep a request from being sent at once?"""
+        gate, recorder = self._gate, self.decisions.recorder
+        return (
+            gate.is_open
+            and not gate.holds_some
+            and not self.carrier.receipts.any_stale
+            and (recorder is None or recorder.is_ready)
+        )
+
+    @property
+    def life(self) -> int:
+        """How often the emulator has lost its memory."""
+        return self._gate.life
+
+    @property
+    def changes_under_way(self) -> bool:
+        """Is any call under way that changes state?"""
+        return bool(self._changes or self._early)
+
+    def begin_early(self, early: Early) -> None:
+        """A change is under way in the lane."""
+        self._early.add(early)
+
+    def end_early(self, early: Early) -> None:
+        """It is no more."""
+        self._early.discard(early)
+        if not self._early:
+            self._calmed.set()
+
+    def resume(self, early: Early) -> asyncio.Task[Outgoing]:
+        """Go on with an exchange that was sent already. Cancelled, it is given up, unless it changes state."""
+        task = asyncio.create_task(self._go_on(early))
+        self._resumed.add(task)
+        task.add_done_callback(self._resumed.discard)
+        return task
+
+    async def _go_on(self, early: Early) -> Outgoing:
+        request, head, recorder = early.request, early.head, early.recorder
+        incoming = Incoming(request.method, request.target, request.headers)
+
+        async def attempt() -> Outgoing:
+            if recorder is not None and head is not None:
+                return await self._change(request, None, incoming, head, recorder, early)
+            return await self._forward(request, None, incoming, head, early.look, early)
+
+        try:
+            return await self._outliving(attempt, request, head, repeatable=True, life=early.life)
+        finally:
+            early.dismiss()
 
     def begin_life(self) -> None:
         """The emulator has lost its memory, and is about to be restored."""
@@ -108,7 +157,7 @@ class Engine:
         """Answer one request."""
         if not await self._passage():
             reason = self._gate.reason or f"the proxy is {self._gate.state.value}"
-            return self._unavailable(request_of(incoming, b""), None, f"{reason}; try again")
+            return self.decisions.unavailable(request_of(incoming, b""), None, f"{reason}; try again")
         if incoming.upgrade:
             return await self._tunnel(incoming)
         prefix, rest = await self.carrier.begin_body(incoming)
@@ -117,21 +166,35 @@ class Engine:
             prefix, rest = await collect(rejoined(prefix, rest), WHOLE_LIMIT)
             request = request_of(incoming, prefix)
         head = recognise(request)
-        if head is None:
-            self.counters.unrecognised += 1
-        return await self._outliving(lambda: self._dispatch(request, rest, incoming, head), request, head, rest is None)
+        recorder, look = self.decisions.sort(head, request)
+
+        async def attempt() -> Outgoing:
+            if recorder is not None and head is not None:
+                return await self._change(request, rest, incoming, head, recorder)
+            return await self._forward(request, rest, incoming, head, look)
+
+        return await self._outliving(attempt, request, head, repeatable=rest is None)
 
     async def _outliving(
-        self, attempt: Callable[[], Awaitable[Outgoing]], request: Request, head: CallHead | None, repeatable: bool
+        self,
+        attempt: Callable[[], Awaitable[Outgoing]],
+        request: Request,
+        head: CallHead | None,
+        *,
+        repeatable: bool,
+        life: int | None = None,
     ) -> Outgoing:
-        """What comes of `attempt`; made again where the emulator died under it and is back with its state."""
+        """What comes of `attempt`; made again where the emulator died under it and is back with its state.
+
+        life: the one in which the request was sent, where that was before.
+        """
         for _ in range(MOST_LIVES):
             if self._gate.holds_some and not await self._gate.admission(head, request, self._patience()):
-                return self._unavailable(request, head, HELD_UP)
-            life = self._gate.life
+                return self.decisions.unavailable(request, head, HELD_UP)
+            life = self._gate.life if life is None else life
             try:
                 outgoing = await attempt()
-                self.answered += 1
+                self.decisions.answered += 1
                 return outgoing
             except UpstreamError as error:
                 failure = error
@@ -144,26 +207,8 @@ class Engine:
                 await self._gate.shut(NOTICE_SECONDS)
             if not await self._passage() or not (unseen or self._gate.life != life):
                 break  # where it lives on, it may have carried out what it has seen
-        return self._unavailable(request, head, str(failure))
-
-    async def _dispatch(
-        self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead | None
-    ) -> Outgoing:
-        if head is None:
-            return await self._forward(request, rest, incoming, None)
-        effect = judge_call(head, request).effect
-        if effect is Effect.MUTATES:
-            if self._recorder is not None and self._recorder.takes(head):
-                return await self._change(request, rest, incoming, head, self._recorder)
-            self.counters.switched_off[head.service] += 1
-        elif effect is Effect.READS:
-            self.counters.reads += 1
-            look = self._watch.read if self._watch is not None else None
-            return await self._forward(request, rest, incoming, head, look)
-        else:
-            self.counters.transient += 1
-        look = self.carrier.receipts.received if head.operation == "ReceiveMessage" else None
-        return await self._forward(request, rest, incoming, head, look)
+            life = None
+        return self.decisions.unavailable(request, head, str(failure))
 
     # The two ways to the emulator.
 
@@ -173,20 +218,31 @@ class Engine:
         rest: Stream | None,
         incoming: Incoming,
         head: CallHead | None,
-        look: Callable[[CallHead, Request, Answer], None] | None = None,
+        look: Look | None = None,
+        early: Early | None = None,
     ) -> Outgoing:
         """A call that changes nothing; `look` is shown what a successful one answered. Raises `UpstreamError`."""
-        answer = await self.carrier.send(request, rest, incoming, head)
+        answer = await self._sent(early) or await self.carrier.send(request, rest, incoming, head)
         shown = await self.carrier.to_client(answer, request, head)
         if look is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
             look(head, request, Answer(shown.status, shown.headers, shown.body, shown.reason))
         return shown
 
+    async def _sent(self, early: Early | None) -> UpstreamAnswer | None:
+        """The answer to a request that was sent already; None where there is none that was. Raises `UpstreamError`."""
+        return None if early is None else await early.answer()
+
     async def _change(
-        self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead, recorder: Recorder
+        self,
+        request: Request,
+        rest: Stream | None,
+        incoming: Incoming,
+        head: CallHead,
+        recorder: Recorder,
+        early: Early | None = None,
     ) -> Outgoing:
         """A call that changes state: once begun it is finished and recorded, though its client may have left."""
-        task = asyncio.create_task(self._carry_out(request, rest, incoming, head, recorder))
+        task = asyncio.create_task(self._carry_out(request, rest, incoming, head, recorder, early))
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
         try:
@@ -197,26 +253,37 @@ class Engine:
             raise
 
     async def _carry_out(
-        self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead, recorder: Recorder
+        self,
+        request: Request,
+        rest: Stream | None,
+        incoming: Incoming,
+        head: CallHead,
+        recorder: Recorder,
+        early: Early | None,
     ) -> Outgoing:
+        under_way = early is not None and early.is_under_way
         try:
-            recorder.check()
-            async with recorder.turn(head, request):
-                if not self._gate.is_open:
+            if not under_way:
+                recorder.check()
+            turn = early.take_turn() if early is not None else None
+            async with turn or recorder.turn(head, request):
+                if not under_way and not self._gate.is_open:
                     raise ConnectError(self._gate.reason or "the emulator was lost before the call was sent")
-                outgoing, recorded = await self._send_and_record(request, rest, incoming, head, recorder)
+                outgoing, recorded = await self._send_and_record(request, rest, incoming, head, recorder, early)
             if recorded:
-                try:
-                    await recorder.promised()
-                except StorageError as error:
-                    recorder.unrecorded.excuse(head, error)
+                await self.decisions.until_promised(head, recorder)
             return outgoing
         except StorageError as error:
-            _log.error("a call cannot be recorded", reason=error.message, hint=error.hint, **_named(head))
-            return self._unavailable(request, head, f"replay_proxy cannot record this call: {error.message}")
+            return self.decisions.unrecordable(head, request, error)
 
     async def _send_and_record(
-        self, request: Request, rest: Stream | None, incoming: Incoming, head: CallHead, recorder: Recorder
+        self,
+        request: Request,
+        rest: Stream | None,
+        incoming: Incoming,
+        head: CallHead,
+        recorder: Recorder,
+        early: Early | None,
     ) -> tuple[Outgoing, bool]:
         """What the client is to see, and whether the call is in the journal. Raises StorageError where it must not see it."""
         begun, taken = time.monotonic(), utc_now()
@@ -227,22 +294,16 @@ class Engine:
                 request = request_of(incoming, prefix)
             if rest is not None:
                 spooled = recorder.spool(bytes_of(request), rest)
-            answer = await self.carrier.send(request, rest, incoming, head, spooled)
+            answer = await self._sent(early) or await self.carrier.send(request, rest, incoming, head, spooled)
             body, more = await collect(answer.body, WHOLE_LIMIT)
             if more is not None:
                 whole = Answer(answer.status, answer.headers, body, answer.reason)
                 return await self._too_large(whole, more, head, recorder), False
             whole = Answer(answer.status, answer.headers, body, answer.reason)
-            shown = self.carrier.shown(whole, head, request)
-            if self.carrier.aliases.take_minted():
-                self._on_minted()
+            shown = self.decisions.shown(whole, head, request)
             outgoing = Outgoing(shown.status, shown.reason, shown.headers, bytes_of(shown))
-            if not _succeeded(head, shown):
-                self.counters.refused += 1
+            if not self.decisions.has_changed(head, request, whole, shown):
                 return outgoing, False
-            if head.operation == "CreateAccessKey":
-                with contextlib.suppress(MalformedMessage):
-                    self.carrier.keyring.learn(head, parse_answer(head, whole, request))
             stored = request
             duration = (time.monotonic() - begun) * 1000
             try:
@@ -254,10 +315,7 @@ class Engine:
             except StorageError as error:
                 recorder.unrecorded.excuse(head, error)
                 return outgoing, False
-            if self._watch is not None:
-                self._watch.change(head, stored, shown)
-            self.counters.recorded += 1
-            self.counters.by_service[head.service] += 1
+            self.decisions.was_recorded(head, stored, shown)
             return outgoing, True
         finally:
             if spooled is not None:
@@ -277,7 +335,7 @@ class Engine:
     async def _tunnel(self, incoming: Incoming) -> Outgoing:
         request = request_of(incoming, b"")
         if self._gate.holds_some and not await self._gate.admission(None, request, self._patience()):
-            return self._unavailable(request, None, HELD_UP)
+            return self.decisions.unavailable(request, None, HELD_UP)
         request = self.carrier.outward(request, None)
         try:
             answer = await self._upstream.send(
@@ -286,7 +344,7 @@ class Engine:
         except ConnectError as error:
             return self._lost(request, None, error)
         except AnswerError as error:
-            return self._unavailable(request, None, str(error))
+            return self.decisions.unavailable(request, None, str(error))
         return Outgoing(answer.status, answer.reason, answer.headers, answer.body, answer.tunnel)
 
     # What the client reads when the emulator is not there.
@@ -305,32 +363,7 @@ class Engine:
 
     def _lost(self, request: Request, head: CallHead | None, error: Exception) -> Outgoing:
         self._on_lost(str(error))
-        return self._unavailable(request, head, str(error))
-
-    def _unavailable(self, request: Request, head: CallHead | None, message: str) -> Outgoing:
-        self.counters.unavailable += 1
-        answer = fault(
-            head or recognise(request),
-            request,
-            status=503,
-            code="ServiceUnavailable",
-            message=message,
-            request_id=str(uuid.uuid4()),
-        )
-        return Outgoing(answer.status, answer.reason, answer.headers, bytes_of(answer))
-
-
-def _named(head: CallHead) -> dict[str, str]:
-    return {"service": head.service, "operation": head.operation}
-
-
-def _succeeded(head: CallHead, answer: Answer) -> bool:
-    """Did the call change anything? S3 may report an error in an answer of status 200 (CompleteMultipartUpload)."""
-    if answer.status == 303:
-        return head.operation == "PostObject"
-    if not 200 <= answer.status < 300:
-        return False
-    return head.service != "s3" or b"<Error>" not in bytes_of(answer)[:512]
+        return self.decisions.unavailable(request, head, str(error))
 
 
 def _forget(task: asyncio.Task[Outgoing]) -> None:

@@ -24,8 +24,10 @@ from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.backend import Backend, Stranger, reachable
 from replay_proxy.proxy.carrier import Carrier
 from replay_proxy.proxy.compacting import Compaction
+from replay_proxy.proxy.decisions import Decisions
 from replay_proxy.proxy.door import ReverseDoor
 from replay_proxy.proxy.engine import Engine, Policy
+from replay_proxy.proxy.express import ExpressLane
 from replay_proxy.proxy.gate import Gate, State
 from replay_proxy.proxy.loading import Loader
 from replay_proxy.proxy.recorder import Recorder
@@ -95,15 +97,13 @@ class Proxy:
         )
         self.engine = Engine(
             upstream=self.upstream,
-            carrier=carrier,
+            decisions=Decisions(carrier, recorder, self._watch, self._remember_aliases),
             gate=self.gate,
-            recorder=recorder,
-            watch=self._watch,
             policy=Policy(settings.gate_timeout, settings.lost_timeout),
             on_lost=self._unreachable,
-            on_minted=self._remember_aliases,
         )
-        self.door = ReverseDoor(front(self), settings.listen.host, settings.listen.port)
+        lane = ExpressLane(self.engine, self.upstream, settings.body_threshold)
+        self.door = ReverseDoor(front(self), settings.listen.host, settings.listen.port, lane=lane)
         blobs = recording.blobs if recording is not None else None
         sender = Sender(self.upstream, blobs, call_timeout=settings.call_timeout)
         self._session: Session | None = None
@@ -166,7 +166,7 @@ class Proxy:
         """Bring the emulator back, and its state with it, each time it is lost."""
         restarts = 0
         while True:
-            begun, answered = asyncio.get_running_loop().time(), self.engine.answered
+            begun, answered = asyncio.get_running_loop().time(), self.engine.decisions.answered
             reason = await self.backend.lost()
             self.gate.move(State.LOST if self._is_stranger else State.STARTING, reason)
             if self._is_stranger and await self._still_there():
@@ -177,7 +177,7 @@ class Proxy:
             _log.warning("the emulator is lost; waiting for it", reason=reason)
             lived = asyncio.get_running_loop().time() - begun
             # One that is killed while it does its work is no program that cannot run.
-            useful = lived > LONGEST_PAUSE or self.engine.answered > answered
+            useful = lived > LONGEST_PAUSE or self.engine.decisions.answered > answered
             restarts = 0 if useful else restarts + 1
             if restarts >= FASTEST_RESTARTS and not self._is_stranger:
                 self._give_up(f"{reason}, for the {restarts}th time in a row")
@@ -309,7 +309,7 @@ class Proxy:
             "read_only": recording is not None and self._writer is None,
             "save_strategy": self.settings.save_strategy,
             "load_strategy": self.settings.load_strategy,
-            "requests": self.engine.counters.as_json(),
+            "requests": self.engine.decisions.counters.as_json(),
             "aliases": len(self.engine.carrier.aliases),
             "restoring": None if self.loader is None else self.loader.status(),
             "last_restore": None if report is None else report.as_json(),

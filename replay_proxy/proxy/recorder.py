@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from replay_proxy.errors import StorageError
 from replay_proxy.exchange import Answer, Body, CallHead, Request
 from replay_proxy.journal.blobs import Spool
-from replay_proxy.journal.ordering import Ordering
+from replay_proxy.journal.ordering import Ordering, Turn
 from replay_proxy.journal.records import Kind, Record, utc_now
-from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.journal.writer import JournalWriter, SaveStrategy
 from replay_proxy.proxy.streams import Stream
 from replay_proxy.proxy.unrecorded import Unrecorded
 from replay_proxy.wire.selection import Selection
-from replay_proxy.wire.signing import scrub
+from replay_proxy.wire.signing import Credential, scrub
+
+Scrubbed = tuple[Request, Credential]
+"""A request without its signature, and who had signed it."""
 
 
 class Spooled:
@@ -110,7 +113,17 @@ class Recorder:
         with suppress(StorageError):
             self._writer.gap(reason)
 
-    def turn(self, head: CallHead, request: Request) -> AbstractAsyncContextManager[None]:
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing speaks against recording a call now; where something does, `check` says what."""
+        return self._writer.is_ready
+
+    @property
+    def promises_late(self) -> bool:
+        """Is there anything to wait for after a call was written (`promised`)?"""
+        return self._writer.strategy is SaveStrategy.ON_REQUEST
+
+    def turn(self, head: CallHead, request: Request) -> Turn:
         """Held from before a call is sent until it is written: calls that could touch the same thing take turns."""
         return self._ordering.turn(head, request)
 
@@ -139,6 +152,26 @@ class Recorder:
             self.gap(error.message)
             raise
         self._writer.write(record)
+
+    def scrubbed(self, request: Request) -> Scrubbed:
+        """What `write_now` takes of a request; to be prepared while the emulator is at work."""
+        return scrub(request)
+
+    def write_now(
+        self,
+        head: CallHead,
+        request: Scrubbed,
+        answer: Answer,
+        *,
+        time: str,
+        duration_ms: float,
+        notes: Mapping[str, Any],
+    ) -> None:
+        """As `write`, without waiting: for bodies that are no larger than the threshold. Raises StorageError."""
+        stored, credential = request
+        self._writer.write(
+            Record(0, time, round(duration_ms, 3), Kind.MUTATION, head, stored, answer, credential, notes)
+        )
 
     async def witness(self, head: CallHead, request: Request, answer: Answer, *, after: int) -> None:
         """Record a read that was made when `after` was the number of the last record. Raises `StorageError`."""

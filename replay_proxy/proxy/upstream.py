@@ -18,6 +18,7 @@ refuse, before it has read everything. Small bodies are written together with th
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -29,12 +30,12 @@ from aiohttp.streams import StreamReader
 
 from replay_proxy.errors import UsageError
 from replay_proxy.exchange import Answer, BlobRef, Headers, Request
-from replay_proxy.proxy.connection import Connection, Pool
+from replay_proxy.proxy.connection import Catcher, Connection, Pool
 from replay_proxy.proxy.framing import declared_length, end_to_end, request_head
 from replay_proxy.proxy.streams import ClientGoneError, Stream, close_stream, collect
 from replay_proxy.proxy.tunnel import TunnelEnd
 
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 # A body of a declared length up to this is read before anything is sent: no task, one write, and it can be resent.
 _SMALL = 16 * 1024
 
@@ -97,8 +98,8 @@ class AnswerStream:
 
     __slots__ = ("_call", "_payload")
 
-    def __init__(self, call: _Call, payload: StreamReader) -> None:
-        self._call: _Call | None = call
+    def __init__(self, call: Call, payload: StreamReader) -> None:
+        self._call: Call | None = call
         self._payload = payload
 
     def __aiter__(self) -> AnswerStream:
@@ -134,7 +135,10 @@ class AnswerStream:
 
 
 class Upstream:
-    """The emulator at `base_url`."""
+    """The emulator at `base_url`.
+
+    read_timeout: the longest silence while an answer is awaited or streams, in seconds; None for any.
+    """
 
     def __init__(
         self,
@@ -163,7 +167,7 @@ class Upstream:
             raise UsageError(f"{base_url!r} has more than host and port", hint="give http://HOST:PORT")
         self.base_url = base_url.rstrip("/")
         self._authority = parts.netloc
-        self._read_timeout = read_timeout
+        self.read_timeout = read_timeout
         tls: ssl.SSLContext | None = None
         if parts.scheme == "https":
             tls = ssl.create_default_context()
@@ -171,6 +175,7 @@ class Upstream:
                 tls.check_hostname = False
                 tls.verify_mode = ssl.CERT_NONE
         self._pool = Pool(parts.hostname, port, tls=tls, connect_timeout=connect_timeout, idle_limit=idle_limit)
+        self._launching: set[asyncio.Task[None]] = set()
 
     async def send(
         self,
@@ -204,10 +209,10 @@ class Upstream:
         has_body = stream is not None or bool(body)
         head = request_head(method, target, headers, length, body=has_body, host=self._authority, upgrade=upgrade)
         connection = await self._acquire(loop, fresh=False)
-        call = _Call(self._pool, connection, loop)
+        call = Call(self._pool, connection, loop)
         while True:
             try:
-                patience = None if upgrade else self._read_timeout
+                patience = None if upgrade else self.read_timeout
                 connection.expect_answer(without_body=method == "HEAD", read_timeout=patience)
                 if stream is None:
                     connection.transport.write(head + body if body else head)
@@ -218,14 +223,73 @@ class Upstream:
                 return await call.answer()
             except ConnectionError as exc:
                 await call.abandon()
-                again = whole and connection.reused and not call.heard and method in _IDEMPOTENT
+                again = whole and connection.reused and not call.heard and method in IDEMPOTENT
                 if not again or isinstance(exc, AnswerTimeoutError):
                     raise
                 connection = await self._acquire(loop, fresh=True)
-                call = _Call(self._pool, connection, loop)
+                call = Call(self._pool, connection, loop)
             except BaseException:
                 await call.abandon()
                 raise
+
+    def launch(self, data: bytes, catcher: Catcher) -> None:
+        """Send a whole request as the bytes that it is; `catcher` is given what comes back, as it comes.
+
+        It ends with `give_back`, `take_over`, or the end of the connection.
+        """
+        loop = asyncio.get_running_loop()
+        connection = self._pool.idle(loop)
+        if connection is not None:
+            connection.launch(data, catcher)
+            return
+        dialled = self._pool.dial(data)
+        work = self._launch(data, catcher, loop) if dialled is None else self._attach(dialled, data, catcher, loop)
+        task = loop.create_task(work)
+        self._launching.add(task)
+        task.add_done_callback(self._launching.discard)
+
+    async def _launch(self, data: bytes, catcher: Catcher, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            connection = await self._acquire(loop, fresh=True)
+        except ConnectError as error:
+            catcher.lost(error)
+        else:
+            connection.launch(data, catcher)
+
+    async def _attach(
+        self, dialled: tuple[socket.socket, int], data: bytes, catcher: Catcher, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        sock, sent = dialled
+        try:
+            await self._pool.attach(loop, sock, data[sent:], catcher)
+        except OSError as error:
+            sock.close()
+            catcher.lost(error)
+
+    def give_back(self, connection: Connection) -> None:
+        """The answer to what was launched has been caught to its end; the connection may be used again."""
+        connection.let_go()
+        self._pool.release(connection, asyncio.get_running_loop())
+
+    def take_over(self, connection: Connection, received: bytes) -> Call:
+        """What was launched goes on as if it had been sent by `send`; `answer_of` gives its answer.
+
+        received: what was caught of that.
+        """
+        connection.let_go()
+        connection.expect_answer(without_body=False, read_timeout=self.read_timeout)
+        connection.protocol.start_timeout()
+        if received:
+            connection.protocol.data_received(received)
+        return Call(self._pool, connection, asyncio.get_running_loop())
+
+    async def answer_of(self, call: Call) -> UpstreamAnswer:
+        """The answer to a call that was taken over. Raises as `send` does."""
+        try:
+            return await call.answer()
+        except BaseException:
+            await call.abandon()
+            raise
 
     async def exchange(self, request: Request, *, blob: Stream | None = None) -> Answer:
         """Send a recorded request and return its whole answer.
@@ -253,7 +317,7 @@ class Upstream:
             raise ConnectError(f"{self.base_url} cannot be reached: {exc}") from exc
 
 
-class _Call:
+class Call:
     """One request on one connection: the task that writes its body, and what became of it."""
 
     __slots__ = ("_failed", "_loop", "_pool", "_pump", "connection", "heard")

@@ -1,7 +1,8 @@
 """Watching reads go by, off the latency path, and recording those that are witnesses (see `replay.sightings`).
 
 What passes is put into a small waiting room and looked at by one task between requests. A read that is repeated replaces its
-predecessor there; when there is more than fits, the oldest reads are not looked at.
+predecessor there; when there is more than fits, the oldest reads are not looked at. Nor are calls of which the same answer was
+looked at before, as when a client asks again and again whether something is ready.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import suppress
 
 from replay_proxy import log
 from replay_proxy.errors import StorageError
-from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.exchange import Answer, Body, CallHead, Request
 from replay_proxy.proxy.recorder import Recorder
 from replay_proxy.replay.sightings import Sightings
 
@@ -24,6 +25,8 @@ PAUSE = 0.004
 """Seconds between two looks, so that they take a small part of the time only."""
 LARGEST = 256 * 1024
 """Bytes of an answer that is looked into."""
+MEMORY = 1024
+"""Calls of which is remembered what was answered last."""
 
 _Key = tuple[str, str, str, bytes]
 _Item = tuple[CallHead, Request, Answer, int, bool]
@@ -40,6 +43,7 @@ class Watch:
         self._open = asyncio.Event()
         self._open.set()
         self._count = 0
+        self._latest: dict[int, int] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -52,6 +56,7 @@ class Watch:
 
     def release(self) -> None:
         """Look again."""
+        self._latest.clear()
         self._open.set()
 
     async def stop(self) -> None:
@@ -67,7 +72,8 @@ class Watch:
     def change(self, head: CallHead, request: Request, answer: Answer) -> None:
         """A call that was recorded: what it shows is explained."""
         self._count += 1
-        self._put(self._count, (head, request, answer, 0, True))
+        if not self._is_known(head, (head.service, head.operation, request.target, request.body), answer):
+            self._put(self._count, (head, request, answer, 0, True))
 
     def read(self, head: CallHead, request: Request, answer: Answer) -> None:
         """A read, as its client saw it."""
@@ -75,13 +81,27 @@ class Watch:
             return
         if isinstance(request.body, bytes) and isinstance(answer.body, bytes) and len(answer.body) <= LARGEST:
             key = (head.service, head.operation, request.target, request.body)
-            self._put(key, (head, request, answer, self._recorder.last_seq, False))
+            if not self._is_known(head, key, answer):
+                self._put(key, (head, request, answer, self._recorder.last_seq, False))
+
+    def _is_known(self, head: CallHead, key: tuple[str, str, str, Body], answer: Answer) -> bool:
+        """Was the same answer given the last time, and is everything that it shows in its body?"""
+        if head.protocol.startswith("rest"):
+            return False
+        known, now = hash(key), hash((answer.status, answer.body))
+        if self._latest.get(known) == now:
+            return True
+        if len(self._latest) >= MEMORY:
+            self._latest.clear()
+        self._latest[known] = now
+        return False
 
     def _put(self, key: _Key | int, item: _Item) -> None:
         self._room.pop(key, None)
         self._room[key] = item
         if len(self._room) > ROOM:
             self._room.popitem(last=False)
+            self._latest.clear()
         self._arrived.set()
 
     async def _look(self) -> None:

@@ -311,7 +311,7 @@ class TestTurns:
             if leaves and place.under_way:
                 place.leave(list(place.under_way)[index % len(place.under_way)])
                 continue
-            turn = ordering_module._Turn(ordering, place, *MIXED[index])
+            turn = ordering_module.Turn(ordering, place, *MIXED[index])
             met = set(place.meeting(turn, {})) if place.under_way else set()
             mine = turn.read({}) if not turn.loose else subjects_of(*MIXED[index])
             expected = set()

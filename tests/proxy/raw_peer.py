@@ -7,9 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from replay_proxy.exchange import Headers
+from replay_proxy.identifiers.aliases import AliasTable
+from replay_proxy.identifiers.endpoints import Endpoints
+from replay_proxy.proxy.carrier import Carrier
+from replay_proxy.proxy.decisions import Decisions
 from replay_proxy.proxy.door import ReverseDoor
+from replay_proxy.proxy.engine import Engine, Policy
+from replay_proxy.proxy.express import ExpressLane
+from replay_proxy.proxy.gate import Gate, State
 from replay_proxy.proxy.streams import Handler, Incoming, Outgoing
 from replay_proxy.proxy.upstream import ConnectError, Upstream, UpstreamError
+from replay_proxy.replay.keyring import Keyring
 
 PATIENCE = 10.0
 
@@ -175,6 +183,21 @@ def pass_through(upstream: Upstream) -> Handler:
         return Outgoing(answer.status, answer.reason, answer.headers, answer.body, answer.tunnel)
 
     return handler
+
+
+def whole_proxy(upstream: Upstream) -> tuple[Handler, ExpressLane]:
+    """The engine of a proxy that records nothing, and its express lane."""
+    gate = Gate()
+    gate.move(State.READY)
+    carrier = Carrier(upstream, AliasTable(), Keyring(), Endpoints(upstream.base_url), 256 * 1024)
+    engine = Engine(
+        upstream=upstream,
+        decisions=Decisions(carrier, None, None, lambda: None),
+        gate=gate,
+        policy=Policy(PATIENCE, PATIENCE),
+        on_lost=lambda _reason: None,
+    )
+    return engine.handle, ExpressLane(engine, upstream, 256 * 1024)
 
 
 @asynccontextmanager

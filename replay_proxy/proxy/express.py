@@ -1,0 +1,331 @@
+"""The express lane: small plain exchanges, carried from one socket to the other without a task, a queue or a second parser.
+
+Nearly all calls are small, arrive in one piece, and name nothing that has to be replaced. Such a request is read at a
+glance (`plain`) and sent on at once; what it is, is found out while the emulator works on it. Its answer is passed on in the
+very moment it is whole, or, for a call that changes state, recorded.
+
+What is decided of a call is decided by the same functions as in the engine (`decisions`). Whatever is not simple takes the
+usual way, which is aiohttp's, through `door` and `engine`. It can do so at two moments. Before the request is sent:
+`take` declines. And afterwards, when the answer turns out to be long, chunked or missing: then the engine resumes the
+exchange from where it stands (`Engine.resumed`), and the door is handed the same bytes to write the answer by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from replay_proxy.errors import StorageError
+from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.journal.ordering import Turn
+from replay_proxy.journal.records import utc_now
+from replay_proxy.proxy.carrier import bytes_of
+from replay_proxy.proxy.connection import Catcher, Connection
+from replay_proxy.proxy.decisions import Look
+from replay_proxy.proxy.engine import Engine
+from replay_proxy.proxy.framing import answer_head, request_head
+from replay_proxy.proxy.plain import AnswerGlance, RequestGlance, glance_at_answer, read_answer, read_request
+from replay_proxy.proxy.recorder import Recorder, Scrubbed
+from replay_proxy.proxy.streams import Outgoing
+from replay_proxy.proxy.upstream import (
+    IDEMPOTENT,
+    AnswerError,
+    AnswerTimeoutError,
+    Call,
+    ConnectError,
+    Upstream,
+    UpstreamAnswer,
+    UpstreamError,
+)
+from replay_proxy.wire.recognise import recognise
+
+LARGEST = 64 * 1024
+"""Bytes of a message that goes this way."""
+RESERVED = ("/_", "/health")
+"""How the targets of requests begin that may be for the proxy itself."""
+
+
+class Client(Protocol):
+    """The connection that a request came by."""
+
+    def give(self, data: bytes) -> None:
+        """The whole answer."""
+
+    def take_usual_way(self, early: Early) -> None:
+        """The engine resumes the exchange: wait for `early.outcome`, and write that."""
+
+
+class ExpressLane:
+    """The lane of one engine."""
+
+    def __init__(self, engine: Engine, upstream: Upstream, largest: int) -> None:
+        """largest: bytes of a body that is looked at as a whole (`--body-threshold`)."""
+        self.engine = engine
+        self.upstream = upstream
+        self.largest = min(LARGEST, largest)
+
+    def take(self, glance: RequestGlance, data: bytes, client: Client) -> Early | None:
+        """Send a plain request that came as `data`, whole. None where it has to take the usual way, and nothing was done."""
+        engine = self.engine
+        if not engine.is_at_ease or len(data) > self.largest or glance.target.startswith(RESERVED):
+            return None
+        early = Early(self, data, client)
+        if engine.changes_under_way or engine.carrier.may_change(data, to_client=False):
+            if not early.understand():
+                return None
+            outward = engine.carrier.outward(early.request, early.head)
+            early.launch(data if outward is early.request else _bytes_of_request(outward))
+        else:
+            early.launch(data)
+            understood = early.understand()
+            assert understood, "a change met another one, and none was under way"
+        return early
+
+
+class Early(Catcher):
+    """An exchange in the lane.
+
+    data: the request as it came. life: of the emulator that it was sent to. outcome: where the engine has to do with it,
+    what that makes of it.
+    """
+
+    request: Request
+    _scrubbed: Scrubbed
+
+    def __init__(self, lane: ExpressLane, data: bytes, client: Client) -> None:
+        self.data = data
+        self.head: CallHead | None = None
+        self.recorder: Recorder | None = None
+        self.look: Look | None = None
+        self.life = lane.engine.life
+        self.outcome: asyncio.Task[Outgoing] | None = None
+        self._lane = lane
+        self._client: Client | None = client
+        self._begun, self._taken = time.monotonic(), ""
+        self._turn: Turn | None = None
+        self._connection: Connection | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._received = b""
+        self._needed = 0
+        self._call: Call | None = None
+        self._failure: UpstreamError | None = None
+        self._stale = False
+
+    def launch(self, data: bytes) -> None:
+        """Send it."""
+        self._lane.upstream.launch(data, self)
+
+    def understand(self) -> bool:
+        """Find out what is to be done with the answer. False for a change that has to wait for another one."""
+        engine = self._lane.engine
+        self.request = request = read_request(self.data)
+        self.head = head = recognise(request)
+        recorder, self.look = engine.decisions.sort(head, request)
+        if recorder is not None and head is not None:
+            turn = recorder.turn(head, request)
+            if not turn.enter_now():
+                return False
+            self.recorder, self._turn, self._taken = recorder, turn, utc_now()
+            self._scrubbed = recorder.scrubbed(request)
+            engine.begin_early(self)
+        return True
+
+    # What the connection to the emulator tells.
+
+    def sent(self, connection: Connection) -> None:
+        """The request is on its way."""
+        self._connection = connection
+        if self._client is None and self._turn is None:
+            self._drop()
+            return
+        patience = self._lane.upstream.read_timeout
+        if patience:
+            self._timer = asyncio.get_running_loop().call_later(patience, self._silent)
+
+    def arrived(self, data: bytes) -> None:
+        """A piece of the answer."""
+        received = self._received = self._received + data if self._received else data
+        if len(received) < self._needed:
+            return
+        glance = glance_at_answer(received, self._lane.largest)
+        if glance is None:
+            self._hand_over()
+        elif glance.missing:
+            self._needed = len(received) + glance.missing
+        else:
+            self._end(glance)
+
+    def lost(self, error: BaseException | None) -> None:
+        """The connection has ended, or none came about."""
+        if isinstance(error, ConnectError):
+            self._failure = error
+        else:
+            self._failure = AnswerError(
+                f"the emulator's connection broke before an answer was whole: {error or 'it was closed'}"
+            )
+        self._hand_over()
+
+    def _silent(self) -> None:
+        self._drop()
+        self._failure = AnswerTimeoutError("the emulator was silent for too long; no end of an answer")
+        self._hand_over()
+
+    # What the client tells.
+
+    def left(self) -> None:
+        """The client has gone. A call that changes state is carried out all the same."""
+        self._client = None
+        if self.outcome is not None:
+            self.outcome.cancel()
+        elif self._turn is None:
+            self._drop()
+
+    # The end in the lane.
+
+    def _end(self, glance: AnswerGlance) -> None:
+        """The answer is whole."""
+        self._stop_timer()
+        decisions, head, request = self._lane.engine.decisions, self.head, self.request
+        start, end = glance.of_connection
+        data = self._received[:start] + self._received[end:] if end else self._received
+        decisions.answered += 1
+        changes = decisions.carrier.may_change(data, to_client=True)
+        if self.recorder is not None and head is not None:
+            self._end_of_change(data, head, self.recorder, changes=changes)
+        elif changes:
+            answer = read_answer(data)
+            shown = decisions.carrier.shown(answer, head, request)
+            self._give(data if shown is answer else _bytes_of_answer(shown))
+            self._show(head, shown)
+        else:
+            self._give(data)
+            self._show(head, read_answer(data) if self.look is not None and glance.status == 200 else None)
+        self._free(closes=glance.closes)
+
+    def _show(self, head: CallHead | None, shown: Answer | None) -> None:
+        if self.look is not None and head is not None and shown is not None and shown.status == 200:
+            self.look(head, self.request, shown)
+
+    def _free(self, *, closes: bool) -> None:
+        """The connection is not needed any more."""
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        if closes:
+            connection.let_go()
+            connection.close()
+        else:
+            self._lane.upstream.give_back(connection)
+
+    def _end_of_change(self, data: bytes, head: CallHead, recorder: Recorder, *, changes: bool) -> None:
+        """A change is recorded before its client sees the answer."""
+        decisions, request = self._lane.engine.decisions, self.request
+        answer = read_answer(data)
+        shown = decisions.shown(answer, head, request) if changes else answer
+        recorded, refusal = False, None
+        if decisions.has_changed(head, request, answer, shown):
+            duration, notes = (
+                (time.monotonic() - self._begun) * 1000,
+                decisions.carrier.receipts.notes_for(head, request),
+            )
+            try:
+                recorder.write_now(head, self._scrubbed, shown, time=self._taken, duration_ms=duration, notes=notes)
+                decisions.was_recorded(head, request, shown)
+                recorded = True
+            except StorageError as error:
+                refusal = decisions.refusal(head, request, recorder, error)
+        self._leave_turn(well=True)
+        if recorded and recorder.promises_late:
+            outgoing = Outgoing(shown.status, shown.reason, shown.headers, bytes_of(shown))
+            self.outcome = asyncio.get_running_loop().create_task(decisions.promised(head, request, recorder, outgoing))
+            self._take_usual_way()
+        elif refusal is not None:
+            self._give(_bytes_of_answer(refusal))
+        else:
+            self._give(data if shown is answer else _bytes_of_answer(shown))
+
+    def _give(self, data: bytes) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.give(data)
+
+    def _leave_turn(self, *, well: bool) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.leave(well=well)
+            self._lane.engine.end_early(self)
+
+    # The usual way from here on.
+
+    def _hand_over(self) -> None:
+        self._stop_timer()
+        connection, self._connection = self._connection, None
+        if self._client is None and self._turn is None:
+            if connection is not None:
+                connection.let_go()
+                connection.abort()
+            return
+        if self._failure is None and connection is not None:
+            self._call = self._lane.upstream.take_over(connection, self._received)
+        else:
+            self._stale = connection is not None and connection.reused and not self._received
+        self.outcome = self._lane.engine.resume(self)
+        self._take_usual_way()
+
+    def _take_usual_way(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.take_usual_way(self)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Was the request sent, and nobody has asked for the answer yet?"""
+        return self._call is not None or self._failure is not None
+
+    def take_turn(self) -> Turn | None:
+        """The turn of a change, entered, the first time."""
+        turn, self._turn = self._turn, None
+        self._lane.engine.end_early(self)
+        return turn
+
+    async def answer(self) -> UpstreamAnswer | None:
+        """What came of it; None where it has to be sent (again). Raises `UpstreamError`."""
+        call, self._call = self._call, None
+        failure, self._failure = self._failure, None
+        if call is not None:
+            return await self._lane.upstream.answer_of(call)
+        if failure is None or (self._stale and self.request.method in IDEMPOTENT):
+            return None
+        raise failure
+
+    def dismiss(self) -> None:
+        """Nobody will ask any more."""
+        self._leave_turn(well=False)
+        call, self._call = self._call, None
+        if call is not None:
+            call.connection.abort()
+
+    def _drop(self) -> None:
+        """Give up the answer."""
+        self._stop_timer()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.let_go()
+            connection.abort()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _bytes_of_request(request: Request) -> bytes:
+    body = bytes_of(request)
+    head = request_head(request.method, request.target, request.headers, len(body), body=bool(body), host="")
+    return head + body
+
+
+def _bytes_of_answer(answer: Answer | Outgoing) -> bytes:
+    body = answer.body
+    assert isinstance(body, bytes)
+    return answer_head(answer.status, answer.reason, answer.headers, len(body), frame=True) + body

@@ -1,0 +1,118 @@
+"""Plain messages: the form of HTTP/1.1 in which nearly all calls and answers come, told at a glance. Pure.
+
+A message is plain if it says nothing about its connection that would have to change on the way, and if it cannot be read in
+two ways: one start line, fields of a strict grammar with nothing around their values, and a body of one declared length.
+A plain message may be passed on as the very bytes that came. Everything else (chunks, trailers, `Expect`, folded lines,
+odd characters, HTTP/1.0) is for aiohttp's parser, which knows all of HTTP (RFC 9112).
+
+A glance is one regular expression over the head. To read a message, once a glance has found it plain, is to split it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from replay_proxy.exchange import Answer, Headers, Request
+
+HEAD_LIMIT = 16 * 1024
+"""Bytes of a head; one that is longer is not plain."""
+
+# Fields of the connection (`framing.HOP_BY_HOP`), and what makes a client wait.
+_NOT_THESE = "connection|keep-alive|proxy-[a-z-]*|te|trailer|transfer-encoding|upgrade|expect"
+# A token, and a value that begins and ends with a visible character (RFC 9110, sections 5.1 and 5.5).
+_FIELD = rf"\r\n(?!(?i:{_NOT_THESE}):)[!#$%&'*+.^_`|~0-9A-Za-z-]++: [!-~\x80-\xff][\t -~\x80-\xff]*+"
+_REQUEST = re.compile(
+    rf"(?:GET|POST|PUT|DELETE|PATCH) (/[A-Za-z0-9/_.~%?=&+:@!$'()*,;-]*+) HTTP/1\.1(?:{_FIELD})*+".encode("latin-1")
+)
+_ANSWER = re.compile(
+    rf"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*+(?:{_FIELD})*+(\r\n(?i:connection): (?i:(close)|keep-alive))?+(?:{_FIELD})*+".encode(
+        "latin-1"
+    )
+)
+_LENGTH = re.compile(rb"\r\ncontent-length: ([^\r]*)", re.IGNORECASE)
+_NUMBER = re.compile(rb"0|[1-9][0-9]{0,8}")
+_BODILESS = (b"204", b"304")
+_END = b"\r\n\r\n"
+
+
+class RequestGlance(NamedTuple):
+    """A plain request. missing: bytes of its body that are still to come; negative where more than it came."""
+
+    target: str
+    missing: int
+
+
+class AnswerGlance(NamedTuple):
+    """A plain answer.
+
+    missing: bytes that are still to come. closes: the connection ends with it. of_connection: where the one field of the
+    connection stands, with the line break before it; empty where there is none.
+    """
+
+    status: int
+    missing: int
+    closes: bool
+    of_connection: tuple[int, int]
+
+
+def glance_at_request(data: bytes) -> RequestGlance | None:
+    """The request that begins at the beginning of `data`; None where it is not plain, or its head is not whole."""
+    end = data.find(_END, 0, HEAD_LIMIT)
+    head = data[:end] if end > 0 else b""
+    match = _REQUEST.fullmatch(head)
+    if match is None or _ends_in_space(data, end):
+        return None
+    length = _length_of(head)
+    return None if length is None else RequestGlance(match[1].decode(), max(length, 0) - len(data) + end + 4)
+
+
+def glance_at_answer(data: bytes, limit: int) -> AnswerGlance | None:
+    """The answer that `data` is, or the beginning of; None where it is not plain, or its body longer than `limit` bytes."""
+    end = data.find(_END, 0, HEAD_LIMIT)
+    if end < 0:
+        return None if len(data) > HEAD_LIMIT else AnswerGlance(0, 1, closes=False, of_connection=(0, 0))
+    head = data[:end]
+    match = _ANSWER.fullmatch(head)
+    if match is None or match[1] in _BODILESS or _ends_in_space(data, end):
+        return None
+    length = _length_of(head)
+    if length is None or not 0 <= length <= limit:
+        return None
+    missing = length - len(data) + end + 4
+    if missing < 0:
+        return None
+    return AnswerGlance(int(match[1]), missing, match[3] is not None, match.span(2) if match[2] else (0, 0))
+
+
+def _ends_in_space(data: bytes, end: int) -> bool:
+    """Does a line of the head, which ends at `end`, end in white space?"""
+    return data.find(b" \r\n", 0, end + 2) >= 0 or data.find(b"\t\r\n", 0, end + 2) >= 0
+
+
+def _length_of(head: bytes) -> int | None:
+    """The declared length of a body; -1 where there is none, None where that is unclear."""
+    found = _LENGTH.findall(head)
+    if not found:
+        return -1
+    return int(found[0]) if len(found) == 1 and _NUMBER.fullmatch(found[0]) else None
+
+
+def read_request(data: bytes) -> Request:
+    """The request that `data` is, which is plain, and whole."""
+    start, headers, body = _read(data)
+    method, target, _ = start.split(" ")
+    return Request(method, target, headers, body)
+
+
+def read_answer(data: bytes) -> Answer:
+    """The answer that `data` is, which is plain, whole, and says nothing of its connection."""
+    start, headers, body = _read(data)
+    _, status, reason = start.split(" ", 2)
+    return Answer(int(status), headers, body, reason)
+
+
+def _read(data: bytes) -> tuple[str, Headers, bytes]:
+    head, _, body = data.partition(_END)
+    start, *fields = head.decode("latin-1").split("\r\n")
+    return start, Headers([(name, value) for name, _, value in [field.partition(": ") for field in fields]]), body

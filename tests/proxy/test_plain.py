@@ -1,0 +1,209 @@
+"""What is told at a glance is what aiohttp's parser finds out, and nothing is plain that could be read in two ways."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpRequestParser, HttpResponseParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replay_proxy.exchange import Headers
+from replay_proxy.proxy.framing import HOP_BY_HOP
+from replay_proxy.proxy.plain import glance_at_answer, glance_at_request, read_answer, read_request
+
+LIMIT = 64 * 1024
+REQUEST = b"POST /a/b?x=%20 HTTP/1.1\r\nHost: h:1\r\nX-Amz-Target: S.O\r\nContent-Length: 3\r\n\r\nabc"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nX-Odd: caf\xe9 x\r\nContent-Length: 3\r\n\r\nabc"
+
+
+def test_a_request_and_an_answer_are_read_as_they_are() -> None:
+    glance = glance_at_request(REQUEST)
+    assert glance is not None
+    assert (glance.target, glance.missing) == ("/a/b?x=%20", 0)
+    request = read_request(REQUEST)
+    assert (request.method, request.target, request.body) == ("POST", "/a/b?x=%20", b"abc")
+    assert request.headers == Headers([("Host", "h:1"), ("X-Amz-Target", "S.O"), ("Content-Length", "3")])
+    seen = glance_at_answer(ANSWER, LIMIT)
+    assert seen is not None
+    assert (seen.status, seen.missing, seen.closes, seen.of_connection) == (200, 0, False, (0, 0))
+    answer = read_answer(ANSWER)
+    assert (answer.status, answer.reason, answer.body) == (200, "OK", b"abc")
+    assert answer.headers.get("x-odd") == "caf\xe9 x"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"HTTP/1.1", b"HTTP/1.0"),
+        (b"POST", b"HEAD"),
+        (b"POST", b"CONNECT"),
+        (b"POST /a", b"POST http://h/a"),
+        (b"/a/b", b"/a b"),
+        (b"/a/b", b'/a"b'),
+        (b"/a/b", b"/caf\xe9"),
+        (b"Host: h:1", b"Host: h:1 "),
+        (b"Host: h:1", b"Host: h:1\t"),
+        (b"Host: h:1", b"Host:  h:1"),
+        (b"Host: h:1", b"Host: \th:1"),
+        (b"Host: h:1", b"Host:h:1"),
+        (b"Host: h:1", b"Host : h:1"),
+        (b"Host: h:1", b"Host: h\r:1"),
+        (b"Host: h:1", b"Host: h\n:1"),
+        (b"Host: h:1", b"Host: h:1\nX: y"),
+        (b"Host: h:1", b"Host: h\x00:1"),
+        (b"Host: h:1", b"Host: h:1\r\n folded"),
+        (b"Host: h:1", b"Host: "),
+        (b"Host: h:1", b": h:1"),
+        (b"X-Amz-Target: ", b"Expect: "),
+        (b"X-Amz-Target: ", b"Connection: "),
+        (b"X-Amz-Target: ", b"connection: "),
+        (b"X-Amz-Target: ", b"Transfer-Encoding: "),
+        (b"X-Amz-Target: ", b"tRANSFER-eNCODING: "),
+        (b"X-Amz-Target: ", b"Proxy-Anything: "),
+        (b"X-Amz-Target: ", b"Content-Length: "),
+        (b"X-Amz-Target: S.O", b"content-length: 3"),
+        (b"Length: 3", b"Length: +3"),
+        (b"Length: 3", b"Length: 03"),
+        (b"Length: 3", b"Length: 0x3"),
+        (b"Length: 3", b"Length: 3, 3"),
+        (b"Length: 3", b"Length: 9999999999"),
+    ],
+)
+def test_what_is_odd_is_not_plain(old: bytes, new: bytes) -> None:
+    assert REQUEST.count(old) == 1
+    assert glance_at_request(REQUEST.replace(old, new)) is None
+
+
+@pytest.mark.parametrize("name", sorted(HOP_BY_HOP | {"expect"}))
+def test_nothing_of_the_connection_is_plain(name: str) -> None:
+    field = f"{name.title()}: x\r\n".encode()
+    assert glance_at_request(REQUEST.replace(b"Host", field + b"Host")) is None
+    assert glance_at_answer(ANSWER.replace(b"X-Odd", field + b"X-Odd"), LIMIT) is None
+    assert glance_at_request(REQUEST.replace(b"Host", b"X-" + field + b"Host")) is not None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ANSWER.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        ANSWER.replace(b"200", b"204"),
+        ANSWER.replace(b"200", b"304"),
+        ANSWER.replace(b"200", b"101"),
+        ANSWER.replace(b"200", b"100"),
+        ANSWER.replace(b"200 OK", b"2000 OK"),
+        ANSWER.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked"),
+        ANSWER.replace(b"Content-Length: 3", b"Content-Size: 3"),
+        ANSWER.replace(b"Content-Length: 3", b"Content-Length: 2"),
+        ANSWER.replace(b"Content-Length: 3", f"Content-Length: {LIMIT + 1}".encode()),
+        ANSWER.replace(b"Content-Length: 3", b"Connection: close\r\nConnection: close\r\nContent-Length: 3"),
+        ANSWER.replace(b"Content-Length: 3", b"Connection: close, x-odd\r\nContent-Length: 3"),
+        b"x" * 20000,
+    ],
+)
+def test_no_odd_answer_is_plain(odd: bytes) -> None:
+    assert glance_at_answer(odd, LIMIT) is None
+
+
+@pytest.mark.parametrize("field", [b"Connection: close\r\n", b"connection: Keep-Alive\r\n"])
+def test_the_one_field_of_the_connection_can_be_cut_out_of_an_answer(field: bytes) -> None:
+    for before in (b"Content-Type", b"X-Odd", b"Content-Length"):
+        data = ANSWER.replace(before, field + before)
+        glance = glance_at_answer(data, LIMIT)
+        assert glance is not None
+        assert glance.closes is (b"close" in field)
+        start, end = glance.of_connection
+        assert data[:start] + data[end:] == ANSWER
+
+
+def test_a_message_in_pieces_says_how_much_is_missing() -> None:
+    head = REQUEST.index(b"\r\n\r\n") + 4
+    for end in range(head, len(REQUEST) + 1):
+        glance = glance_at_request(REQUEST[:end])
+        assert glance is not None
+        assert glance.missing == len(REQUEST) - end
+    assert glance_at_request(REQUEST[: head - 1]) is None
+    more = glance_at_request(REQUEST + b"GET")
+    assert more is not None
+    assert more.missing == -3
+    for end in range(1, len(ANSWER)):
+        seen = glance_at_answer(ANSWER[:end], LIMIT)
+        assert seen is not None
+        assert 0 < seen.missing <= len(ANSWER) - end
+
+
+# What aiohttp's parser makes of the same bytes.
+
+_PIECES = st.sampled_from(
+    [
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b" ",
+        b"\t",
+        b":",
+        b": ",
+        b"\x00",
+        b"\xe9",
+        b"Content-Length: 3\r\n",
+        b"TE: x\r\n",
+        b"0",
+        b"X",
+        b",",
+    ]
+)
+
+
+@st.composite
+def _mangled(draw: st.DrawFn, message: bytes) -> bytes:
+    data = bytearray(message)
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 2))] = draw(_PIECES)
+    return bytes(data)
+
+
+@given(_mangled(REQUEST))
+def test_what_is_plain_is_to_aiohttp_the_very_same_request(data: bytes) -> None:
+    glance = glance_at_request(data)
+    if glance is None or glance.missing:
+        return
+    loop = asyncio.new_event_loop()
+    try:
+        parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16, auto_decompress=False)
+        messages, upgraded, tail = parser.feed_data(data)
+    finally:
+        loop.close()
+    assert (len(messages), upgraded, tail) == (1, False, b"")
+    ((message, payload),) = messages
+    request = read_request(data)
+    assert (message.method, message.path) == (request.method, request.target)
+    assert Headers.from_raw(message.raw_headers) == request.headers
+    assert not message.should_close
+    assert payload.is_eof()
+    assert (payload.read_nowait() if request.body else b"") == request.body
+
+
+@given(_mangled(ANSWER))
+def test_what_is_plain_is_to_aiohttp_the_very_same_answer(data: bytes) -> None:
+    glance = glance_at_answer(data, LIMIT)
+    if glance is None or glance.missing:
+        return
+    loop = asyncio.new_event_loop()
+    try:
+        parser = HttpResponseParser(BaseProtocol(loop), loop, 2**16, read_until_eof=True, auto_decompress=False)
+        messages, upgraded, tail = parser.feed_data(data)
+    except HttpProcessingError as error:  # pragma: no cover - the failure that this test is for
+        raise AssertionError(data) from error
+    finally:
+        loop.close()
+    assert (len(messages), upgraded, tail) == (1, False, b"")
+    ((message, payload),) = messages
+    answer = read_answer(data)
+    assert (message.code, message.reason) == (answer.status, answer.reason)
+    assert Headers.from_raw(message.raw_headers) == answer.headers
+    assert payload.is_eof()
+    assert (payload.read_nowait() if answer.body else b"") == answer.body
