@@ -17,8 +17,8 @@ from pathlib import Path
 
 import orjson
 
+from bench.processes import ROOT
 from bench.report import Report
-from bench.servers import ROOT
 from bench.turns import in_turns, ratios, spread
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.journal.codec import encode_record

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from bench import processes, recordings
 from bench.history import Clients
+from bench.processes import ROOT, free_port
 from bench.repeated import copies_for, lengthened
 from bench.report import Bar, Report
-from bench.servers import ROOT, free_port
 from bench.turns import spread
 
 IDLE_BAR, STREAMING_BAR, RESTORING_BAR = 90.0, 64.0, 300.0

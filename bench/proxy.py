@@ -27,8 +27,9 @@ from typing import Any
 
 from bench import identifiers
 from bench.load import CHANGE, NAMING, READ, fire, object_request, sdk_request, summary
+from bench.nginx import nginx_command
+from bench.processes import Process, Processes, free_port, processes
 from bench.report import Bar, Report
-from bench.servers import Server, Servers, free_port, nginx_command, servers
 
 STRATEGIES = ("SCHEDULED", "ON_REQUEST", "ON_SHUTDOWN", "MANUAL")
 FORWARDING_BAR = 1.25
@@ -47,7 +48,7 @@ def run(quick: bool) -> Report:
     """Measure."""
     load = os.getloadavg()[0]
     report = Report("proxy", "the same load through each in turns; CPU is the proxy's own process")
-    with tempfile.TemporaryDirectory(prefix="replay-proxy-bench-") as scratch, servers(Path(scratch)) as place:
+    with tempfile.TemporaryDirectory(prefix="replay-proxy-bench-") as scratch, processes(Path(scratch)) as place:
         mitmdump = os.environ.get("MITMDUMP") or shutil.which("mitmdump")
         if not mitmdump:
             report.note("SKIPPED: bare mitmdump, because mitmproxy could not be installed; its bars were not tried")
@@ -64,7 +65,7 @@ def run(quick: bool) -> Report:
 # -- forwarding and recording ------------------------------------------------------------------------------------------
 
 
-def _forwarding(report: Report, place: Servers, mitmdump: str | None, *, rounds: int, seconds: float) -> None:
+def _forwarding(report: Report, place: Processes, mitmdump: str | None, *, rounds: int, seconds: float) -> None:
     table = identifiers.table_of(10_000)
     named = [alias for _, alias in zip(range(6), table, strict=False)]
     pad = "x" * 1000
@@ -75,7 +76,7 @@ def _forwarding(report: Report, place: Servers, mitmdump: str | None, *, rounds:
         "AmazonSSM.GetParameter": json.dumps({"Parameter": {"Value": "bench:ready"}}),
     }
     upstream = _fixed_server(report, place, answers)
-    upstream.wait()
+    upstream.ready()
     requests = {
         "read": sdk_request(READ, {"QueueUrl": "q", "pad": "x" * 70}),
         "change": sdk_request(CHANGE, {"QueueUrl": "q", "MessageBody": "x" * 70}),
@@ -83,7 +84,7 @@ def _forwarding(report: Report, place: Servers, mitmdump: str | None, *, rounds:
     }
     port = free_port()
     minimal = place.start("minimal", [sys.executable, "bench/minimal_proxy.py", str(port), upstream.url], port)
-    variants: dict[str, tuple[Server, bytes]] = {
+    variants: dict[str, tuple[Process, bytes]] = {
         DIRECTLY: (upstream, requests["read"]),
         MINIMAL: (minimal, requests["read"]),
     }
@@ -100,7 +101,7 @@ def _forwarding(report: Report, place: Servers, mitmdump: str | None, *, rounds:
     variants["replay_proxy, a read, 10,000 aliases, none named"] = (aliased, requests["read"])
     variants["replay_proxy, a read, 10,000 aliases, 6 named"] = (aliased, requests["naming"])
     for server, _ in variants.values():
-        server.wait()
+        server.ready()
     time.sleep(1)  # for what else is starting
     for server, request in variants.values():
         fire(server.port, request, 4, 0.1)
@@ -141,7 +142,7 @@ def _forwarding(report: Report, place: Servers, mitmdump: str | None, *, rounds:
             report.bar(Bar(f"throughput of a read ÷ bare mitmdump, {where}", faster, MITMDUMP_BAR, "at least"))
 
 
-def _fixed_server(report: Report, place: Servers, answers: dict[str, str]) -> Server:
+def _fixed_server(report: Report, place: Processes, answers: dict[str, str]) -> Process:
     port = free_port()
     bodies = {target: body.encode() for target, body in answers.items()}
     command = nginx_command(port, place.scratch, bodies)
@@ -155,14 +156,14 @@ def _fixed_server(report: Report, place: Servers, answers: dict[str, str]) -> Se
     return place.start("upstream", command, port)
 
 
-def _mitmdump(place: Servers, mitmdump: str, url: str, *options: str) -> Server:
+def _mitmdump(place: Processes, mitmdump: str, url: str, *options: str) -> Process:
     port = free_port()
     command = [mitmdump, "-q", "--mode", f"reverse:{url}", "--listen-host", "127.0.0.1", "--listen-port", str(port)]
     command += ["--set", f"confdir={place.scratch / 'mitmproxy'}", *options]
     return place.start(f"mitmdump{port}", command, port)
 
 
-def _check_aliases(aliased: Server, naming: bytes, client_id: str) -> None:
+def _check_aliases(aliased: Process, naming: bytes, client_id: str) -> None:
     """The proxy that is to have aliases must have them: an answer names the client's id."""
     head, _, body = naming.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
@@ -174,7 +175,7 @@ def _check_aliases(aliased: Server, naming: bytes, client_id: str) -> None:
 # -- streams -----------------------------------------------------------------------------------------------------------
 
 
-def _streams(report: Report, place: Servers, mitmdump: str | None, *, rounds: int) -> None:
+def _streams(report: Report, place: Processes, mitmdump: str | None, *, rounds: int) -> None:
     port = free_port()
     path = place.scratch / "stream-answers.json"
     path.write_text(json.dumps({"": "{}"}))
@@ -194,7 +195,7 @@ def _streams(report: Report, place: Servers, mitmdump: str | None, *, rounds: in
         "up": object_request("PUT", "/bucket/key", STREAM),
     }
     for server in found.values():
-        server.wait()
+        server.ready()
         fire(server.port, object_request("GET", "/stream/1000"), 1, 0)
     measured: dict[tuple[str, str], list[Figures]] = {}
     for _ in range(rounds):
@@ -218,7 +219,7 @@ def _streams(report: Report, place: Servers, mitmdump: str | None, *, rounds: in
 # -- real emulators ----------------------------------------------------------------------------------------------------
 
 
-def _start_emulators(report: Report, place: Servers) -> dict[str, Server]:
+def _start_emulators(report: Report, place: Processes) -> dict[str, Process]:
     from replay_proxy.emulators.kinds import launch_of
     from replay_proxy.errors import EmulatorError
 
@@ -236,18 +237,18 @@ def _start_emulators(report: Report, place: Servers) -> dict[str, Server]:
     return started
 
 
-def _emulators(report: Report, place: Servers, emulators: dict[str, Server], *, rounds: int, seconds: float) -> None:
+def _emulators(report: Report, place: Processes, emulators: dict[str, Process], *, rounds: int, seconds: float) -> None:
     for kind, emulator in emulators.items():
-        emulator.wait()
+        emulator.ready()
         proxy = place.proxy(f"before-{kind}", emulator.url)
         port = free_port()
         command = [sys.executable, "bench/minimal_proxy.py", str(port), emulator.url]
         minimal = place.start(f"minimal-{kind}", command, port)
         port = free_port()
         relay = place.start(f"relay-{kind}", [sys.executable, "-m", "bench.relay", str(port), str(emulator.port)], port)
-        proxy.wait()
-        minimal.wait()
-        relay.wait()
+        proxy.ready()
+        minimal.ready()
+        relay.ready()
         queue = _create_queue(emulator)
         calls = {
             "a read": sdk_request(READ, {"QueueUrl": queue, "AttributeNames": ["All"]}),
@@ -283,7 +284,7 @@ def _emulators(report: Report, place: Servers, emulators: dict[str, Server], *, 
             report.bar(Bar(f"p50 added to {call} of {kind} ÷ its own", share, EMULATOR_BAR, "at most"))
 
 
-def _create_queue(emulator: Server) -> str:
+def _create_queue(emulator: Process) -> str:
     head, _, body = sdk_request("AmazonSQS.CreateQueue", {"QueueName": "bench"}).partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
     answer = urllib.request.urlopen(urllib.request.Request(emulator.url, body, headers), timeout=30)
@@ -307,7 +308,7 @@ def _aliases(report: Report, *, rounds: int) -> None:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def _burst(server: Server, request: bytes, connections: int, seconds: float) -> Figures:
+def _burst(server: Process, request: bytes, connections: int, seconds: float) -> Figures:
     """One burst of load; requests a second, latencies and processor time per request in microseconds."""
     before = server.cpu()
     figures = summary(*fire(server.port, request, connections, seconds))

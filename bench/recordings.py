@@ -18,7 +18,7 @@ from typing import Any
 
 from bench import history, old_algorithm, processes
 from bench.census import census
-from bench.servers import ROOT
+from bench.processes import ROOT
 
 CACHE = ROOT / ".cache" / "bench"
 ALIVE_INFRASTRUCTURE = 0.25

@@ -32,10 +32,10 @@ from typing import Any
 from bench import processes, recordings
 from bench.census import census, warm
 from bench.history import Clients
+from bench.processes import ROOT
 from bench.recordings import Made
 from bench.repeated import copies_for, lengthened
 from bench.report import Bar, Report
-from bench.servers import ROOT
 from bench.turns import in_turns, ratios, spread
 from replay_proxy.journal.keeping import INDEX_NAME
 from replay_proxy.journal.reader import read

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from bench import processes, recognition, recordings
+from bench.processes import ROOT, free_port
 from bench.report import Bar, Report
-from bench.servers import ROOT, free_port
 from bench.turns import in_turns, ratios, spread
 from replay_proxy.exchange import Request
 

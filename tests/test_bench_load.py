@@ -11,26 +11,26 @@ from pathlib import Path
 import pytest
 
 from bench.load import CHANGE, READ, fire, object_request, run, sdk_request, summary
-from bench.servers import Server, Servers, free_port, servers
+from bench.processes import Process, Processes, free_port, processes
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Servers]:
-    with servers(tmp_path) as found:
+def place(tmp_path: Path) -> Iterator[Processes]:
+    with processes(tmp_path) as found:
         yield found
 
 
 @pytest.fixture
-def fixed(place: Servers, tmp_path: Path) -> Server:
+def fixed(place: Processes, tmp_path: Path) -> Process:
     answers = tmp_path / "answers.json"
     answers.write_text(json.dumps({"": "{}", READ: json.dumps({"pad": "x" * 5000})}))
     port = free_port()
     server = place.start("fixed", [sys.executable, "-m", "bench.load", str(port), str(answers)], port)
-    server.wait()
+    server.ready()
     return server
 
 
-def test_every_request_is_counted_once(fixed: Server) -> None:
+def test_every_request_is_counted_once(fixed: Process) -> None:
     for request in (sdk_request(READ, {"QueueUrl": "q"}), sdk_request(CHANGE, {"MessageBody": "x" * 200_000})):
         times, elapsed = fire(fixed.port, request, 4, 0.2)
         figures = summary(times, elapsed)
@@ -39,7 +39,7 @@ def test_every_request_is_counted_once(fixed: Server) -> None:
         assert elapsed >= 0.2
 
 
-def test_large_bodies_are_read_to_their_end(fixed: Server) -> None:
+def test_large_bodies_are_read_to_their_end(fixed: Process) -> None:
     size = 3_000_000
     for request in (object_request("GET", f"/stream/{size}"), object_request("PUT", "/bucket/key", size)):
         times, _ = fire(fixed.port, request, 2, 0)
@@ -68,13 +68,13 @@ def test_a_server_that_closes_after_each_answer_is_connected_to_again() -> None:
     assert run(both()) == served >= 2
 
 
-def test_a_failure_is_no_measurement(place: Servers, fixed: Server) -> None:
+def test_a_failure_is_no_measurement(place: Processes, fixed: Process) -> None:
     port = free_port()
     refusing = place.start(
         "refusing",
         [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(place.scratch)],
         port,
     )
-    refusing.wait()
+    refusing.ready()
     with pytest.raises(RuntimeError, match="not a success"):
         fire(refusing.port, object_request("GET", "/missing"), 1, 0.1)

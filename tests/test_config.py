@@ -11,19 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.config import (
-    SETTINGS,
-    Address,
-    Settings,
-    add_options,
-    parse_address,
-    parse_bytes,
-    parse_seconds,
-    parse_switch,
-    parse_url,
-    resolve,
-)
+from replay_proxy.config import SETTINGS, Settings, add_options, resolve
 from replay_proxy.errors import UsageError
+from replay_proxy.values import Address, parse_address, parse_bytes, parse_seconds, parse_switch, parse_url
 
 ROOT = Path(__file__).parent.parent
 

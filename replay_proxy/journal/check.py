@@ -22,9 +22,9 @@ from replay_proxy.journal.blobs import SPOOLS, BlobStore
 from replay_proxy.journal.codec import LineError, decode_header, decode_line, encode_header
 from replay_proxy.journal.durable import Files, storage_error
 from replay_proxy.journal.effect import Effect
+from replay_proxy.journal.file import Pin, Shape, inspect, journal_size, pinned, raw_lines
 from replay_proxy.journal.lock import RecordingLock, holder
 from replay_proxy.journal.opening import cut_tail, replace_journal
-from replay_proxy.journal.reader import Pin, Shape, inspect, journal_size, pinned, raw_lines
 from replay_proxy.journal.records import JOURNAL_NAME, Item, Mark, Record, RecordingHeader, utc_now
 from replay_proxy.journal.survey import missing
 from replay_proxy.journal.switching import KEPT, bodies, kept_references, leftovers, recover

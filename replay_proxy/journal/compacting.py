@@ -26,7 +26,8 @@ from replay_proxy.journal.blobs import BlobStore
 from replay_proxy.journal.codec import encode_header, encode_record, scan_line
 from replay_proxy.journal.durable import Files, storage_error, write_all
 from replay_proxy.journal.effect import Fate
-from replay_proxy.journal.reader import Pin, Recording, Shape, inspect, look_through, pinned, raw_lines, read
+from replay_proxy.journal.file import Pin, Shape, inspect, pinned, raw_lines
+from replay_proxy.journal.reader import Recording, look_through, read
 from replay_proxy.journal.records import JOURNAL_NAME, Compacted, Item, Mark, Record, utc_now
 from replay_proxy.journal.switching import STAGED, bodies, give_up
 

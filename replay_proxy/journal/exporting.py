@@ -19,8 +19,9 @@ from replay_proxy.errors import RecordingError, UsageError
 from replay_proxy.exchange import BlobRef, Body
 from replay_proxy.journal.blobs import BlobStore, blob_name
 from replay_proxy.journal.durable import Files, storage_error
+from replay_proxy.journal.file import inspect
 from replay_proxy.journal.lock import RecordingLock
-from replay_proxy.journal.reader import Recording, inspect, read
+from replay_proxy.journal.reader import Recording, read
 from replay_proxy.journal.records import JOURNAL_NAME, Kind, Record
 from replay_proxy.journal.redaction import MOST_TELLING, CannotRedactError, Redactor, looks_into
 from replay_proxy.journal.sealing import SealedReader, SealingWriter

@@ -10,8 +10,9 @@ from typing import Any
 from replay_proxy.errors import RecordingError
 from replay_proxy.exchange import Body
 from replay_proxy.journal.durable import Files
+from replay_proxy.journal.file import inspect
 from replay_proxy.journal.foreign import Tally, expand, records
-from replay_proxy.journal.reader import inspect, read
+from replay_proxy.journal.reader import read
 from replay_proxy.journal.records import JOURNAL_NAME
 from replay_proxy.journal.writer import JournalWriter, SaveStrategy
 

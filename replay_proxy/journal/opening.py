@@ -12,7 +12,8 @@ from typing import Any
 from replay_proxy.journal.codec import encode_header, encode_record
 from replay_proxy.journal.durable import Files, replace, storage_error, write_all
 from replay_proxy.journal.effect import Effect
-from replay_proxy.journal.reader import Recording, Shape, inspect, read
+from replay_proxy.journal.file import Shape, inspect
+from replay_proxy.journal.reader import Recording, read
 from replay_proxy.journal.records import JOURNAL_NAME, RecordingHeader, utc_now
 from replay_proxy.journal.switching import recover
 

@@ -26,7 +26,7 @@ from replay_proxy.errors import ReplayProxyError, StorageError
 from replay_proxy.journal.codec import scan_line
 from replay_proxy.journal.compacting import CompactionReport
 from replay_proxy.journal.durable import Files
-from replay_proxy.journal.reader import inspect, pinned, raw_lines
+from replay_proxy.journal.file import inspect, pinned, raw_lines
 from replay_proxy.journal.switching import give_up
 from replay_proxy.journal.writer import JournalWriter
 

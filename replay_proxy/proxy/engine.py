@@ -59,6 +59,21 @@ class Policy:
     lost_timeout: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A call that changes state, and is to be recorded.
+
+    request: with as much of its body as there is; rest: what is still to come. early: it was sent already.
+    """
+
+    request: Request
+    rest: Stream | None
+    incoming: Incoming
+    head: CallHead
+    recorder: Recorder
+    early: Early | None = None
+
+
 class Engine:
     """Handles requests from the doors. on_lost: told when the emulator cannot be reached."""
 
@@ -140,7 +155,7 @@ class Engine:
 
         async def attempt() -> Outgoing:
             if recorder is not None and head is not None:
-                return await self._change(request, None, incoming, head, recorder, early)
+                return await self._change(_Change(request, None, incoming, head, recorder, early))
             return await self._forward(request, None, incoming, head, early.look, early)
 
         try:
@@ -170,7 +185,7 @@ class Engine:
 
         async def attempt() -> Outgoing:
             if recorder is not None and head is not None:
-                return await self._change(request, rest, incoming, head, recorder)
+                return await self._change(_Change(request, rest, incoming, head, recorder))
             return await self._forward(request, rest, incoming, head, look)
 
         return await self._outliving(attempt, request, head, repeatable=rest is None)
@@ -232,17 +247,9 @@ class Engine:
         """The answer to a request that was sent already; None where there is none that was. Raises `UpstreamError`."""
         return None if early is None else await early.answer()
 
-    async def _change(
-        self,
-        request: Request,
-        rest: Stream | None,
-        incoming: Incoming,
-        head: CallHead,
-        recorder: Recorder,
-        early: Early | None = None,
-    ) -> Outgoing:
+    async def _change(self, change: _Change) -> Outgoing:
         """A call that changes state: once begun it is finished and recorded, though its client may have left."""
-        task = asyncio.create_task(self._carry_out(request, rest, incoming, head, recorder, early))
+        task = asyncio.create_task(self._carry_out(change))
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
         try:
@@ -252,15 +259,8 @@ class Engine:
                 task.add_done_callback(_forget)
             raise
 
-    async def _carry_out(
-        self,
-        request: Request,
-        rest: Stream | None,
-        incoming: Incoming,
-        head: CallHead,
-        recorder: Recorder,
-        early: Early | None,
-    ) -> Outgoing:
+    async def _carry_out(self, change: _Change) -> Outgoing:
+        request, head, recorder, early = change.request, change.head, change.recorder, change.early
         under_way = early is not None and early.is_under_way
         try:
             if not under_way:
@@ -269,23 +269,17 @@ class Engine:
             async with turn or recorder.turn(head, request):
                 if not under_way and not self._gate.is_open:
                     raise ConnectError(self._gate.reason or "the emulator was lost before the call was sent")
-                outgoing, recorded = await self._send_and_record(request, rest, incoming, head, recorder, early)
+                outgoing, recorded = await self._send_and_record(change)
             if recorded:
                 await self.decisions.until_promised(head, recorder)
             return outgoing
         except StorageError as error:
             return self.decisions.unrecordable(head, request, error)
 
-    async def _send_and_record(
-        self,
-        request: Request,
-        rest: Stream | None,
-        incoming: Incoming,
-        head: CallHead,
-        recorder: Recorder,
-        early: Early | None,
-    ) -> tuple[Outgoing, bool]:
+    async def _send_and_record(self, change: _Change) -> tuple[Outgoing, bool]:
         """What the client is to see, and whether the call is in the journal. Raises StorageError where it must not see it."""
+        request, rest, incoming = change.request, change.rest, change.incoming
+        head, recorder = change.head, change.recorder
         begun, taken = time.monotonic(), utc_now()
         spooled: Spooled | None = None
         try:
@@ -294,7 +288,7 @@ class Engine:
                 request = request_of(incoming, prefix)
             if rest is not None:
                 spooled = recorder.spool(bytes_of(request), rest)
-            answer = await self._sent(early) or await self.carrier.send(request, rest, incoming, head, spooled)
+            answer = await self._sent(change.early) or await self.carrier.send(request, rest, incoming, head, spooled)
             body, more = await collect(answer.body, WHOLE_LIMIT)
             if more is not None:
                 whole = Answer(answer.status, answer.headers, body, answer.reason)

@@ -10,9 +10,10 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from replay_proxy.config import Choice, Settings
+from replay_proxy.config import Settings
 from replay_proxy.errors import UsageError
 from replay_proxy.exchange import CallHead
+from replay_proxy.values import Choice
 from replay_proxy.wire.models import service_names
 from replay_proxy.wire.mutability import Kind, kind
 

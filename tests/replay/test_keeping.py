@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from replay_proxy.config import Choice
 from replay_proxy.errors import RecordingError
 from replay_proxy.journal.codec import encode_header, encode_record
 from replay_proxy.journal.keeping import INDEX_NAME
@@ -21,6 +20,7 @@ from replay_proxy.replay import keeping
 from replay_proxy.replay.compact import Plan, plan_of
 from replay_proxy.replay.keeping import PLAN_NAME, keep_up, plan_for
 from replay_proxy.replay.parts import Parts
+from replay_proxy.values import Choice
 from replay_proxy.wire.selection import Selection
 from tests.journal import samples
 from tests.replay.test_parts import deleted, message, parameter, queue
