@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import tenacity
@@ -33,8 +34,13 @@ async def wait_until_ready(
                 f"the emulator for {address} ended before it answered",
                 hint="its last output:\n" + last_words if last_words else "it printed nothing; run it by hand",
             )
-        return await probe()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await probe()
+        except TimeoutError:
+            return False
 
+    deadline = asyncio.get_running_loop().time() + timeout
     retrying = tenacity.AsyncRetrying(
         stop=tenacity.stop_after_delay(timeout),
         wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),

@@ -25,11 +25,19 @@ from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.journal.reader import read
 from replay_proxy.proxy.engine import Engine
 from replay_proxy.proxy.gate import Gate, State
-from replay_proxy.proxy.restoring import OpenRecording, explain_recording, restore_recording, staged_restore, tell
+from replay_proxy.proxy.restoring import (
+    OpenRecording,
+    explain_recording,
+    restore_recording,
+    staged_restore,
+    target_of,
+    tell,
+)
 from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session, table_of
 from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.proxy.witnessing import Watch
+from replay_proxy.replay.attempt import Target
 from replay_proxy.replay.execute import Progress
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import Line, RestoreReport, line_of
@@ -105,7 +113,7 @@ class Loader:
             await self.stop()
             self._gate.move(State.RESTORING, "the recorded state is being restored")
             await self._engine.quiet(QUIET_SECONDS)
-            aliases, keyring = AliasTable(), Keyring(self._settings.secret_key or "")
+            target = self._new_target()
             if self._stranger:
                 await self._session.begin()
             self.report = report = RestoreReport(str(self._recording.path))
@@ -116,10 +124,7 @@ class Loader:
             self._gate.settling = settling
             await restore_recording(
                 self._recording.data_dir,
-                self._sender,
-                aliases,
-                keyring,
-                self._engine.carrier.endpoints,
+                target,
                 self._settings,
                 report,
                 self._progress,
@@ -127,7 +132,7 @@ class Loader:
                 self._sightings,
                 told,
             )
-            self._engine.carrier.aliases, self._engine.carrier.keyring = aliases, keyring
+            self._engine.carrier.aliases, self._engine.carrier.keyring = target.aliases, target.keyring
             await self._settle()
             self._finishing = asyncio.create_task(self._let_settle(settling, report, begun))
             self._gate.move(State.READY)
@@ -217,7 +222,7 @@ class Loader:
         """Let requests pass, and restore what they need (`eager`), or what somebody asks for."""
         async with self._busy:
             await self.stop()
-            aliases, keyring = AliasTable(), Keyring(self._settings.secret_key or "")
+            target = self._new_target()
             if self._stranger and eager:
                 await self._session.begin()
             found = None
@@ -229,10 +234,7 @@ class Loader:
             self.report = report = RestoreReport(str(self._recording.path))
             staged = await staged_restore(
                 found,
-                self._sender,
-                aliases,
-                keyring,
-                self._engine.carrier.endpoints,
+                target,
                 self._settings,
                 report,
                 self._progress,
@@ -240,7 +242,7 @@ class Loader:
                 eager=eager,
                 moved=self._gate.stir,
             )
-            self._engine.carrier.aliases, self._engine.carrier.keyring = aliases, keyring
+            self._engine.carrier.aliases, self._engine.carrier.keyring = target.aliases, target.keyring
             if self._watch is not None:
                 self._watch.hold()
             self._gate.staged = staged
@@ -263,6 +265,11 @@ class Loader:
                 if self._watch is not None:
                     self._watch.release()
                 self._gate.stir()
+
+    def _new_target(self) -> Target:
+        """The emulator, of which nothing is known yet."""
+        aliases, keyring = AliasTable(), Keyring(self._settings.secret_key or "")
+        return target_of(self._sender, aliases, keyring, self._engine.carrier.endpoints, self._settings)
 
     async def _settle(self) -> None:
         """The emulator holds everything that was recorded."""

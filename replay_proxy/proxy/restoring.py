@@ -25,6 +25,7 @@ from replay_proxy.proxy.sender import Sender
 from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.proxy.upstream import Upstream
+from replay_proxy.replay.attempt import Target
 from replay_proxy.replay.compact import Plan
 from replay_proxy.replay.execute import Progress, Restorer, default_concurrency
 from replay_proxy.replay.keeping import keep_plan, keep_up, plan_for
@@ -80,10 +81,7 @@ async def open_recording(settings: Settings, emulator: str) -> OpenRecording:
 
 async def restore_recording(
     data_dir: Path,
-    sender: Sender,
-    aliases: AliasTable,
-    keyring: Keyring,
-    endpoints: Endpoints,
+    target: Target,
     settings: Settings,
     report: RestoreReport,
     progress: Progress,
@@ -107,7 +105,7 @@ async def restore_recording(
     report.total, report.switched_off = plan.kept_count, plan.switched_off_count
     report.superseded = plan.superseded_count
     report.notes.extend(losses_of(plan.dropped))
-    restorer = _restorer(sender, aliases, keyring, endpoints, settings, sightings)
+    restorer = _restorer(target, settings, sightings)
     report.seconds = time.monotonic() - begun
     shown = progress if told is None else await _telling(plan, progress, told)
     await restorer.run(plan, report, shown, settling=settling)
@@ -120,24 +118,16 @@ async def restore_recording(
     return report
 
 
-def _restorer(
-    sender: Sender,
-    aliases: AliasTable,
-    keyring: Keyring,
-    endpoints: Endpoints,
-    settings: Settings,
-    sightings: Sightings | None,
-) -> Restorer:
-    return Restorer(
-        sender,
-        sender.load,
-        aliases,
-        keyring,
-        endpoints=endpoints,
-        call_timeout=settings.call_timeout,
-        concurrency=settings.restore_concurrency or default_concurrency(),
-        sightings=sightings,
-    )
+def target_of(
+    sender: Sender, aliases: AliasTable, keyring: Keyring, endpoints: Endpoints, settings: Settings
+) -> Target:
+    """The emulator that `sender` sends to, as what is restored into."""
+    return Target(sender, sender.load, aliases, keyring, endpoints, settings.call_timeout)
+
+
+def _restorer(target: Target, settings: Settings, sightings: Sightings | None) -> Restorer:
+    concurrency = settings.restore_concurrency or default_concurrency()
+    return Restorer(target, concurrency=concurrency, sightings=sightings)
 
 
 async def _telling(plan: Plan, progress: Progress, told: Callable[[Line], None]) -> Progress:
@@ -157,10 +147,7 @@ async def _telling(plan: Plan, progress: Progress, told: Callable[[Line], None])
 
 async def staged_restore(
     recording: Recording,
-    sender: Sender,
-    aliases: AliasTable,
-    keyring: Keyring,
-    endpoints: Endpoints,
+    target: Target,
     settings: Settings,
     report: RestoreReport,
     progress: Progress,
@@ -182,7 +169,7 @@ async def staged_restore(
         selection=to_restore(settings),
         keeps=not settings.read_only,
     )
-    restorer = _restorer(sender, aliases, keyring, endpoints, settings, sightings)
+    restorer = _restorer(target, settings, sightings)
     return StagedRestore(parts, restorer, report, progress, eager=eager, moved=moved)
 
 
@@ -261,11 +248,9 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
             return report
         await session.begin()
         aliases, keyring = AliasTable(), Keyring(settings.secret_key or "")
-        endpoints = Endpoints(settings.upstream)
+        target = target_of(sender, aliases, keyring, Endpoints(settings.upstream), settings)
         settling, begun = Settling(), time.monotonic()
-        await restore_recording(
-            settings.data_dir, sender, aliases, keyring, endpoints, settings, report, progress, settling
-        )
+        await restore_recording(settings.data_dir, target, settings, report, progress, settling)
         await settling.over()
         report.settled = time.monotonic() - begun
         await session.settle(aliases, keyring)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import tenacity
 
@@ -29,7 +29,7 @@ from replay_proxy.replay.discretion import Discretion
 from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.patience import FIRST_WAIT, retrying, worth_another_try
 from replay_proxy.replay.report import RestoreReport
-from replay_proxy.replay.settling import Begun
+from replay_proxy.replay.settling import Begun, Pause
 from replay_proxy.replay.waits import wait_after
 from replay_proxy.wire import models
 from replay_proxy.wire.answers import Outcome, parse_answer
@@ -53,26 +53,28 @@ class NotRestored(Exception):
     """A recorded call could not be carried out again; the text says why."""
 
 
-class Attempts:
-    """Makes calls of one restore. `aliases` learns from each. pause: waits so many seconds for the emulator."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The emulator that is restored into. aliases, keyring, endpoints: learn. call_timeout: seconds, for each call."""
 
-    def __init__(
-        self,
-        send: Send,
-        load: Load,
-        aliases: AliasTable,
-        keyring: Keyring,
-        *,
-        endpoints: Endpoints,
-        call_timeout: float,
-        pause: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self._send = send
-        self._load = load
-        self._aliases = aliases
-        self._keyring = keyring
-        self._endpoints = endpoints
-        self._call_timeout = call_timeout
+    send: Send
+    load: Load
+    aliases: AliasTable
+    keyring: Keyring
+    endpoints: Endpoints
+    call_timeout: float = 60.0
+
+
+class Attempts:
+    """Makes calls of one restore. pause: waits so many seconds for the emulator."""
+
+    def __init__(self, target: Target, pause: Pause) -> None:
+        self._send = target.send
+        self._load = target.load
+        self._aliases = target.aliases
+        self._keyring = target.keyring
+        self._endpoints = target.endpoints
+        self._call_timeout = target.call_timeout
         self._pause = pause
 
     async def make(

@@ -14,14 +14,11 @@ import time
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.compare import Difference, Severity, Verdict
-from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.journal.records import Kind, Record
-from replay_proxy.replay.attempt import Attempts, Load, NotRestored, Send
+from replay_proxy.replay.attempt import Attempts, NotRestored, Target
 from replay_proxy.replay.batching import groups_of
 from replay_proxy.replay.graph import Graph, Schedule
-from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import CallResult, RestoreReport, Result
 from replay_proxy.replay.settling import Begun, Settling
 from replay_proxy.replay.sightings import Sightings
@@ -58,24 +55,11 @@ class Work(Protocol):
 
 
 class Restorer:
-    """One restore into one emulator. Afterwards `aliases` holds what was learned, for live use."""
+    """One restore into one emulator. Afterwards `target.aliases` holds what was learned, for live use."""
 
-    def __init__(
-        self,
-        send: Send,
-        load: Load,
-        aliases: AliasTable,
-        keyring: Keyring,
-        *,
-        endpoints: Endpoints,
-        call_timeout: float = 60.0,
-        concurrency: int = 1,
-        sightings: Sightings | None = None,
-    ) -> None:
-        self._attempts = Attempts(
-            send, load, aliases, keyring, endpoints=endpoints, call_timeout=call_timeout, pause=self._pause
-        )
-        self._call_timeout = call_timeout
+    def __init__(self, target: Target, *, concurrency: int = 1, sightings: Sightings | None = None) -> None:
+        self._attempts = Attempts(target, self._pause)
+        self._call_timeout = target.call_timeout
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._sightings = sightings

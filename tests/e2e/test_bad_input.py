@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from replay_proxy.emulators.ready import wait_until_ready
+from replay_proxy.errors import EmulatorError
 from tests.support.processes import free_port, replay_proxy
 
 
@@ -85,6 +88,15 @@ def test_an_upstream_that_accepts_and_never_answers(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         refused(serve(tmp_path, "--upstream", url, "--ready-timeout", "0.5"), 6, url)
         refused(["restore", "--upstream", url, "--ready-timeout", "0.5", "--data-dir", str(tmp_path)], 6, url)
+
+
+async def test_a_probe_that_never_ends_is_given_up_when_the_time_is_over() -> None:
+    async def probe() -> bool:
+        await asyncio.sleep(60)
+        return True
+
+    with pytest.raises(EmulatorError, match=r"within 0\.2 s"):
+        await asyncio.wait_for(wait_until_ready(probe, 0.2, address="http://silent"), 10)
 
 
 def test_a_command_that_ends_at_once(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulat
 from replay_proxy.journal.fields import answer_to_keep, request_to_keep
 from replay_proxy.journal.records import Kind, Record, utc_now
 from replay_proxy.replay import execute
+from replay_proxy.replay.attempt import Target
 from replay_proxy.replay.compact import plan_of_records
 from replay_proxy.replay.execute import Restorer
 from replay_proxy.replay.graph import Graph, Schedule
@@ -114,7 +115,7 @@ class Lab:
             raise AssertionError(ref)
 
         concurrency = 1 if shuffle is None else 3
-        restorer = Restorer(send, load, self.aliases, Keyring(), endpoints=endpoints, concurrency=concurrency)
+        restorer = Restorer(Target(send, load, self.aliases, Keyring(), endpoints), concurrency=concurrency)
         plan = plan_of_records(records, compaction=False)
         with patch.object(execute, "Schedule", partial(Shuffled, random=shuffle) if shuffle is not None else Schedule):
             return asyncio.run(asyncio.wait_for(restorer.run(plan, RestoreReport("lab")), LIMIT))
