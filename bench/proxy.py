@@ -56,7 +56,7 @@ def run(quick: bool) -> Report:
         _forwarding(report, place, mitmdump, rounds=4 if quick else 9, seconds=0.2 if quick else 1.0)
         _streams(report, place, mitmdump, rounds=2 if quick else 5)
         _emulators(report, place, emulators, rounds=4 if quick else 9, seconds=0.2 if quick else 1.0)
-    _aliases(report, rounds=5 if quick else 15)
+    _aliases(report, rounds=30 if quick else 60)
     if load > 1:
         report.note(f"this machine was busy with other things: a load average of {load:.1f} at the beginning")
     return report

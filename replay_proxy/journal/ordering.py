@@ -63,10 +63,11 @@ class Turn:
         self._entered = False
 
     def enter_now(self) -> bool:
-        """Enter without waiting; False where any call of the service is under way. `async with` enters no second time."""
-        if self._place.under_way:
+        """Enter, if that can be done without waiting. `async with` enters no second time."""
+        place = self._place
+        if place.under_way and any(place.meeting(self, self._ordering.hash_keys)):
             return False
-        self._place.enter(self)
+        place.enter(self)
         self._entered = True
         return True
 

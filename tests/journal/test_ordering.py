@@ -303,6 +303,27 @@ class TestTurns:
         await deletion.__aexit__(None, None, None)
         await asyncio.wait_for(late, 1)
 
+    async def test_who_meets_nobody_enters_without_waiting_and_who_meets_somebody_does_not_enter(self) -> None:
+        ordering = Ordering()
+        first, same, other = put("t", "1"), put("t", "1"), put("t", "2")
+        turn = ordering.turn(*first)
+        assert turn.enter_now()
+        async with turn:  # enters no second time
+            assert ordering.under_way == 1
+            assert not ordering.turn(*same).enter_now()
+            assert not ordering.turn(*call("dynamodb", "DeleteTable", {"TableName": "t"})).enter_now()
+            beside = ordering.turn(*call("sqs", "DeleteQueue", {"QueueUrl": QUEUE}))
+            assert beside.enter_now()
+            assert ordering.under_way == 2
+            beside.leave(well=False)
+        assert ordering.under_way == 0
+        again = ordering.turn(*same)
+        assert again.enter_now()
+        waiting = asyncio.create_task(ordering.turn(*other).__aenter__())
+        await asyncio.sleep(0)
+        again.leave(well=True)
+        await asyncio.wait_for(waiting, 1)
+
     @given(st.lists(st.tuples(st.sampled_from(range(len(MIXED))), st.booleans()), max_size=30))
     def test_whom_a_call_meets_is_what_their_subjects_say(self, steps: list[tuple[int, bool]]) -> None:
         place = ordering_module._Place()
