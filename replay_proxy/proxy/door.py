@@ -168,8 +168,8 @@ class ReverseDoor:
         if incoming.method == "CONNECT":
             return _refusal(405, "Method Not Allowed", "this is a reverse proxy: it opens no tunnels")
         try:
-            if early is not None and early.outcome is not None:
-                return await early.outcome
+            if early is not None:
+                return await early.settled()
             return await self._handler(incoming)
         except ClientStalledError:
             return _refusal(408, "Request Timeout", "the request's body stopped arriving")

@@ -144,7 +144,7 @@ class DoorProtocol(web.RequestHandler):
     def give(self, data: bytes) -> None:
         """The whole answer to what the lane took."""
         self._early = None
-        if self.transport is not None:
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
         self._let_go()
 

@@ -256,7 +256,7 @@ class Engine:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.done():
-                task.add_done_callback(_forget)
+                task.add_done_callback(forget)
             raise
 
     async def _carry_out(self, change: _Change) -> Outgoing:
@@ -360,7 +360,7 @@ class Engine:
         return self.decisions.unavailable(request, head, str(error))
 
 
-def _forget(task: asyncio.Task[Outgoing]) -> None:
+def forget(task: asyncio.Task[Outgoing]) -> None:
     """The client has left; the call was carried out and recorded all the same."""
     if not task.cancelled() and task.exception() is None:
         body = task.result().body

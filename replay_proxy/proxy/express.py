@@ -7,7 +7,7 @@ very moment it is whole, or, for a call that changes state, recorded.
 What is decided of a call is decided by the same functions as in the engine (`decisions`). Whatever is not simple takes the
 usual way, which is aiohttp's, through `door` and `engine`. It can do so at two moments. Before the request is sent:
 `take` declines. And afterwards, when the answer turns out to be long, chunked or missing: then the engine resumes the
-exchange from where it stands (`Engine.resumed`), and the door is handed the same bytes to write the answer by.
+exchange from where it stands (`Engine.resume`), and the door is handed the same bytes to write the answer by.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from replay_proxy.journal.records import utc_now
 from replay_proxy.proxy.carrier import bytes_of
 from replay_proxy.proxy.connection import Catcher, Connection
 from replay_proxy.proxy.decisions import Look
-from replay_proxy.proxy.engine import Engine
+from replay_proxy.proxy.engine import Engine, forget
 from replay_proxy.proxy.framing import answer_head, request_head
 from replay_proxy.proxy.plain import AnswerGlance, RequestGlance, glance_at_answer, read_answer, read_request
 from replay_proxy.proxy.recorder import Recorder, Scrubbed
@@ -136,7 +136,7 @@ class Early(Catcher):
     def sent(self, connection: Connection) -> None:
         """The request is on its way."""
         self._connection = connection
-        if self._client is None and self._turn is None:
+        if self._client is None and self.recorder is None:
             self._drop()
             return
         patience = self._lane.upstream.read_timeout
@@ -174,12 +174,25 @@ class Early(Catcher):
     # What the client tells.
 
     def left(self) -> None:
-        """The client has gone. A call that changes state is carried out all the same."""
+        """The client has gone. A call that changes state is carried out, and recorded, all the same."""
         self._client = None
-        if self.outcome is not None:
+        if self.recorder is not None:
+            if self.outcome is not None:
+                self.outcome.add_done_callback(forget)
+        elif self.outcome is not None:
             self.outcome.cancel()
-        elif self._turn is None:
+            self.dismiss()  # a task that never began ends without doing so itself
+        else:
             self._drop()
+
+    async def settled(self) -> Outgoing:
+        """What the engine makes of it. Cancelled where the client leaves."""
+        assert self.outcome is not None
+        try:
+            return await asyncio.shield(self.outcome)
+        except asyncio.CancelledError:
+            self.left()
+            raise
 
     # The end in the lane.
 
@@ -260,7 +273,7 @@ class Early(Catcher):
     def _hand_over(self) -> None:
         self._stop_timer()
         connection, self._connection = self._connection, None
-        if self._client is None and self._turn is None:
+        if self._client is None and self.recorder is None:
             if connection is not None:
                 connection.let_go()
                 connection.abort()
