@@ -15,7 +15,6 @@ of its very first session would: with nothing kept.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -41,6 +40,7 @@ from bench.report import Bar, Report
 from bench.turns import in_turns, ratios, spread
 from replay_proxy.journal.keeping import INDEX_NAME
 from replay_proxy.journal.reader import read
+from replay_proxy.replay.execute import default_concurrency
 from replay_proxy.replay.keeping import PLAN_NAME, keep_up
 
 QUICK_SIZE = 0.15
@@ -87,7 +87,7 @@ class Bench:
     def bare(self, made: Made) -> dict[str, float]:
         """A bare client."""
         self._forget()
-        arguments = [str(made.legacy), self.behind.url, str(concurrency()), str(made.infrastructure)]
+        arguments = [str(made.legacy), self.behind.url, str(default_concurrency()), str(made.infrastructure)]
         told: dict[str, float] = json.loads(_run("bench.bare_client", *arguments))
         return told
 
@@ -130,13 +130,6 @@ def _run(module: str, *arguments: str) -> str:
 def as_when_stopped(data: Path) -> None:
     """Keep beside the recording what a proxy that ends keeps there."""
     keep_up(read(data), datetime.now(UTC), lambda: None)
-
-
-def concurrency() -> int:
-    """How many calls a restore has under way by default."""
-    from replay_proxy.config import Settings
-
-    return min(8, 2 * (os.cpu_count() or 1)) if hasattr(Settings, "restore_concurrency") else 1
 
 
 def _prepare(name: str, quick: bool) -> None:
@@ -264,7 +257,7 @@ def _growing(bench: Bench, quick: bool) -> None:
         each = [run["seconds"] / run["restored"] for run in measured["ours"]]
         each_bare = [run["seconds"] / run["sent"] for run in measured["bare"]]
         bare = [run["seconds"] for run in measured["bare"]]
-        bench.row(history, "the same", took, f"a bare client, {concurrency()} at a time", bare)
+        bench.row(history, "the same", took, f"a bare client, {default_concurrency()} at a time", bare)
     slower = statistics.median(ratios(took, took_old))
     bench.report.bar(Bar(f"{bench.name}: ours ÷ the old algorithm, {history}", slower, 1.0, "at most"))
     share = statistics.median(ratios(each_bare, each))

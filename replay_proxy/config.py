@@ -169,7 +169,7 @@ class Settings:
         "",
         parse_count,
         "how many calls of a restore are under way at a time, as far as their order allows; 1 replays them one by one. "
-        "Not set: twice the number of processors, at most 8",
+        "Not set: the number of processors, at least 2, at most 8",
         "N",
         verbs="serve restore plan",
     )

@@ -178,7 +178,7 @@ class Attempts:
     def _begun(self, head: CallHead, request: Request, outcome: Outcome, credential: Credential) -> Begun | None:
         """What this call has begun, None for most."""
         wait = wait_after(head)
-        if wait is None or not outcome.ok:
+        if wait is None or not outcome.ok or wait.is_over_at_once(outcome.parsed):
             return None
         question = wait.question(head, outcome.parsed, parse_parameters(head, request))
         if question is None:

@@ -35,8 +35,11 @@ _ON_THE_WAY = re.compile(r"progress|pending|creating|starting|provision|updating
 
 
 def default_concurrency() -> int:
-    """How many calls are under way at a time where nobody says: by the number of processors."""
-    return min(MOST_AT_ONCE, 2 * (os.cpu_count() or 1))
+    """How many calls are under way at a time where nobody says: by the number of processors.
+
+    One to be worked on, and one to follow it, is what most emulators can make use of; more only get in each other's way.
+    """
+    return min(MOST_AT_ONCE, max(2, os.cpu_count() or 1))
 
 
 class Work(Protocol):

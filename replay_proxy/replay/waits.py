@@ -25,6 +25,7 @@ _DATA = Path(__file__).parent / "data" / "waits.json"
 class Wait:
     """What to ask after a call. sources: for each parameter, the members that may hold its value, the best first.
 
+    status, told: where the status stands in the answer to the question, and in the answer to the call itself (empty: nowhere).
     within: what was begun is of use to its own service alone.
     """
 
@@ -33,6 +34,7 @@ class Wait:
     status: tuple[str | int, ...]
     pending: re.Pattern[str]
     within: bool = False
+    told: tuple[str | int, ...] = ()
 
     def question(self, head: CallHead, answer: Mapping[str, Any], parameters: Mapping[str, Any]) -> Question | None:
         """The call to make, with its parameters; None where they are not known."""
@@ -46,13 +48,23 @@ class Wait:
 
     def goes_on(self, outcome: Outcome) -> bool:
         """Is it still under way? Not where the question is refused: what is deleted cannot be described."""
-        value: Any = outcome.parsed
-        try:
-            for step in self.status:
-                value = value[step]
-        except (LookupError, TypeError):
-            return False
-        return outcome.ok and isinstance(value, str) and self.pending.search(value) is not None
+        status = _at(outcome.parsed, self.status)
+        return outcome.ok and status is not None and self.pending.search(status) is not None
+
+    def is_over_at_once(self, answer: Mapping[str, Any]) -> bool:
+        """Does the answer to the call itself say that there is nothing to wait for?"""
+        status = _at(answer, self.told) if self.told else None
+        return status is not None and self.pending.search(status) is None
+
+
+def _at(answer: Mapping[str, Any], path: tuple[str | int, ...]) -> str | None:
+    value: Any = answer
+    try:
+        for step in path:
+            value = value[step]
+    except (LookupError, TypeError):
+        return None
+    return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ def _waits() -> Mapping[tuple[str, str], Wait]:
     for entry in orjson.loads(_DATA.read_bytes())["waits"]:
         sources = {name: tuple(members) for name, members in entry["parameters"].items()}
         pending, within = re.compile(entry["while"]), entry.get("within", False)
-        wait = Wait(entry["ask"], sources, tuple(entry["status"]), pending, within)
+        wait = Wait(entry["ask"], sources, tuple(entry["status"]), pending, within, tuple(entry.get("told", ())))
         for operation in entry["operations"]:
             table[entry["service"], operation] = wait
     return table

@@ -57,3 +57,18 @@ def test_the_answer_is_believed_before_the_request() -> None:
 
 def test_most_calls_are_waited_for_by_nobody() -> None:
     assert wait_after(CallHead("sqs", "CreateQueue", "json")) is None
+
+
+def test_an_answer_that_says_so_itself_needs_no_question() -> None:
+    table = wait_after(CallHead("dynamodb", "CreateTable", "json"))
+    function = wait_after(CallHead("lambda", "CreateFunction", "rest-json"))
+    stack = wait_after(CallHead("cloudformation", "CreateStack", "query"))
+    assert table is not None
+    assert function is not None
+    assert stack is not None
+    assert table.is_over_at_once({"TableDescription": {"TableStatus": "ACTIVE"}})
+    assert not table.is_over_at_once({"TableDescription": {"TableStatus": "CREATING"}})
+    assert not table.is_over_at_once({"TableDescription": {}})
+    assert function.is_over_at_once({"State": "Active"})
+    assert not function.is_over_at_once({"State": "Pending"})
+    assert not stack.is_over_at_once({"StackId": "arn:of-today"})
