@@ -25,7 +25,7 @@ from replay_proxy.proxy.connection import Catcher, Connection
 from replay_proxy.proxy.decisions import Look
 from replay_proxy.proxy.engine import Engine, forget
 from replay_proxy.proxy.framing import answer_head, request_head
-from replay_proxy.proxy.plain import AnswerGlance, RequestGlance, glance_at_answer, read_answer, read_request
+from replay_proxy.proxy.plain import AnswerGlance, RequestGlance, glance_at_answer, read_answer, read_request, without
 from replay_proxy.proxy.recorder import Recorder, Scrubbed
 from replay_proxy.proxy.streams import Outgoing
 from replay_proxy.proxy.upstream import (
@@ -70,6 +70,7 @@ class ExpressLane:
         engine = self.engine
         if not engine.is_at_ease or len(data) > self.largest or glance.target.startswith(RESERVED):
             return None
+        data = without(data, glance.of_connection)
         early = Early(self, data, client)
         if engine.changes_under_way or engine.carrier.may_change(data, to_client=False):
             if not early.understand():
@@ -200,8 +201,7 @@ class Early(Catcher):
         """The answer is whole."""
         self._stop_timer()
         decisions, head, request = self._lane.engine.decisions, self.head, self.request
-        start, end = glance.of_connection
-        data = self._received[:start] + self._received[end:] if end else self._received
+        data = without(self._received, glance.of_connection)
         decisions.answered += 1
         changes = decisions.carrier.may_change(data, to_client=True)
         if self.recorder is not None and head is not None:

@@ -22,11 +22,12 @@ HEAD_LIMIT = 16 * 1024
 _NOT_THESE = "connection|keep-alive|proxy-[a-z-]*|te|trailer|transfer-encoding|upgrade|expect"
 # A token, and a value that begins and ends with a visible character (RFC 9110, sections 5.1 and 5.5).
 _FIELD = rf"\r\n(?!(?i:{_NOT_THESE}):)[!#$%&'*+.^_`|~0-9A-Za-z-]++: [!-~\x80-\xff][\t -~\x80-\xff]*+"
-_REQUEST = re.compile(
-    rf"(?:GET|POST|PUT|DELETE|PATCH) (/[A-Za-z0-9/_.~%?=&+:@!$'()*,;-]*+) HTTP/1\.1(?:{_FIELD})*+".encode("latin-1")
-)
+_FIELDS = rf"(?:{_FIELD})*+"
+_REQUEST_LINE = r"(?:GET|POST|PUT|DELETE|PATCH) (/[A-Za-z0-9/_.~%?=&+:@!$'()*,;-]*+) HTTP/1\.1"
+# Of the connection, one field only, that says what is the rule anyway, and can be cut out.
+_REQUEST = re.compile(rf"{_REQUEST_LINE}{_FIELDS}(\r\n(?i:connection: keep-alive))?+{_FIELDS}".encode("latin-1"))
 _ANSWER = re.compile(
-    rf"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*+(?:{_FIELD})*+(\r\n(?i:connection): (?i:(close)|keep-alive))?+(?:{_FIELD})*+".encode(
+    rf"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*+{_FIELDS}(\r\n(?i:connection: (?:(close)|keep-alive)))?+{_FIELDS}".encode(
         "latin-1"
     )
 )
@@ -37,17 +38,21 @@ _END = b"\r\n\r\n"
 
 
 class RequestGlance(NamedTuple):
-    """A plain request. missing: bytes of its body that are still to come; negative where more than it came."""
+    """A plain request.
+
+    missing: bytes of its body that are still to come; negative where more than it came. of_connection: where the one field of
+    the connection stands, with the line break before it; empty where there is none.
+    """
 
     target: str
     missing: int
+    of_connection: tuple[int, int]
 
 
 class AnswerGlance(NamedTuple):
     """A plain answer.
 
-    missing: bytes that are still to come. closes: the connection ends with it. of_connection: where the one field of the
-    connection stands, with the line break before it; empty where there is none.
+    missing: bytes that are still to come. closes: the connection ends with it. of_connection: as in a request.
     """
 
     status: int
@@ -64,7 +69,9 @@ def glance_at_request(data: bytes) -> RequestGlance | None:
     if match is None or _ends_in_space(data, end):
         return None
     length = _length_of(head)
-    return None if length is None else RequestGlance(match[1].decode(), max(length, 0) - len(data) + end + 4)
+    if length is None:
+        return None
+    return RequestGlance(match[1].decode(), max(length, 0) - len(data) + end + 4, _span(match))
 
 
 def glance_at_answer(data: bytes, limit: int) -> AnswerGlance | None:
@@ -82,7 +89,17 @@ def glance_at_answer(data: bytes, limit: int) -> AnswerGlance | None:
     missing = length - len(data) + end + 4
     if missing < 0:
         return None
-    return AnswerGlance(int(match[1]), missing, match[3] is not None, match.span(2) if match[2] else (0, 0))
+    return AnswerGlance(int(match[1]), missing, match[3] is not None, _span(match))
+
+
+def _span(match: re.Match[bytes]) -> tuple[int, int]:
+    return match.span(2) if match[2] else (0, 0)
+
+
+def without(data: bytes, of_connection: tuple[int, int]) -> bytes:
+    """A message without its field of the connection."""
+    start, end = of_connection
+    return data[:start] + data[end:] if end else data
 
 
 def _ends_in_space(data: bytes, end: int) -> bool:

@@ -78,6 +78,16 @@ async def test_requests_and_answers_pass_byte_for_byte() -> None:
         assert (lane.taken, lane.declined, server.connections) == (3, 0, 1)
 
 
+async def test_a_field_of_the_connection_that_says_what_is_the_rule_is_left_out() -> None:
+    seen: list[bytes] = []
+    async with express(answering(ANSWER, seen=seen)) as (client, _, lane):
+        for field in (b"Connection: keep-alive\r\n", b"connection: Keep-Alive\r\n"):
+            await client.send(REQUEST.replace(b"X-Odd", field + b"X-Odd"))
+            assert await client.exactly(len(ANSWER)) == ANSWER
+        assert seen == [REQUEST] * 2
+        assert lane.taken == 2
+
+
 async def test_head_and_body_that_come_one_after_the_other_are_one_request() -> None:
     seen: list[bytes] = []
     async with express(answering(ANSWER, seen=seen)) as (client, _, lane):
@@ -192,7 +202,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
     "request_",
     [
         b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, x-a\r\nX-A: b\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET /_replay/nothing HTTP/1.1\r\nHost: h\r\n\r\n",
     ],
