@@ -114,11 +114,9 @@ class DoorProtocol(web.RequestHandler):
             self._moment = None
 
     def _is_at_rest(self) -> bool:
-        """Does aiohttp wait for the next request?"""
+        """Does aiohttp wait for the next request (or, on a new connection, is about to)?"""
         waiter = self._waiter
-        waits = (
-            not waiter.done() if waiter is not None else not self._request_count
-        )  # or is about to, on a new connection
+        waits = not self._request_count if waiter is None else not waiter.done()
         return waits and not self._messages and not self._close
 
     def _hold(self, data: bytes) -> None:
