@@ -36,6 +36,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
 _HOST = re.compile(r"[A-Za-z0-9_-]+\.(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]+(?::\d+)?")
 """Emulators write domains in small letters; with capital ones it is base64 with dots in it (LocalStack's version ids)."""
 _DOTTED_BASE64 = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9._]{24,}")
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9._-]{24,}")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _WORD_AND_NUMBER = re.compile(r"[A-Za-z]{3,}\d{1,4}")
 _DASHED_ADDRESS = re.compile(r"(?:^|-)\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$")
@@ -139,7 +140,18 @@ def _text_pairs(client: str, emulator: str, *, trusted: bool) -> list[Pair] | No
         return None
     if _HOST.fullmatch(client) and _HOST.fullmatch(emulator) and trusted:
         return _host_pairs(client, emulator, trusted=True) or None
-    return [Pair(client, emulator)] if _is_compound(client) and _is_compound(emulator) else None
+    if _is_compound(client) and _is_compound(emulator):
+        return [Pair(client, emulator)]
+    return [Pair(client, emulator)] if trusted and _are_throws(client, emulator) else None
+
+
+def _are_throws(client: str, emulator: str) -> bool:
+    """Whether two long strings look like two throws of one generator, though one of them may have no digit."""
+    return (
+        len(client) == len(emulator)
+        and all(_MIXED.fullmatch(text) is not None for text in (client, emulator))
+        and sum(a != b for a, b in zip(client, emulator, strict=True)) * 2 > len(client)
+    )
 
 
 def _token_pairs(differing: list[tuple[str, str]], *, trusted: bool) -> list[Pair] | None:

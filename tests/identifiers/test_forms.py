@@ -207,3 +207,11 @@ def test_no_pair_of_values_can_break_it(client: str, emulator: str, trusted: boo
     ):
         for pair in pairs(prefix + client, prefix + emulator, trusted=trusted) or ():
             assert pair.client != pair.emulator
+
+
+def test_a_version_id_with_a_dot_and_no_digit_is_one_all_the_same() -> None:
+    known, drawn = "AaIXFypoBhRqAIzBmvAkvYSRPdohM8V9", "AaIXFzOU_gOOYNi.ETVaRoDegwpJLfDl"  # LocalStack's
+    assert pairs(known, drawn, trusted=True) == [Pair(known, drawn)]
+    assert pairs(drawn, known, trusted=True) == [Pair(drawn, known)]
+    assert pairs(known, drawn, trusted=False) is None
+    assert pairs("some-long-name.of-a-Thing.that", "some-long-name.of-a-Thing.this", trusted=True) is None
