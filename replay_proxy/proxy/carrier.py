@@ -26,7 +26,7 @@ WHOLE_LIMIT = 128 << 20
 """Bytes. A larger body is never held in memory, even where identifiers in it would have to be replaced. (Lambda's
 function code, the largest request that mixes references and data, ends at 50 MB before base64.)"""
 
-_PACKED = re.compile(rb"cbor|\r\n[Cc]ontent-[Ee]ncoding:")
+_PACKED = re.compile(rb"cbor|\r\ncontent-encoding:", re.IGNORECASE)
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 

@@ -201,8 +201,9 @@ class Pool:
             sock.setblocking(False)
             sock.connect_ex(self._address)
             sent = sock.send(data)
-        except OSError:
-            self._misses += 1
+        except OSError as error:
+            # Who is not there may be back soon; who takes a while to answer always does.
+            self._misses += isinstance(error, BlockingIOError)
             sock.close()
             return None
         self._misses = 0

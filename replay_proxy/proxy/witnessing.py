@@ -122,4 +122,5 @@ class Watch:
             try:
                 await self._recorder.witness(head, request, answer, after=after)
             except StorageError as error:
+                self._latest.clear()
                 _log.warning("a witness could not be recorded", reason=error.message)
