@@ -127,16 +127,18 @@ class Stranger:
     async def lost(self) -> str:
         """Wait until a request found nobody, or the line broke."""
         unreachable = asyncio.create_task(self._unreachable.wait())
+        line: asyncio.Task[bool] | None = None
         try:
             while not unreachable.done():
                 line = asyncio.create_task(line_broken(self.url))
                 await asyncio.wait({unreachable, line}, return_when=asyncio.FIRST_COMPLETED)
                 if line.done() and line.result():
                     return "the connection to the emulator was closed"
-                line.cancel()
             return "the emulator cannot be reached"
         finally:
             unreachable.cancel()
+            if line is not None:
+                line.cancel()
 
     async def down(self) -> None:
         """Nothing of it is ours."""

@@ -1,0 +1,26 @@
+"""Watching an emulator that somebody else runs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from replay_proxy.proxy.backend import Stranger
+
+
+async def test_who_does_not_wait_any_more_for_the_end_of_a_stranger_leaves_no_task_behind() -> None:
+    """A task that nobody holds is collected at some time, and then complains in the log."""
+    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        before = asyncio.all_tasks()
+        watching = asyncio.create_task(Stranger(f"http://127.0.0.1:{port}", ready_timeout=1).lost())
+        async with asyncio.timeout(5):
+            while len(asyncio.all_tasks() - before) < 3:  # itself, the line, and whether it is reported
+                await asyncio.sleep(0.01)
+        watching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await watching
+        await asyncio.sleep(0.05)
+        assert asyncio.all_tasks() == before
