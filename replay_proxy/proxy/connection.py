@@ -20,6 +20,7 @@ import select
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from aiohttp.client_proto import ResponseHandler
@@ -47,6 +48,10 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 
+Dialled = tuple[socket.socket, int]
+"""A connected socket, and how many bytes were sent by it."""
+
+
 class Catcher(Protocol):
     """Takes what comes back on a connection before aiohttp's parser sees it (`express`)."""
 
@@ -60,13 +65,17 @@ class Catcher(Protocol):
         """The connection has ended; or none came about, with a `ConnectionError`."""
 
 
-class _Protocol(ResponseHandler):
+class ClientProtocol(ResponseHandler):
     """aiohttp's client protocol, which does not tell the reader of a body when its chunks are malformed.
 
     catcher: takes what arrives, while there is one.
     """
 
     catcher: Catcher | None = None
+
+    def expect_answer(self, *, without_body: bool = False, read_timeout: float | None = None) -> None:
+        """Make ready for the answer to the request that is about to be written."""
+        self.set_response_params(skip_payload=without_body, read_timeout=read_timeout, **_PARAMETERS)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A connection. Both event loops have set TCP_NODELAY already, which aiohttp would do once more."""
@@ -101,17 +110,13 @@ class Connection:
 
     __slots__ = ("_fd", "idle_since", "protocol", "reused", "transport")
 
-    def __init__(self, protocol: _Protocol) -> None:
+    def __init__(self, protocol: ClientProtocol) -> None:
         assert protocol.transport is not None
         self.protocol = protocol
         self.transport: asyncio.Transport = protocol.transport
         self._fd: int = self.transport.get_extra_info("socket").fileno()
         self.idle_since = 0.0
         self.reused = False
-
-    def expect_answer(self, *, without_body: bool, read_timeout: float | None) -> None:
-        """Make ready for the answer to the request that is about to be written."""
-        self.protocol.set_response_params(skip_payload=without_body, read_timeout=read_timeout, **_PARAMETERS)
 
     def writer(self, loop: asyncio.AbstractEventLoop) -> StreamWriter:
         """A writer with back-pressure for a streamed body."""
@@ -168,10 +173,6 @@ class Pool:
         self._address: Any = None
         self._misses = 0
 
-    async def acquire(self, loop: asyncio.AbstractEventLoop) -> Connection:
-        """An idle connection, else a new one. Raises `OSError` or `TimeoutError`."""
-        return self.idle(loop) or await self.connect(loop)
-
     def idle(self, loop: asyncio.AbstractEventLoop) -> Connection | None:
         """An idle connection that can be used."""
         while self._idle:
@@ -184,15 +185,17 @@ class Pool:
     async def connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
         """A new connection. Raises `OSError` or `TimeoutError`."""
         async with asyncio.timeout(self._connect_timeout):
-            _, protocol = await loop.create_connection(lambda: _Protocol(loop), self._host, self._port, ssl=self._tls)
+            _, protocol = await loop.create_connection(
+                lambda: ClientProtocol(loop), self._host, self._port, ssl=self._tls
+            )
         connection = Connection(protocol)
         self._address = connection.transport.get_extra_info("peername")
         return connection
 
-    def dial(self, data: bytes) -> tuple[socket.socket, int] | None:
+    def dial(self, data: bytes) -> Dialled | None:
         """Connect and send, now: what takes two system calls where the emulator runs on the same machine.
 
-        The socket, and how many bytes went; None where nothing did, because it takes longer, or cannot be done.
+        None where nothing was sent, because it takes longer, or cannot be done.
         """
         if self._address is None or self._tls is not None or self._misses >= _MOST_MISSES:
             return None
@@ -209,17 +212,31 @@ class Pool:
         self._misses = 0
         return sock, sent
 
-    async def attach(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, rest: bytes, catcher: Catcher) -> None:
-        """Make a connection of a socket that was dialled, and send the rest; `catcher` is told of it. Raises `OSError`."""
+    async def attach(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        rest: bytes,
+        prepare: Callable[[ClientProtocol], None],
+    ) -> ClientProtocol:
+        """Make a connection of a socket that was dialled, and send the rest. Raises `OSError`.
 
-        def made() -> _Protocol:
-            protocol = _Protocol(loop)
-            protocol.catcher = catcher
+        prepare: makes its protocol ready for the answer, before there is anything to read.
+        """
+
+        def made() -> ClientProtocol:
+            protocol = ClientProtocol(loop)
+            prepare(protocol)
             return protocol
 
-        transport, _ = await loop.create_connection(made, sock=sock)
+        try:
+            transport, protocol = await loop.create_connection(made, sock=sock)
+        except OSError:
+            sock.close()
+            raise
         if rest:
             transport.write(rest)
+        return protocol
 
     def release(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
         """Give back a connection whose answer was read to its end; it is kept if it may be used again."""

@@ -33,7 +33,6 @@ from replay_proxy.proxy.upstream import (
     AnswerError,
     AnswerTimeoutError,
     Call,
-    ConnectError,
     Upstream,
     UpstreamAnswer,
     UpstreamError,
@@ -159,7 +158,7 @@ class Early(Catcher):
 
     def lost(self, error: BaseException | None) -> None:
         """The connection has ended, or none came about."""
-        if isinstance(error, ConnectError):
+        if isinstance(error, UpstreamError):
             self._failure = error
         else:
             self._failure = AnswerError(

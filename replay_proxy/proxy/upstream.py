@@ -18,10 +18,10 @@ refuse, before it has read everything. Small bodies are written together with th
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp.client_exceptions import ClientError, SocketTimeoutError
@@ -30,7 +30,7 @@ from aiohttp.streams import StreamReader
 
 from replay_proxy.errors import UsageError
 from replay_proxy.exchange import Answer, BlobRef, Headers, Request
-from replay_proxy.proxy.connection import Catcher, Connection, Pool
+from replay_proxy.proxy.connection import Catcher, ClientProtocol, Connection, Dialled, Pool
 from replay_proxy.proxy.framing import declared_length, end_to_end, request_head
 from replay_proxy.proxy.streams import ClientGoneError, Stream, close_stream, collect
 from replay_proxy.proxy.tunnel import TunnelEnd
@@ -208,29 +208,40 @@ class Upstream:
         whole = stream is None
         has_body = stream is not None or bool(body)
         head = request_head(method, target, headers, length, body=has_body, host=self._authority, upgrade=upgrade)
-        connection = await self._acquire(loop, fresh=False)
-        call = Call(self._pool, connection, loop)
+        data = head + body if body else head
+        patience = None if upgrade else self.read_timeout
+        expect = partial(ClientProtocol.expect_answer, without_body=method == "HEAD", read_timeout=patience)
+        call = Call(self._pool, await self._begin(loop, data, expect, fresh=False), loop)
         while True:
             try:
-                patience = None if upgrade else self.read_timeout
-                connection.expect_answer(without_body=method == "HEAD", read_timeout=patience)
                 if stream is None:
-                    connection.transport.write(head + body if body else head)
-                    connection.protocol.start_timeout()
+                    call.connection.protocol.start_timeout()
                 else:
-                    connection.transport.write(head)
                     call.pump(stream, length)
                 return await call.answer()
             except ConnectionError as exc:
                 await call.abandon()
-                again = whole and connection.reused and not call.heard and method in IDEMPOTENT
+                again = whole and call.connection.reused and not call.heard and method in IDEMPOTENT
                 if not again or isinstance(exc, AnswerTimeoutError):
                     raise
-                connection = await self._acquire(loop, fresh=True)
-                call = Call(self._pool, connection, loop)
+                call = Call(self._pool, await self._begin(loop, data, expect, fresh=True), loop)
             except BaseException:
                 await call.abandon()
                 raise
+
+    async def _begin(
+        self, loop: asyncio.AbstractEventLoop, data: bytes, expect: Callable[[ClientProtocol], None], *, fresh: bool
+    ) -> Connection:
+        """A connection on which `data` was sent. Raises `UpstreamError`."""
+        connection = None if fresh else self._pool.idle(loop)
+        if connection is None:
+            dialled = self._pool.dial(data)
+            if dialled is not None:
+                return Connection(await self._attach(dialled, data, expect, loop))
+            connection = await self._connect(loop)
+        expect(connection.protocol)
+        connection.transport.write(data)
+        return connection
 
     def launch(self, data: bytes, catcher: Catcher) -> None:
         """Send a whole request as the bytes that it is; `catcher` is given what comes back, as it comes.
@@ -243,28 +254,36 @@ class Upstream:
             connection.launch(data, catcher)
             return
         dialled = self._pool.dial(data)
-        work = self._launch(data, catcher, loop) if dialled is None else self._attach(dialled, data, catcher, loop)
-        task = loop.create_task(work)
+        task = loop.create_task(self._launch(dialled, data, catcher, loop))
         self._launching.add(task)
         task.add_done_callback(self._launching.discard)
 
-    async def _launch(self, data: bytes, catcher: Catcher, loop: asyncio.AbstractEventLoop) -> None:
+    async def _launch(
+        self, dialled: Dialled | None, data: bytes, catcher: Catcher, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        def catch(protocol: ClientProtocol) -> None:
+            protocol.catcher = catcher
+
         try:
-            connection = await self._acquire(loop, fresh=True)
-        except ConnectError as error:
+            if dialled is not None:
+                await self._attach(dialled, data, catch, loop)
+            else:
+                (await self._connect(loop)).launch(data, catcher)
+        except UpstreamError as error:
             catcher.lost(error)
-        else:
-            connection.launch(data, catcher)
 
     async def _attach(
-        self, dialled: tuple[socket.socket, int], data: bytes, catcher: Catcher, loop: asyncio.AbstractEventLoop
-    ) -> None:
+        self,
+        dialled: Dialled,
+        data: bytes,
+        prepare: Callable[[ClientProtocol], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> ClientProtocol:
         sock, sent = dialled
         try:
-            await self._pool.attach(loop, sock, data[sent:], catcher)
-        except OSError as error:
-            sock.close()
-            catcher.lost(error)
+            return await self._pool.attach(loop, sock, data[sent:], prepare)
+        except OSError as exc:
+            raise AnswerError(f"the emulator's connection broke before an answer was whole: {exc}") from exc
 
     def give_back(self, connection: Connection) -> None:
         """The answer to what was launched has been caught to its end; the connection may be used again."""
@@ -277,7 +296,7 @@ class Upstream:
         received: what was caught of that.
         """
         connection.let_go()
-        connection.expect_answer(without_body=False, read_timeout=self.read_timeout)
+        connection.protocol.expect_answer(read_timeout=self.read_timeout)
         connection.protocol.start_timeout()
         if received:
             connection.protocol.data_received(received)
@@ -308,9 +327,9 @@ class Upstream:
         """Close the idle connections."""
         self._pool.close()
 
-    async def _acquire(self, loop: asyncio.AbstractEventLoop, *, fresh: bool) -> Connection:
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
         try:
-            return await (self._pool.connect(loop) if fresh else self._pool.acquire(loop))
+            return await self._pool.connect(loop)
         except TimeoutError as exc:
             raise ConnectError(f"{self.base_url} did not accept a connection in time") from exc
         except OSError as exc:

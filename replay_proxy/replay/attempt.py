@@ -66,9 +66,13 @@ class Target:
 
 
 class Attempts:
-    """Makes calls of one restore. pause: waits so many seconds for the emulator."""
+    """Makes calls of one restore.
 
-    def __init__(self, target: Target, pause: Pause) -> None:
+    concurrency: how many of their requests are under way at a time; more calls may be made ready, or have their answers
+    looked at, meanwhile. pause: waits so many seconds for the emulator.
+    """
+
+    def __init__(self, target: Target, concurrency: int, pause: Pause) -> None:
         self._send = target.send
         self._load = target.load
         self._aliases = target.aliases
@@ -76,6 +80,7 @@ class Attempts:
         self._endpoints = target.endpoints
         self._call_timeout = target.call_timeout
         self._pause = pause
+        self._under_way = asyncio.Semaphore(concurrency)
 
     async def make(
         self, record: Record, report: RestoreReport, answered: Callable[[Begun | None], bool] = lambda _begun: True
@@ -91,7 +96,7 @@ class Attempts:
         if head is None:
             raise NotRestored("not an AWS API call")
         try:
-            async with asyncio.timeout(self._call_timeout):
+            async with asyncio.timeout(None) as limit:
                 original, answer = await self._whole(record, head)
                 self._endpoints.remember_client(original.headers.get("host"))
                 asked = original
@@ -99,7 +104,7 @@ class Attempts:
                     chosen = parse_answer(head, answer, original)
                     asked = with_choices(original, head, chosen, parse_parameters(head, original))
                 request = request_to_emulator(asked, head, self._aliases, self._endpoints)
-                given, outcome = await self._patiently(self._signed(request, record.credential), head)
+                given, outcome = await self._patiently(self._signed(request, record.credential), head, limit)
                 begun = self._begun(head, request, outcome, record.credential)
                 if answered(begun) and begun is not None:
                     await begun.over(self._pause)
@@ -129,8 +134,8 @@ class Attempts:
             return [None] * len(records)
         self._endpoints.remember_client(records[0].request.headers.get("host"))
         try:
-            async with asyncio.timeout(self._call_timeout):
-                _, outcome = await self._patiently(self._signed(batch.request, credential), batch.head)
+            async with asyncio.timeout(None) as limit:
+                _, outcome = await self._patiently(self._signed(batch.request, credential), batch.head, limit)
         except (TimeoutError, ConnectionError, MalformedMessage):
             return [None] * len(records)  # each of them tells the reason for itself, then
         came: list[Verdict | str | None] = []
@@ -186,7 +191,7 @@ class Attempts:
         asked = build_request(question.head, question.parameters, request.headers.get("host"))
 
         def ask(asked: Request) -> Awaitable[Answer]:
-            return self._send(self._signed(asked, credential))
+            return self._sent(self._signed(asked, credential))
 
         return Begun(wait, question.head, asked, ask, self._call_timeout * SETTLING_SHARE)
 
@@ -205,18 +210,18 @@ class Attempts:
         today = key if key.isdecimal() else self._aliases.to_emulator(key)
         return self._keyring.signed(request, replace(credential, access_key=today))
 
-    async def _patiently(self, request: Request, head: CallHead) -> tuple[Answer, Outcome]:
+    async def _patiently(self, request: Request, head: CallHead, limit: asyncio.Timeout) -> tuple[Answer, Outcome]:
         """Send until the answer is no longer "not yet", within the bounds of `patience`."""
         came = None
         with suppress(ConnectionError):
-            came = await self._once(request, head)
+            came = await self._once(request, head, limit)
             if not _is_not_yet(came[1]):
                 return came
         await self._pause(FIRST_WAIT)
         try:
             async for attempt in retrying(self._call_timeout):
                 with attempt:
-                    came = await self._once(request, head)
+                    came = await self._once(request, head, limit)
                     if _is_not_yet(came[1]):
                         raise tenacity.TryAgain
         except tenacity.TryAgain:
@@ -224,10 +229,20 @@ class Attempts:
         assert came is not None
         return came
 
-    async def _once(self, request: Request, head: CallHead) -> tuple[Answer, Outcome]:
-        answer = await self._send(request)
+    async def _once(self, request: Request, head: CallHead, limit: asyncio.Timeout) -> tuple[Answer, Outcome]:
+        answer = await self._sent(request, limit)
         self._endpoints.observe(head, answer)
         return answer, parse_answer(head, answer, request)
+
+    async def _sent(self, request: Request, limit: asyncio.Timeout | None = None) -> Answer:
+        """Send when fewer than so many are under way. limit: of the call, whose time begins when it is sent first."""
+        async with self._under_way:
+            if limit is not None and limit.when() is None:
+                limit.reschedule(asyncio.get_running_loop().time() + self._call_timeout)
+            answer = await self._send(request)
+        # Whose turn it is now is sent before this answer is looked at.
+        await asyncio.sleep(0)
+        return answer
 
 
 def _is_not_yet(outcome: Outcome) -> bool:

@@ -27,6 +27,8 @@ Progress = Callable[[RestoreReport], None]
 """Told after every call."""
 
 MOST_AT_ONCE = 8
+AHEAD = 2
+"""Calls that are being made ready, or whose answers are looked at, beside those that the emulator works on."""
 MOST_WAITING = 16
 """Calls that wait for what they began, and send nothing meanwhile, beside those that are under way."""
 WITNESS_SECONDS = 30.0
@@ -61,10 +63,10 @@ class Restorer:
     """One restore into one emulator. Afterwards `target.aliases` holds what was learned, for live use."""
 
     def __init__(self, target: Target, *, concurrency: int = 1, sightings: Sightings | None = None) -> None:
-        self._attempts = Attempts(target, self._pause)
+        self._attempts = Attempts(target, concurrency, self._pause)
         self._call_timeout = target.call_timeout
-        self._concurrency = concurrency
-        self._slots = asyncio.Semaphore(concurrency)
+        self._at_once = concurrency + AHEAD
+        self._slots = asyncio.Semaphore(self._at_once)
         self._sightings = sightings
 
     async def run(
@@ -126,8 +128,8 @@ class Restorer:
                 if schedule.remaining:
                     await freed.wait()
 
-        self._slots = asyncio.Semaphore(self._concurrency)
-        workers = [asyncio.create_task(work_off()) for _ in range(self._concurrency + MOST_WAITING)]
+        self._slots = asyncio.Semaphore(self._at_once)
+        workers = [asyncio.create_task(work_off()) for _ in range(self._at_once + MOST_WAITING)]
         try:
             await asyncio.gather(*workers)
         finally:

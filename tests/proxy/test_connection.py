@@ -47,8 +47,8 @@ async def test_the_protocol_and_the_writer_do_what_is_asked_of_them() -> None:
     loop = asyncio.get_running_loop()
     async with RawServer(echo) as server:
         pool = pool_for(server)
-        used = await pool.acquire(loop)
-        used.expect_answer(without_body=False, read_timeout=None)
+        used = await pool.connect(loop)
+        used.protocol.expect_answer()
         writer = used.writer(loop)
         assert isinstance(writer, StreamWriter)
         writer.enable_chunking()
@@ -62,7 +62,7 @@ async def test_the_protocol_and_the_writer_do_what_is_asked_of_them() -> None:
         assert payload.is_eof()
         assert not used.protocol.should_close
         pool.release(used, loop)
-        assert await pool.acquire(loop) is used
+        assert pool.idle(loop) is used
         used.abort()
         pool.close()
 
@@ -75,8 +75,8 @@ async def test_a_field_as_large_as_the_limit_is_read() -> None:
     loop = asyncio.get_running_loop()
     async with RawServer(script) as server:
         pool = pool_for(server)
-        used = await pool.acquire(loop)
-        used.expect_answer(without_body=False, read_timeout=None)
+        used = await pool.connect(loop)
+        used.protocol.expect_answer()
         used.transport.write(b"GET / HTTP/1.1\r\n\r\n")
         message, _ = await used.protocol.read()
         assert len(message.raw_headers[0][1]) == HEAD_LIMIT - 100
@@ -84,7 +84,7 @@ async def test_a_field_as_large_as_the_limit_is_read() -> None:
 
 
 async def test_a_reader_of_a_body_is_told_when_its_chunks_are_malformed() -> None:
-    """aiohttp tells only whoever waits for a head; without `_Protocol` this read would wait for ever."""
+    """aiohttp tells only whoever waits for a head; without `ClientProtocol` this read would wait for ever."""
 
     async def script(peer: Peer) -> None:
         await peer.message()
@@ -95,8 +95,8 @@ async def test_a_reader_of_a_body_is_told_when_its_chunks_are_malformed() -> Non
 
     loop = asyncio.get_running_loop()
     async with RawServer(script) as server:
-        used = await pool_for(server).acquire(loop)
-        used.expect_answer(without_body=False, read_timeout=None)
+        used = await pool_for(server).connect(loop)
+        used.protocol.expect_answer()
         used.transport.write(b"GET / HTTP/1.1\r\n\r\n")
         _, payload = await used.protocol.read()
         with pytest.raises(Exception, match="chunk size"):
@@ -108,7 +108,7 @@ async def test_a_pool_closes_what_idles_and_what_comes_back_after_its_end() -> N
     loop = asyncio.get_running_loop()
     async with RawServer(echo) as server:
         pool = pool_for(server, idle_limit=0.1)
-        first, second = await pool.acquire(loop), await pool.acquire(loop)
+        first, second = await pool.connect(loop), await pool.connect(loop)
         pool.release(first, loop)
         await asyncio.sleep(0.3)
         assert not first.protocol.is_connected()

@@ -99,23 +99,32 @@ class Lab:
         self._note(request, answer)
         return answer
 
-    def restore(self, records: Iterable[Record], shuffle: Random | None = None) -> RestoreReport:
-        """Replay `records`. Reads afterwards are translated, and nothing is recorded.
+    async def send(self, request: Request) -> Answer:
+        """Send a request of a restore to the emulator."""
+        await asyncio.sleep(0)  # where others may have their turn
+        return self._exchange(request)
 
-        shuffle: takes any of the calls that may be made next, not the earliest.
-        """
-        self.recording = False
-        endpoints = Endpoints(self.emulator.url)
-
-        async def send(request: Request) -> Answer:
-            await asyncio.sleep(0)  # where others may have their turn
-            return self._exchange(request)
+    def target(self) -> Target:
+        """The emulator, as what is restored into."""
 
         async def load(ref: BlobRef) -> bytes:
             raise AssertionError(ref)
 
-        concurrency = 1 if shuffle is None else 3
-        restorer = Restorer(Target(send, load, self.aliases, Keyring(), endpoints), concurrency=concurrency)
+        return Target(self.send, load, self.aliases, Keyring(), Endpoints(self.emulator.url))
+
+    def restore(
+        self,
+        records: Iterable[Record],
+        shuffle: Random | None = None,
+        target: Target | None = None,
+        concurrency: int | None = None,
+    ) -> RestoreReport:
+        """Replay `records`. Reads afterwards are translated, and nothing is recorded.
+
+        shuffle: takes any of the calls that may be made next, not the earliest. target: `self.target()`, or one like it.
+        """
+        self.recording = False
+        restorer = Restorer(target or self.target(), concurrency=concurrency or (1 if shuffle is None else 3))
         plan = plan_of_records(records, compaction=False)
         with patch.object(execute, "Schedule", partial(Shuffled, random=shuffle) if shuffle is not None else Schedule):
             return asyncio.run(asyncio.wait_for(restorer.run(plan, RestoreReport("lab")), LIMIT))
