@@ -32,6 +32,8 @@ _ANSWER = re.compile(
     )
 )
 _LENGTH = re.compile(rb"\r\ncontent-length: ([^\r]*)", re.IGNORECASE)
+# Of a request, also its one host, which stands for an empty text.
+_HOST_AND_LENGTH = re.compile(rb"\r\n(?:content-length: ([^\r]*)|host: )", re.IGNORECASE)
 _NUMBER = re.compile(rb"0|[1-9][0-9]{0,8}")
 _BODILESS = (b"204", b"304")
 _END = b"\r\n\r\n"
@@ -68,7 +70,11 @@ def glance_at_request(data: bytes) -> RequestGlance | None:
     match = _REQUEST.fullmatch(head)
     if match is None or _ends_in_space(data, end):
         return None
-    length = _length_of(head)
+    found = _HOST_AND_LENGTH.findall(head)
+    if found.count(b"") != 1:
+        return None
+    found.remove(b"")
+    length = _length_of(found)
     if length is None:
         return None
     return RequestGlance(match[1].decode(), max(length, 0) - len(data) + end + 4, _span(match))
@@ -83,7 +89,7 @@ def glance_at_answer(data: bytes, limit: int) -> AnswerGlance | None:
     match = _ANSWER.fullmatch(head)
     if match is None or match[1] in _BODILESS or _ends_in_space(data, end):
         return None
-    length = _length_of(head)
+    length = _length_of(_LENGTH.findall(head))
     if length is None or not 0 <= length <= limit:
         return None
     missing = length - len(data) + end + 4
@@ -107,9 +113,8 @@ def _ends_in_space(data: bytes, end: int) -> bool:
     return data.find(b" \r\n", 0, end + 2) >= 0 or data.find(b"\t\r\n", 0, end + 2) >= 0
 
 
-def _length_of(head: bytes) -> int | None:
-    """The declared length of a body; -1 where there is none, None where that is unclear."""
-    found = _LENGTH.findall(head)
+def _length_of(found: list[bytes]) -> int | None:
+    """The length of a body that these values declare; -1 where there is none, None where that is unclear."""
     if not found:
         return -1
     return int(found[0]) if len(found) == 1 and _NUMBER.fullmatch(found[0]) else None
