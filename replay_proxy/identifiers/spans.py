@@ -17,7 +17,7 @@ from replay_proxy.identifiers.payload import ITEM, QUOTED, VALUE, Spelling, Tree
 
 Span = tuple[int, int]
 
-_JSON_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
+JSON_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 _LITERAL = re.compile(rb"'(?:[^']|'')*'")
 
 
@@ -55,7 +55,7 @@ def _json_spans(body: bytes, tree: Tree) -> list[tuple[int, int, str]]:
     node: Any = tree  # what is said of the value that comes next
     key_next = False
     opened: tuple[int, int, str] | None = None  # depth and start of the marked container we are in
-    for match in _JSON_TOKEN.finditer(body):
+    for match in JSON_TOKEN.finditer(body):
         start, end = match.span()
         first = body[start : start + 1]
         if first in (b"{", b"["):

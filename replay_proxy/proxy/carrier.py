@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from replay_proxy.exchange import Answer, CallHead, Request
-from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.identifiers.scan import known_in
@@ -18,7 +17,7 @@ from replay_proxy.proxy.recorder import Spooled
 from replay_proxy.proxy.retaking import retaken
 from replay_proxy.proxy.streams import Incoming, Outgoing, Stream, collect, rejoined
 from replay_proxy.proxy.upstream import Upstream, UpstreamAnswer
-from replay_proxy.replay.keyring import Keyring
+from replay_proxy.replay.knowledge import Knowledge
 from replay_proxy.wire import models
 from replay_proxy.wire.signing import credential_of
 
@@ -34,25 +33,36 @@ EVENT_STREAM = "application/vnd.amazon.eventstream"
 class Carrier:
     """The way to one emulator, with what is known of its identifiers.
 
-    aliases, keyring: those in force (a restore puts new ones in their place). threshold: bytes up to which a body is looked
-    at as a whole.
+    threshold: bytes up to which a body is looked at as a whole.
     """
 
-    def __init__(
-        self, upstream: Upstream, aliases: AliasTable, keyring: Keyring, endpoints: Endpoints, threshold: int
-    ) -> None:
+    def __init__(self, upstream: Upstream, known: Knowledge, endpoints: Endpoints, threshold: int) -> None:
         self._upstream = upstream
-        self.aliases = aliases
-        self.keyring = keyring
+        self.take_up(known)
         self.endpoints = endpoints
         self.receipts = Receipts()
         self._threshold = threshold
 
-    def may_change(self, data: bytes, *, to_client: bool) -> bool:
-        """Could `outward`, or `shown`, change anything in a message of these bytes, whatever call it is? Quick, and not exact."""
-        endpoints = self.endpoints
-        if endpoints.may_change_answer(data) if to_client else endpoints.may_change_request(data):
-            return True
+    def take_up(self, known: Knowledge) -> None:
+        """What is in force from now on (a restore puts a new one in its place)."""
+        self.known = known
+        self.aliases, self.keyring, self.times = known.aliases, known.keyring, known.times
+
+    def may_change_request(self, data: bytes) -> bool:
+        """Could `outward` change anything in a request of these bytes, whatever call it is? Quick, and not exact."""
+        return (
+            self.endpoints.may_change_request(data) or self._may_name(data, to_client=False) or self.times.may_ask(data)
+        )
+
+    def may_change_answer(self, data: bytes, head: CallHead | None) -> bool:
+        """Could `shown` change anything in an answer of these bytes? Quick, and not exact."""
+        return (
+            self.endpoints.may_change_answer(data)
+            or self._may_name(data, to_client=True)
+            or self.times.may_show(head, data)
+        )
+
+    def _may_name(self, data: bytes, *, to_client: bool) -> bool:
         if not len(self.aliases):
             return False
         # Where bodies are packed, a look at their bytes says nothing.
@@ -108,7 +118,7 @@ class Carrier:
 
     def outward(self, request: Request, head: CallHead | None) -> Request:
         """The request in the emulator's identifiers; signed anew where that broke its signature and somebody checks it."""
-        outward = request_to_emulator(request, head, self.aliases, self.endpoints)
+        outward = request_to_emulator(self.times.asked(request, head), head, self.aliases, self.endpoints)
         if outward is request:
             return outward
         credential = credential_of(outward)
@@ -125,10 +135,10 @@ class Carrier:
             body = rejoined(prefix, more)
         if isinstance(body, bytes):
             whole = Answer(answer.status, answer.headers, body, answer.reason)
-            shown = answer_to_client(whole, head, request, self.aliases, self.endpoints)
+            shown = self.shown(whole, head, request)
             return Outgoing(shown.status, shown.reason, shown.headers, bytes_of(shown))
         bare = Answer(answer.status, answer.headers, b"", answer.reason)
-        shown = answer_to_client(bare, head, request, self.aliases, self.endpoints)
+        shown = self.shown(bare, head, request)
         return Outgoing(shown.status, shown.reason, shown.headers, body)
 
     def _may_name_identifiers(self, answer: UpstreamAnswer, head: CallHead | None) -> bool:
@@ -141,7 +151,7 @@ class Carrier:
 
     def shown(self, answer: Answer, head: CallHead | None, request: Request) -> Answer:
         """A whole answer as the client is to see it."""
-        return answer_to_client(answer, head, request, self.aliases, self.endpoints)
+        return self.times.shown(answer_to_client(answer, head, request, self.aliases, self.endpoints), head, request)
 
 
 def request_of(incoming: Incoming, body: bytes) -> Request:

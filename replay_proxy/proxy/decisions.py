@@ -81,6 +81,7 @@ class Decisions:
 
     def was_recorded(self, head: CallHead, request: Request, shown: Answer) -> None:
         """A change is in the journal."""
+        self.carrier.times.changed(head, request)
         if self._watch is not None:
             self._watch.change(head, request, shown)
         self.counters.recorded += 1

@@ -71,7 +71,7 @@ class ExpressLane:
             return None
         data = without(data, glance.of_connection)
         early = Early(self, data, client)
-        if engine.changes_under_way or engine.carrier.may_change(data, to_client=False):
+        if engine.changes_under_way or engine.carrier.may_change_request(data):
             if not early.understand():
                 return None
             outward = engine.carrier.outward(early.request, early.head)
@@ -202,7 +202,7 @@ class Early(Catcher):
         decisions, head, request = self._lane.engine.decisions, self.head, self.request
         data = without(self._received, glance.of_connection)
         decisions.answered += 1
-        changes = decisions.carrier.may_change(data, to_client=True)
+        changes = decisions.carrier.may_change_answer(data, head)
         if self.recorder is not None and head is not None:
             self._end_of_change(data, head, self.recorder, changes=changes)
         elif changes:

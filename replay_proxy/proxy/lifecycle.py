@@ -18,7 +18,6 @@ import tenacity
 from replay_proxy import log
 from replay_proxy.config import Settings
 from replay_proxy.errors import EmulatorError, ReplayProxyError, StorageError
-from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.backend import Backend, Stranger, reachable
@@ -39,6 +38,7 @@ from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.execute import Progress
 from replay_proxy.replay.keyring import Keyring
+from replay_proxy.replay.knowledge import Knowledge
 from replay_proxy.wire.selection import to_record, to_restore
 
 _log = log.get("proxy")
@@ -90,8 +90,7 @@ class Proxy:
         self._unrecorded = None if recorder is None else recorder.unrecorded
         carrier = Carrier(
             self.upstream,
-            AliasTable(),
-            Keyring(settings.secret_key or ""),
+            Knowledge(keyring=Keyring(settings.secret_key or "")),
             Endpoints(backend.url),
             settings.body_threshold,
         )
@@ -260,7 +259,7 @@ class Proxy:
         """A proxy that is killed and started again must know the ids that it gave out itself."""
         if self._session is not None:
             try:
-                self._session.save(self.engine.carrier.aliases, self.engine.carrier.keyring)
+                self._session.save(self.engine.carrier.known)
             except StorageError as error:
                 _log.warning("the aliases could not be saved", reason=error.message)
 
@@ -280,7 +279,7 @@ class Proxy:
             await self._watch.stop()
         if self._compaction is not None:
             await self._compaction.stop()
-        if len(self.engine.carrier.aliases):
+        if len(self.engine.carrier.aliases) or len(self.engine.carrier.times):
             self._remember_aliases()
         try:
             if self._writer is not None:

@@ -21,7 +21,6 @@ from typing import Any
 from replay_proxy import log
 from replay_proxy.config import Settings
 from replay_proxy.errors import EmulatorError, ReplayProxyError
-from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.journal.reader import read
 from replay_proxy.proxy.engine import Engine
 from replay_proxy.proxy.gate import Gate, State
@@ -34,12 +33,11 @@ from replay_proxy.proxy.restoring import (
     tell,
 )
 from replay_proxy.proxy.sender import Sender
-from replay_proxy.proxy.session import Session, table_of
+from replay_proxy.proxy.session import Session
 from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.attempt import Target
 from replay_proxy.replay.execute import Progress
-from replay_proxy.replay.keyring import Keyring
 from replay_proxy.replay.report import Line, RestoreReport, line_of
 from replay_proxy.replay.settling import Settling
 from replay_proxy.replay.sightings import Sightings
@@ -132,7 +130,7 @@ class Loader:
                 self._sightings,
                 told,
             )
-            self._engine.carrier.aliases, self._engine.carrier.keyring = target.aliases, target.keyring
+            self._engine.carrier.take_up(target.known)
             await self._settle()
             self._finishing = asyncio.create_task(self._let_settle(settling, report, begun))
             self._gate.move(State.READY)
@@ -210,11 +208,10 @@ class Loader:
         saved = await self._session.resume()
         if saved is None:
             return False
-        aliases = table_of(saved.aliases)
-        self._engine.carrier.aliases = aliases
-        self._engine.carrier.keyring = Keyring(self._settings.secret_key or "", saved.keys)
+        known = saved.known(self._settings.secret_key or "")
+        self._engine.carrier.take_up(known)
         await asyncio.to_thread(explain_recording, self._recording.data_dir, self._sightings)
-        _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(aliases))
+        _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(known.aliases))
         self._gate.move(State.READY)
         return True
 
@@ -242,7 +239,7 @@ class Loader:
                 eager=eager,
                 moved=self._gate.stir,
             )
-            self._engine.carrier.aliases, self._engine.carrier.keyring = target.aliases, target.keyring
+            self._engine.carrier.take_up(target.known)
             if self._watch is not None:
                 self._watch.hold()
             self._gate.staged = staged
@@ -268,12 +265,11 @@ class Loader:
 
     def _new_target(self) -> Target:
         """The emulator, of which nothing is known yet."""
-        aliases, keyring = AliasTable(), Keyring(self._settings.secret_key or "")
-        return target_of(self._sender, aliases, keyring, self._engine.carrier.endpoints, self._settings)
+        return target_of(self._sender, self._engine.carrier.endpoints, self._settings)
 
     async def _settle(self) -> None:
         """The emulator holds everything that was recorded."""
         if self._stranger:
-            await self._session.settle(self._engine.carrier.aliases, self._engine.carrier.keyring)
+            await self._session.settle(self._engine.carrier.known)
         else:
-            self._session.save(self._engine.carrier.aliases, self._engine.carrier.keyring)
+            self._session.save(self._engine.carrier.known)

@@ -14,7 +14,6 @@ from replay_proxy import log
 from replay_proxy.config import Settings
 from replay_proxy.emulators.ready import wait_until_ready
 from replay_proxy.errors import EmulatorError, RecordingError, ReplayProxyError
-from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.journal.blobs import BlobStore
 from replay_proxy.journal.reader import Recording, read
@@ -30,6 +29,7 @@ from replay_proxy.replay.compact import Plan
 from replay_proxy.replay.execute import Progress, Restorer, default_concurrency
 from replay_proxy.replay.keeping import keep_plan, keep_up, plan_for
 from replay_proxy.replay.keyring import Keyring
+from replay_proxy.replay.knowledge import Knowledge
 from replay_proxy.replay.parts import Parts, losses_of
 from replay_proxy.replay.report import UNRECOGNISED, Line, RestoreReport, Result, line_of
 from replay_proxy.replay.settling import Settling
@@ -118,11 +118,10 @@ async def restore_recording(
     return report
 
 
-def target_of(
-    sender: Sender, aliases: AliasTable, keyring: Keyring, endpoints: Endpoints, settings: Settings
-) -> Target:
-    """The emulator that `sender` sends to, as what is restored into."""
-    return Target(sender, sender.load, aliases, keyring, endpoints, settings.call_timeout)
+def target_of(sender: Sender, endpoints: Endpoints, settings: Settings) -> Target:
+    """The emulator that `sender` sends to, as what is restored into; nothing is known of it yet."""
+    known = Knowledge(keyring=Keyring(settings.secret_key or ""))
+    return Target(sender, sender.load, known, endpoints, settings.call_timeout)
 
 
 def _restorer(target: Target, settings: Settings, sightings: Sightings | None) -> Restorer:
@@ -247,13 +246,12 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
             report.finished = True
             return report
         await session.begin()
-        aliases, keyring = AliasTable(), Keyring(settings.secret_key or "")
-        target = target_of(sender, aliases, keyring, Endpoints(settings.upstream), settings)
+        target = target_of(sender, Endpoints(settings.upstream), settings)
         settling, begun = Settling(), time.monotonic()
         await restore_recording(settings.data_dir, target, settings, report, progress, settling)
         await settling.over()
         report.settled = time.monotonic() - begun
-        await session.settle(aliases, keyring)
+        await session.settle(target.known)
         return report
     except TimeoutError as error:
         raise EmulatorError(

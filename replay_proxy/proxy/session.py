@@ -18,8 +18,10 @@ from replay_proxy import log
 from replay_proxy.emulators.session import Mark, Marks, Phase, Send
 from replay_proxy.errors import EmulatorError
 from replay_proxy.identifiers.aliases import AliasTable, Kind, Origin, Scope
+from replay_proxy.identifiers.times import Times
 from replay_proxy.journal.durable import Files, replace, storage_error
 from replay_proxy.replay.keyring import Keyring
+from replay_proxy.replay.knowledge import Knowledge
 
 _log = log.get("session")
 
@@ -29,18 +31,23 @@ TEMPORARY = "session.json.new"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What `session.json` holds: the session's name, its aliases as JSON, and the secrets of its access keys."""
+    """What `session.json` holds: the session's name; as JSON its aliases, the secrets of its access keys, and original times."""
 
     session: str
     aliases: list[dict[str, Any]]
     keys: dict[str, str]
+    times: dict[str, list[list[float]]]
+
+    def known(self, secret_key: str) -> Knowledge:
+        """That, in use. secret_key: of the settings."""
+        return Knowledge(table_of(self.aliases), Keyring(secret_key, self.keys), Times.of_listing(self.times))
 
 
 def load_saved(data_dir: Path) -> Saved | None:
     """The latest session, or None where there is none that can be read: it can always be learned anew."""
     try:
         content = orjson.loads((data_dir / FILE_NAME).read_bytes())
-        return Saved(str(content["session"]), list(content["aliases"]), dict(content["keys"]))
+        return Saved(str(content["session"]), list(content["aliases"]), dict(content["keys"]), content.get("times", {}))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -103,10 +110,10 @@ class Session:
         self.name = uuid.uuid4().hex
         self.marked = await self._marks.leave(Mark(self.name, Phase.RESTORING))
 
-    async def settle(self, aliases: AliasTable, keyring: Keyring) -> None:
-        """The emulator holds the state of the recording, under these aliases."""
+    async def settle(self, known: Knowledge) -> None:
+        """The emulator holds the state of the recording, and this is known of it."""
         self.name = self.name or uuid.uuid4().hex
-        self.save(aliases, keyring)
+        self.save(known)
         self.marked = await self._marks.leave(Mark(self.name, Phase.READY))
         if not self.marked:
             _log.info("the emulator keeps no mark; a restart of it is only seen while the proxy runs")
@@ -116,11 +123,12 @@ class Session:
         mark = await self._marks.read()
         return mark is not None and mark.session == self.name
 
-    def save(self, aliases: AliasTable, keyring: Keyring) -> None:
+    def save(self, known: Knowledge) -> None:
         """Write `session.json`, atomically; nothing where the directory is only read. Raises StorageError."""
         if self._read_only:
             return
-        content = {"session": self.name, "aliases": aliases.listing(), "keys": keyring.secrets}
+        content = {"session": self.name, "aliases": known.aliases.listing(), "keys": known.keyring.secrets}
+        content["times"] = known.times.listing()
         data = orjson.dumps(content, option=orjson.OPT_INDENT_2)
         try:
             replace(Files(self._data_dir), FILE_NAME, [data], temporary=TEMPORARY)

@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from time import time
+from typing import NamedTuple
 
 import tenacity
 
 from replay_proxy.errors import MalformedMessage, RecordingError, StorageError
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Request
-from replay_proxy.identifiers.aliases import AliasTable, Origin
+from replay_proxy.identifiers.aliases import Origin
 from replay_proxy.identifiers.compare import Verdict, equivalent
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.identifiers.learn import learn
@@ -26,7 +28,8 @@ from replay_proxy.journal.records import Kind, Record
 from replay_proxy.replay.batching import apart, together
 from replay_proxy.replay.choices import has_choices, with_choices
 from replay_proxy.replay.discretion import Discretion
-from replay_proxy.replay.keyring import Keyring
+from replay_proxy.replay.knowledge import Knowledge
+from replay_proxy.replay.originals import note_times
 from replay_proxy.replay.patience import FIRST_WAIT, retrying, worth_another_try
 from replay_proxy.replay.report import RestoreReport
 from replay_proxy.replay.settling import Begun, Pause
@@ -55,14 +58,22 @@ class NotRestored(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The emulator that is restored into. aliases, keyring, endpoints: learn. call_timeout: seconds, for each call."""
+    """The emulator that is restored into. known, endpoints: learn. call_timeout: seconds, for each call."""
 
     send: Send
     load: Load
-    aliases: AliasTable
-    keyring: Keyring
+    known: Knowledge
     endpoints: Endpoints
     call_timeout: float = 60.0
+
+
+class Came(NamedTuple):
+    """What came of a request, and between which times (seconds since the epoch)."""
+
+    answer: Answer
+    outcome: Outcome
+    begun: float
+    ended: float
 
 
 class Attempts:
@@ -75,8 +86,9 @@ class Attempts:
     def __init__(self, target: Target, concurrency: int, pause: Pause) -> None:
         self._send = target.send
         self._load = target.load
-        self._aliases = target.aliases
-        self._keyring = target.keyring
+        self._aliases = target.known.aliases
+        self._keyring = target.known.keyring
+        self._times = target.known.times
         self._endpoints = target.endpoints
         self._call_timeout = target.call_timeout
         self._pause = pause
@@ -104,7 +116,8 @@ class Attempts:
                     chosen = parse_answer(head, answer, original)
                     asked = with_choices(original, head, chosen, parse_parameters(head, original))
                 request = request_to_emulator(asked, head, self._aliases, self._endpoints)
-                given, outcome = await self._patiently(self._signed(request, record.credential), head, limit)
+                came = await self._patiently(self._signed(request, record.credential), head, limit)
+                given, outcome = came.answer, came.outcome
                 begun = self._begun(head, request, outcome, record.credential)
                 if answered(begun) and begun is not None:
                     await begun.over(self._pause)
@@ -120,6 +133,7 @@ class Attempts:
             told = Discretion(head, original).of(outcome.error_message)
             raise NotRestored(f"{outcome.error_code}: {told}")
         self._keyring.learn(head, outcome)
+        note_times(self._times, record, head, original, answer, came.begun, came.ended)
         if self._says_nothing_new(answer, given):
             return _EQUAL
         return self._learned(record, head, original, answer, outcome, report)
@@ -135,14 +149,16 @@ class Attempts:
         self._endpoints.remember_client(records[0].request.headers.get("host"))
         try:
             async with asyncio.timeout(None) as limit:
-                _, outcome = await self._patiently(self._signed(batch.request, credential), batch.head, limit)
+                sent = await self._patiently(self._signed(batch.request, credential), batch.head, limit)
         except (TimeoutError, ConnectionError, MalformedMessage):
             return [None] * len(records)  # each of them tells the reason for itself, then
         came: list[Verdict | str | None] = []
-        for record, told in zip(records, apart(head, outcome, len(records)), strict=True):
+        for record, told in zip(records, apart(head, sent.outcome, len(records)), strict=True):
             try:
                 learn_of = (record, head, record.request, record.answer)
                 came.append(None if told is None else self._learned(*learn_of, told, report))
+                if told is not None:
+                    note_times(self._times, *learn_of, sent.begun, sent.ended)
             except NotRestored as error:
                 came.append(str(error))
         return came
@@ -210,29 +226,31 @@ class Attempts:
         today = key if key.isdecimal() else self._aliases.to_emulator(key)
         return self._keyring.signed(request, replace(credential, access_key=today))
 
-    async def _patiently(self, request: Request, head: CallHead, limit: asyncio.Timeout) -> tuple[Answer, Outcome]:
+    async def _patiently(self, request: Request, head: CallHead, limit: asyncio.Timeout) -> Came:
         """Send until the answer is no longer "not yet", within the bounds of `patience`."""
         came = None
         with suppress(ConnectionError):
             came = await self._once(request, head, limit)
-            if not _is_not_yet(came[1]):
+            if not _is_not_yet(came.outcome):
                 return came
         await self._pause(FIRST_WAIT)
         try:
             async for attempt in retrying(self._call_timeout):
                 with attempt:
                     came = await self._once(request, head, limit)
-                    if _is_not_yet(came[1]):
+                    if _is_not_yet(came.outcome):
                         raise tenacity.TryAgain
         except tenacity.TryAgain:
             assert came is not None
         assert came is not None
         return came
 
-    async def _once(self, request: Request, head: CallHead, limit: asyncio.Timeout) -> tuple[Answer, Outcome]:
+    async def _once(self, request: Request, head: CallHead, limit: asyncio.Timeout) -> Came:
+        begun = time()
         answer = await self._sent(request, limit)
+        ended = time()
         self._endpoints.observe(head, answer)
-        return answer, parse_answer(head, answer, request)
+        return Came(answer, parse_answer(head, answer, request), begun, ended)
 
     async def _sent(self, request: Request, limit: asyncio.Timeout | None = None) -> Answer:
         """Send when fewer than so many are under way. limit: of the call, whose time begins when it is sent first."""

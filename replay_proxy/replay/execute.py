@@ -60,7 +60,7 @@ class Work(Protocol):
 
 
 class Restorer:
-    """One restore into one emulator. Afterwards `target.aliases` holds what was learned, for live use."""
+    """One restore into one emulator. Afterwards `target.known` holds what was learned, for live use."""
 
     def __init__(self, target: Target, *, concurrency: int = 1, sightings: Sightings | None = None) -> None:
         self._attempts = Attempts(target, concurrency, self._pause)

@@ -31,6 +31,7 @@ import orjson
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.identifiers.learn import identifier_values
+from replay_proxy.identifiers.names import short
 from replay_proxy.replay.compaction import kinds, mentions
 from replay_proxy.replay.compaction.calls import Call
 from replay_proxy.wire.answers import Outcome
@@ -166,7 +167,7 @@ class Footprints:
     def _remember_key(self, params: Mapping[str, Any]) -> None:
         for entry in params.get("KeySchema", ()):
             if entry.get("KeyType") == "HASH":
-                self._hash_keys[kinds.short(params["TableName"])] = entry["AttributeName"]
+                self._hash_keys[short(params["TableName"])] = entry["AttributeName"]
 
     # Data.
 
@@ -180,9 +181,9 @@ class Footprints:
                 case "dynamodb":
                     parts = [self._item(table, item) for table, item in _items(call.operation, params)]
                 case "sqs":
-                    parts = [(kinds.short(params["QueueUrl"]), "messages")]
+                    parts = [(short(params["QueueUrl"]), "messages")]
                 case "kinesis":
-                    parts = [(kinds.short(params.get("StreamName") or params["StreamARN"]), "records")]
+                    parts = [(short(params.get("StreamName") or params["StreamARN"]), "records")]
                 case "logs":
                     parts = [(params["logGroupName"], params["logStreamName"])]
                 case _:
@@ -200,7 +201,7 @@ class Footprints:
         return Footprint(writes, frozenset(refers - writes), data=True)
 
     def _item(self, table: str, item: Mapping[str, Any]) -> tuple[str, str]:
-        table = kinds.short(table)
+        table = short(table)
         key = self._hash_keys.get(table)
         if key is None or key not in item:
             return table, "items"
@@ -248,7 +249,7 @@ def _namespace(text: str) -> str:
 
 def _run_of(text: str) -> str | None:
     """The run by which what a text names is known; None where it is too common to tell anything."""
-    run = mentions.mark(kinds.short(text))
+    run = mentions.mark(short(text))
     return run if run and not mentions.is_common(run) else None
 
 

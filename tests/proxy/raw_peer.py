@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from replay_proxy.exchange import Headers
-from replay_proxy.identifiers.aliases import AliasTable
 from replay_proxy.identifiers.endpoints import Endpoints
 from replay_proxy.proxy.carrier import Carrier
 from replay_proxy.proxy.decisions import Decisions
@@ -17,7 +16,7 @@ from replay_proxy.proxy.express import ExpressLane
 from replay_proxy.proxy.gate import Gate, State
 from replay_proxy.proxy.streams import Handler, Incoming, Outgoing
 from replay_proxy.proxy.upstream import ConnectError, Upstream, UpstreamError
-from replay_proxy.replay.keyring import Keyring
+from replay_proxy.replay.knowledge import Knowledge
 
 PATIENCE = 10.0
 
@@ -189,7 +188,7 @@ def whole_proxy(upstream: Upstream) -> tuple[Handler, ExpressLane]:
     """The engine of a proxy that records nothing, and its express lane."""
     gate = Gate()
     gate.move(State.READY)
-    carrier = Carrier(upstream, AliasTable(), Keyring(), Endpoints(upstream.base_url), 256 * 1024)
+    carrier = Carrier(upstream, Knowledge(), Endpoints(upstream.base_url), 256 * 1024)
     engine = Engine(
         upstream=upstream,
         decisions=Decisions(carrier, None, None, lambda: None),

@@ -30,7 +30,7 @@ from replay_proxy.replay.attempt import Target
 from replay_proxy.replay.compact import plan_of_records
 from replay_proxy.replay.execute import Restorer
 from replay_proxy.replay.graph import Graph, Schedule
-from replay_proxy.replay.keyring import Keyring
+from replay_proxy.replay.knowledge import Knowledge
 from replay_proxy.replay.report import RestoreReport
 from replay_proxy.wire.answers import parse_answer
 from replay_proxy.wire.mutability import Effect, judge_call
@@ -110,7 +110,7 @@ class Lab:
         async def load(ref: BlobRef) -> bytes:
             raise AssertionError(ref)
 
-        return Target(self.send, load, self.aliases, Keyring(), Endpoints(self.emulator.url))
+        return Target(self.send, load, Knowledge(self.aliases), Endpoints(self.emulator.url))
 
     def restore(
         self,

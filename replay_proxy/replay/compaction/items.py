@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from replay_proxy.identifiers.names import short
 from replay_proxy.replay.compaction.calls import Call
 from replay_proxy.replay.compaction.decisions import Decisions
-from replay_proxy.replay.compaction.kinds import short
 
 _Place = tuple[int, int]
 """Number of the writing call, and of the entry in it (-1 where it is no batch)."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from replay_proxy.identifiers.names import short
 from replay_proxy.wire import models
 
 _DATA = Path(__file__).parents[1] / "data" / "compaction.json"
@@ -229,13 +230,3 @@ def _found(value: Any, names: set[str], depth: int) -> Iterator[str]:
                 yield from _found(below, names, depth - 1)
             elif depth > 1 and isinstance(below, list) and len(below) == 1:
                 yield from _found(below[0], names, depth - 1)
-
-
-def short(value: str) -> str:
-    """What a name, an ARN and a URL of the same resource have in common."""
-    if value.startswith("arn:"):
-        resource = value.split(":", 5)[-1]
-        return re.split(r"[:/]", resource, maxsplit=1)[-1].strip("/") if re.search(r"[:/]", resource) else resource
-    if value.startswith(("http://", "https://")):
-        return value.rstrip("/").rpartition("/")[2]
-    return value.removeprefix("/hostedzone/").strip("/")

@@ -28,6 +28,7 @@ from typing import Any
 
 from replay_proxy.exchange import Request
 from replay_proxy.identifiers.learn import identifiers_in
+from replay_proxy.identifiers.names import short
 from replay_proxy.journal.records import Record
 from replay_proxy.replay.compaction import kinds, mentions
 from replay_proxy.replay.compaction.calls import Call
@@ -181,7 +182,7 @@ class Resources:
         for kind in kinds.kinds_of(call.service):
             by_arn = member.endswith("ARN") and kind.named == (f"{member[:-3]}Name",)
             if isinstance(value, str) and (by_arn or kind.named == (member,)):
-                return self._live.get((_scope(call), kind.service, kind.name, (kinds.short(value),)))
+                return self._live.get((_scope(call), kind.service, kind.name, (short(value),)))
         return None
 
     def _part(self, call: Call, name: str | None) -> _Resource | None:
@@ -259,7 +260,7 @@ class Resources:
         for resource in resources.values():
             names = {key[3][-1] for key in resource.keys}
             resource.arns = tuple(
-                text for text in mentions.strings(call.result) if text.startswith("arn:") and kinds.short(text) in names
+                text for text in mentions.strings(call.result) if text.startswith("arn:") and short(text) in names
             )
             self._arns.update(dict.fromkeys(resource.arns, call.seq))
 
@@ -302,7 +303,7 @@ class Resources:
             self._mentions[owner].append(mention)
 
     def _is_named(self, call: Call, resource: _Resource, members: Iterable[str]) -> bool:
-        values = {kinds.short(call.params[member]) for member in members if isinstance(call.params.get(member), str)}
+        values = {short(call.params[member]) for member in members if isinstance(call.params.get(member), str)}
         return any(key[3] == (value,) for key in resource.keys for value in values)
 
     def _names_only(self, call: Call, owners: set[int]) -> bool:
@@ -326,7 +327,7 @@ class Resources:
         """Does it refer, by id or ARN, to something whose origin is not known? It may be affected, too."""
         known = {part for resource in direct for key in resource.keys for part in key[3]}
         return any(
-            mentions.REFERRING.search(member) and kinds.short(value) not in known and not self._is_known(value, owners)
+            mentions.REFERRING.search(member) and short(value) not in known and not self._is_known(value, owners)
             for member, value in mentions.naming(call.params)
         )
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from replay_proxy.identifiers.names import short
 from replay_proxy.replay.compaction.calls import Call
 from replay_proxy.replay.compaction.decisions import Decisions
-from replay_proxy.replay.compaction.kinds import short
 
 # What holds where nobody sets anything (API references of the three services).
 QUEUE = timedelta(days=4)

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from replay_proxy.identifiers.names import short
 from replay_proxy.replay.compaction.calls import Call
 from replay_proxy.replay.compaction.decisions import Decisions
-from replay_proxy.replay.compaction.kinds import is_global, short, table
+from replay_proxy.replay.compaction.kinds import is_global, table
 from replay_proxy.wire import models
 
 
