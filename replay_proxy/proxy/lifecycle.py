@@ -32,7 +32,7 @@ from replay_proxy.proxy.loading import Loader
 from replay_proxy.proxy.recorder import Recorder
 from replay_proxy.proxy.restoring import OpenRecording, keep_up_with
 from replay_proxy.proxy.sender import Sender
-from replay_proxy.proxy.session import Session
+from replay_proxy.proxy.session import Session, place_beside_none
 from replay_proxy.proxy.streams import Handler
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.proxy.witnessing import Watch
@@ -108,7 +108,8 @@ class Proxy:
         self._session: Session | None = None
         self.loader: Loader | None = None
         if recording is not None:
-            self._session = Session(recording.data_dir, sender, settings.secret_key or "", read_only=settings.read_only)
+            place = place_beside_none(recording.data_dir, backend.url) if settings.read_only else recording.data_dir
+            self._session = Session(place, sender, settings.secret_key or "", optional=settings.read_only)
             self.loader = Loader(
                 settings,
                 recording,
@@ -257,7 +258,7 @@ class Proxy:
 
     def _remember_aliases(self) -> None:
         """A proxy that is killed and started again must know the ids that it gave out itself."""
-        if self._session is not None:
+        if self._session is not None and (self._is_stranger or not self.settings.read_only):
             try:
                 self._session.save(self.engine.carrier.known)
             except StorageError as error:

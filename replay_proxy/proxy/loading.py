@@ -271,5 +271,5 @@ class Loader:
         """The emulator holds everything that was recorded."""
         if self._stranger:
             await self._session.settle(self._engine.carrier.known)
-        else:
+        elif not self._settings.read_only:
             self._session.save(self._engine.carrier.known)

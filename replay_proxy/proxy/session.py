@@ -2,11 +2,14 @@
 
 `session.json` beside the journal remembers the aliases of the latest session, so that a proxy that is restarted in
 front of an emulator which lived on takes up where it left off. The mark in the emulator (`emulators.session`) tells
-whether it is still the same emulator.
+whether it is still the same emulator. Beside a recording that is only read, by several proxies perhaps, nothing is written:
+their sessions lie in the user's own directory for such things, each under the recording and the emulator that it is of.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,8 @@ from replay_proxy.replay.knowledge import Knowledge
 _log = log.get("session")
 
 FILE_NAME = "session.json"
+STATE_HOME = "XDG_STATE_HOME"
+"""The variable that says where programs keep what is worth keeping between two starts (XDG Base Directory)."""
 TEMPORARY = "session.json.new"
 
 
@@ -43,10 +48,20 @@ class Saved:
         return Knowledge(table_of(self.aliases), Keyring(secret_key, self.keys), Times.of_listing(self.times))
 
 
-def load_saved(data_dir: Path) -> Saved | None:
+def place_beside_none(data_dir: Path, url: str) -> Path:
+    """Where the session of a proxy lies that only reads `data_dir`, in front of the emulator at `url`."""
+    state = Path(os.environ.get(STATE_HOME, ""))
+    if not state.is_absolute():
+        home = Path(os.path.expanduser("~"))  # noqa: PTH111  # `Path.home` fails where there is none
+        state = home / ".local" / "state" if home.is_absolute() else Path(os.devnull)
+    name = hashlib.sha256(f"{data_dir.resolve()}\n{url}".encode()).hexdigest()[:32]
+    return state / "replay-proxy" / name
+
+
+def load_saved(place: Path) -> Saved | None:
     """The latest session, or None where there is none that can be read: it can always be learned anew."""
     try:
-        content = orjson.loads((data_dir / FILE_NAME).read_bytes())
+        content = orjson.loads((place / FILE_NAME).read_bytes())
         return Saved(str(content["session"]), list(content["aliases"]), dict(content["keys"]), content.get("times", {}))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -71,12 +86,13 @@ def table_of(listing: list[dict[str, Any]]) -> AliasTable:
 class Session:
     """Whether the emulator holds our state, and under which identifiers.
 
+    place: the directory of `session.json`. optional: nothing depends on it that it can be written; a warning is enough.
     marked: the emulator keeps our mark, so that its absence means something.
     """
 
-    def __init__(self, data_dir: Path, send: Send, secret_key: str = "", *, read_only: bool = False) -> None:
-        self._data_dir = data_dir
-        self._read_only = read_only
+    def __init__(self, place: Path, send: Send, secret_key: str = "", *, optional: bool = False) -> None:
+        self._place = place
+        self._optional = optional
         self._marks = Marks(send, secret_key)
         self.name = ""
         self.marked = False
@@ -95,7 +111,7 @@ class Session:
                 "the emulator holds a part of this recording: an earlier restore was interrupted, or not finished",
                 hint="restart the emulator, so that the recording can be restored into an empty one",
             )
-        saved = load_saved(self._data_dir)
+        saved = load_saved(self._place)
         if saved is None or saved.session != mark.session:
             _log.warning(
                 "the emulator holds the state of another recording; this one is restored on top of it",
@@ -124,13 +140,20 @@ class Session:
         return mark is not None and mark.session == self.name
 
     def save(self, known: Knowledge) -> None:
-        """Write `session.json`, atomically; nothing where the directory is only read. Raises StorageError."""
-        if self._read_only:
-            return
+        """Write `session.json`, atomically. Raises StorageError."""
         content = {"session": self.name, "aliases": known.aliases.listing(), "keys": known.keyring.secrets}
         content["times"] = known.times.listing()
         data = orjson.dumps(content, option=orjson.OPT_INDENT_2)
+        files = Files(self._place)
         try:
-            replace(Files(self._data_dir), FILE_NAME, [data], temporary=TEMPORARY)
+            if self._optional:
+                files.make_root()
+            replace(files, FILE_NAME, [data], temporary=TEMPORARY)
         except OSError as error:
-            raise storage_error("save the aliases", self._data_dir / FILE_NAME, error) from error
+            failure = storage_error("save the aliases", self._place / FILE_NAME, error)
+            if not self._optional:
+                raise failure from error
+            _log.warning(
+                failure.message,
+                hint=f"restart the emulator with the proxy; or name a directory that can be written with {STATE_HOME}",
+            )

@@ -117,6 +117,47 @@ def test_read_only_writes_nothing_and_can_be_shared(start_proxy: Callable[..., P
     assert snapshot(proxy.data_dir) == before
 
 
+def test_a_read_only_proxy_that_is_restarted_alone_restores_nothing_twice(
+    start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
+    proxy = start_proxy()
+    vpc = client("ec2", proxy.url).create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    proxy.stop()
+    before = snapshot(proxy.data_dir)
+    emulator = Emulator("moto", tmp_path)
+    try:
+
+        def vpcs(of: Proxy) -> list[str]:
+            return [each["VpcId"] for each in client("ec2", of.url).describe_vpcs()["Vpcs"] if not each["IsDefault"]]
+
+        def read(state: Path) -> Proxy:
+            options = ("--read-only", "--upstream", emulator.url)
+            return start_proxy(*options, data_dir=proxy.data_dir, environment={"XDG_STATE_HOME": str(state)})
+
+        reader = read(tmp_path / "state")
+        assert vpcs(reader) == [vpc]
+        reader.kill()
+        reader = reader.again()
+        assert vpcs(reader) == [vpc]
+        assert "nothing to restore" in reader.log
+        # It is of this emulator: of an empty one, nothing is known.
+        reader.kill()
+        emulator.restart()
+        reader = reader.again()
+        assert vpcs(reader) == [vpc]
+        assert "Restored 1 API calls" in reader.log
+        reader.kill()
+        # Where it cannot be kept, it goes on, and says what follows from that.
+        emulator.restart()
+        reader = read(Path("/dev/null"))
+        assert vpcs(reader) == [vpc]
+        assert "cannot save the aliases" in reader.log
+        assert "XDG_STATE_HOME" in reader.log
+        assert snapshot(proxy.data_dir) == before
+    finally:
+        emulator.end()
+
+
 def test_names_that_do_not_exist_are_told_before_anything_starts(tmp_path: Path) -> None:
     for option, told, hint in (
         ("--record-services=sqss", "'sqss' is not a service that botocore knows", "did you mean sqs?"),
