@@ -17,7 +17,7 @@ from replay_proxy.wire.parameters import parse_parameters
 
 _ROUNDED = 1.0
 """Seconds by which a time that is shown may differ from when it was."""
-_OBJECTS = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
+_OBJECTS = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "DeleteObject"})
 _ADDING = ("Create", "Run", "Allocate", "Request", "Import", "Register", "Publish")
 _MESSAGES = frozenset({"SendMessage", "SendMessageBatch"})
 
@@ -51,8 +51,10 @@ def _named(head: CallHead, request: Request, answer: Answer) -> tuple[list[str],
         if service == "s3" and operation in _OBJECTS:
             params = parse_parameters(head, request)
             bucket, key = params.get("Bucket"), params.get("Key")
-            version = answer.headers.get("x-amz-version-id")
-            return list(dict.fromkeys([object_name(bucket, key), object_name(bucket, key, version)])), True
+            names = [object_name(bucket, key, answer.headers.get("x-amz-version-id"))]
+            if operation != "DeleteObject" and object_name(bucket, key) not in names:
+                names.append(object_name(bucket, key))
+            return names, True
         if service == "sqs" and operation in _MESSAGES:
             return list(_message_ids(parse_answer(head, answer, request).parsed)), True
         return [], False
@@ -61,10 +63,10 @@ def _named(head: CallHead, request: Request, answer: Answer) -> tuple[list[str],
     if not made and not operation.startswith(_ADDING):
         return [value for _, value in mentions.naming(params)], False
     outcome = parse_answer(head, answer, request)
-    names = [name for kind in made for each in kinds.names_made(kind, params, outcome.parsed) for name in each]
+    found = [name for kind in made for each in kinds.names_made(kind, params, outcome.parsed) for name in each]
     if not made:
-        names += [params[member] for member in _own_names(operation) if isinstance(params.get(member), str)]
-    return [*names, *identifier_values(head, outcome)], True
+        found += [params[member] for member in _own_names(operation) if isinstance(params.get(member), str)]
+    return [*found, *identifier_values(head, outcome)], True
 
 
 def _own_names(operation: str) -> tuple[str, ...]:
