@@ -24,14 +24,16 @@ Neighbours = list[tuple[str, str]]
 class Leaf:
     """A value that was sought: the bytes `start:end` of the body (in JSON without quotation marks).
 
-    around: what stands beside it, then one level up, and so on.
+    around: what stands beside it, then one level up, and so on. listed: it stands somewhere in a list of JSON, so that what is
+    said of the whole is not said of it.
     """
 
     start: int
     end: int
     name: str
     text: str
-    around: list[Neighbours]
+    around: list[Neighbours] = field(default_factory=list)
+    listed: bool = False
 
 
 Sought = Callable[[str, str], bool]
@@ -48,7 +50,7 @@ class _Frame:
 
 
 def leaves_of(body: bytes, spelling: Spelling, sought: Sought) -> list[Leaf]:
-    """The leaves that are sought, in the order of the body. None where the body is not what it should be."""
+    """The leaves that are sought, in the order of the body; none where the body is not what it should be."""
     scan = {"json": _in_json, "xml": _in_xml}.get(spelling)
     if scan is None:
         return []
@@ -94,7 +96,8 @@ def _in_json(body: bytes, sought: Sought) -> Iterator[Leaf]:
             text = orjson.loads(body[start:end]) if quoted else body[start:end].decode("ascii", "replace")
             frame = frames[-1]
             if sought(name, text):
-                frame.leaves.append(Leaf(start + quoted, end - quoted, name, text, []))
+                listed = not all(is_object for is_object, _ in containers)
+                frame.leaves.append(Leaf(start + quoted, end - quoted, name, text, listed=listed))
             elif quoted:
                 frame.texts.append((name, text))
     (root,) = frames
@@ -126,7 +129,7 @@ def _in_xml(body: bytes, sought: Sought) -> Iterator[Leaf]:
             if sought(frame.name, text):
                 tag = _END_OF_TAG.search(body, begun)
                 assert tag is not None
-                frames[-1].leaves.append(Leaf(tag.end(), parser.CurrentByteIndex, frame.name, text, []))
+                frames[-1].leaves.append(Leaf(tag.end(), parser.CurrentByteIndex, frame.name, text))
             elif text:
                 frames[-1].texts.append((frame.name, text))
         else:

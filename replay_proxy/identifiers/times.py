@@ -86,7 +86,7 @@ class Times:
 
     def note(self, head: CallHead, names: Iterable[str], moment: Moment) -> None:
         """A call was made again that made, or changed, what is called so (names, ids, ARNs; of objects see `object_name`)."""
-        for key in {_key(head, name) for name in names}:
+        for key in {_key(head, name) for name in names if name}:
             if len(self._moments) < MOST or key in self._moments:
                 self._moments[key] = (*self._moments.get(key, ()), moment)
                 self._widen(moment)
@@ -165,10 +165,13 @@ class Times:
         seconds = _seconds(text)
         if seconds is None:
             return ""
-        known = [moments for name in names if (moments := self._moments.get(_key(head, name)))]
+        known = [moments for name in names if name and (moments := self._moments.get(_key(head, name)))]
         # A name that fewer calls are known by says more.
         for moments in sorted(known, key=len):
             covering = [moment for moment in moments if moment.covers(seconds)]
+            exactly = [moment for moment in covering if moment.begun <= seconds <= moment.ended]
+            if exactly and seconds % 1:  # an emulator that tells parts of seconds tells calls apart
+                covering = exactly
             last = _OF_CHANGE.search(member) is not None
             candidates = covering[-1:] if last else [moment for moment in covering if moment.creates]
             if len(candidates) == 1:
@@ -292,7 +295,8 @@ def _names_around(leaf: Leaf, head: CallHead, params: Mapping[str, Any]) -> Iter
         return
     for neighbours in leaf.around:
         yield [text for _, text in neighbours]
-    yield [value for value in params.values() if isinstance(value, str)]
+    if not leaf.listed:
+        yield [value for value in params.values() if isinstance(value, str)]
 
 
 def _listed(around: list[Neighbours], params: Mapping[str, Any]) -> str:

@@ -19,6 +19,8 @@ _ROUNDED = 1.0
 """Seconds by which a time that is shown may differ from when it was."""
 _OBJECTS = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "DeleteObject"})
 _ADDING = ("Create", "Run", "Allocate", "Request", "Import", "Register", "Publish")
+# Not `Attach`, `Tag` and the like, after which most things are not said to have been modified.
+_CHANGING = ("Update", "Put", "Set", "Modify", "Change", "Rotate")
 _MESSAGES = frozenset({"SendMessage", "SendMessageBatch"})
 
 
@@ -61,7 +63,8 @@ def _named(head: CallHead, request: Request, answer: Answer) -> tuple[list[str],
     params = parse_parameters(head, request)
     made = kinds.created_by(service, operation)
     if not made and not operation.startswith(_ADDING):
-        return [value for _, value in mentions.naming(params)], False
+        changes = operation.startswith(_CHANGING)
+        return [value for _, value in mentions.naming(params)] if changes else [], False
     outcome = parse_answer(head, answer, request)
     found = [name for kind in made for each in kinds.names_made(kind, params, outcome.parsed) for name in each]
     if not made:

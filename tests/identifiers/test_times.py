@@ -109,6 +109,31 @@ def test_a_change_has_the_time_of_the_last_one_and_a_creation_its_own() -> None:
     assert orjson.loads(shown(times, call, body)) == wanted
 
 
+def test_of_two_changes_an_exact_time_tells_which() -> None:
+    times = Times()
+    call = head("secretsmanager", "DescribeSecret", "json")
+    times.note(call, ["name"], Moment(FIRST, BEGUN, BEGUN + 0.5, creates=True))
+    times.note(call, ["name"], Moment(FIRST + 60, BEGUN + 0.625, ENDED, creates=False))
+    for at, wanted in ((BEGUN + 0.25, FIRST), (BEGUN + 0.875, FIRST + 60)):
+        body = {"Name": "name", "LastChangedDate": at}
+        assert orjson.loads(shown(times, call, body))["LastChangedDate"] == pytest.approx(wanted, abs=0.1)
+
+
+def test_what_was_asked_for_names_the_whole_and_not_what_is_listed_in_it() -> None:
+    times = Times()
+    events = head("logs", "GetLogEvents", "json")
+    groups = head("logs", "DescribeLogGroups", "json")
+    times.note(groups, ["group"], MOMENT)
+    body = {"events": [{"message": "x", "ingestionTime": 1795000001000}]}
+    asked = request(body=b'{"logGroupName": "group"}')
+    assert times.shown(answer(body), events, asked).body == orjson.dumps(body)
+    queue = head("sqs", "GetQueueAttributes", "json")
+    times.note(queue, ["http://localhost:4566/000000000000/name"], MOMENT)
+    asked = request(body=b'{"QueueUrl": "http://proxy:1/000000000000/name"}')
+    found = times.shown(answer({"Attributes": {"CreatedTimestamp": "1795000001"}}), queue, asked)
+    assert found.body == b'{"Attributes":{"CreatedTimestamp":"1700000000"}}'
+
+
 def test_in_xml_each_entry_has_its_own() -> None:
     times = Times()
     times.note(ROLES, ["a"], MOMENT)
