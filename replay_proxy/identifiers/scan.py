@@ -31,13 +31,15 @@ class Look(NamedTuple):
     """What a first look over a text found.
 
     known: the runs and addresses that the table has a say about. hidden: run characters are escaped themselves.
+    runs: all runs, in order, where nothing else is known.
     """
 
     known: set[bytes]
     hidden: bool
+    runs: list[bytes]
 
 
-NOTHING = Look(set(), hidden=False)
+NOTHING = Look(set(), hidden=False, runs=[])
 
 
 def look_over(data: bytes, table: AliasTable, *, to_client: bool) -> Look:
@@ -49,10 +51,13 @@ def look_over(data: bytes, table: AliasTable, *, to_client: bool) -> Look:
         return NOTHING
     way, back = _ways(table, to_client=to_client)
     text, hidden = tokens.bare(data)
-    known = way.sought.intersection(tokens.runs_of_bare(text))
+    runs = tokens.runs_of_bare(text)
+    known = way.sought.intersection(runs)
     if way.addresses or back.addresses:
-        known |= way.sought.intersection(tokens.address_parts_of_bare(text))
-    return Look(known, hidden) if known else NOTHING
+        addresses = way.sought.intersection(tokens.address_parts_of_bare(text))
+        if addresses:
+            known, runs = known | addresses, []
+    return Look(known, hidden, runs) if known else NOTHING
 
 
 def known_in(data: bytes, table: AliasTable, *, to_client: bool) -> set[bytes]:
@@ -67,30 +72,34 @@ def swapped(data: bytes, look: Look, table: AliasTable, scope: Scope, *, to_clie
     very scope, nothing of it is escaped, and no two identifiers share a character. None where it is not: then `find`
     tells what changes.
     """
-    if look.hidden:
+    if look.hidden or not look.runs:
         return None
     way, back = _ways(table, to_client=to_client)
-    places: list[tuple[int, int, bytes]] = []
-    becomes: dict[bytes, bytes] = {}
-    for token in look.known:
-        swap = way.swaps[token]
+    known, swaps, find, run_character, length = look.known, way.swaps, data.find, tokens.RUN_CHARACTERS, len(data)
+    pieces: list[bytes] = []
+    done = 0
+    # The runs stand in `data` in this order, so that each is found from the end of the one before.
+    for token in [run for run in look.runs if run in known]:
+        swap = swaps[token]
         if swap is None:
             return None
         old, new, its_scope = swap
-        if its_scope != scope:
+        if (its_scope is not scope and its_scope != scope) or (
+            old is not token and old != token and token in back.pairs
+        ):
             return None
-        found = tokens.run_places(data, old)
-        if old != token and (token in back.pairs or data.count(token) != len(found)):
+        start = find(old, done)
+        while start >= 0:
+            end = start + len(old)
+            if (
+                (not start or data[start - 1] not in run_character)
+                and (end == length or data[end] not in run_character)
+            ) or tokens.is_bounded(data, start, end):
+                break
+            start = find(old, start + 1)
+        else:
             return None
-        places += found
-        becomes[old] = new
-    places.sort()
-    pieces: list[bytes] = []
-    done = 0
-    for start, end, old in places:
-        if start < done:
-            return None
-        pieces += (data[done:start], becomes[old])
+        pieces += (data[done:start], new)
         done = end
     if not pieces:
         return data

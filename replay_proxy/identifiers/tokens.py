@@ -30,11 +30,11 @@ ADDRESS = re.compile(
     rb"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w.-])|(?<![\w:-])[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}(?![\w:-])"
 )
 
-_RUN_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+RUN_CHARACTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 def _keep(also: bytes = b"") -> bytes:
-    return bytes(c if c in _RUN_CHARACTERS or c in also else 0x20 for c in range(256))
+    return bytes(c if c in RUN_CHARACTERS or c in also else 0x20 for c in range(256))
 
 
 _ONLY_RUNS, _WITH_DOTS, _WITH_COLONS = _keep(), _keep(b"."), _keep(b":")
@@ -206,19 +206,20 @@ def run_places(text: bytes, token: bytes) -> list[tuple[int, int, bytes]]:
     start = text.find(token)
     while start >= 0:
         end = start + size
-        beside_run = (start and text[start - 1] in _RUN_CHARACTERS) or (end < length and text[end] in _RUN_CHARACTERS)
-        if not beside_run or _bounded(text, start, end):
+        beside_run = (start and text[start - 1] in RUN_CHARACTERS) or (end < length and text[end] in RUN_CHARACTERS)
+        if not beside_run or is_bounded(text, start, end):
             found.append((start, end, token))
         start = text.find(token, start + 1)
     return found
 
 
-def _bounded(text: bytes, start: int, end: int) -> bool:
-    if start and text[start] in _RUN_CHARACTERS and text[start - 1] in _RUN_CHARACTERS:
+def is_bounded(text: bytes, start: int, end: int) -> bool:
+    """Does the run `start:end` end where it ends, and begin where it begins, or right after an escape?"""
+    if start and text[start] in RUN_CHARACTERS and text[start - 1] in RUN_CHARACTERS:
         before = text[max(0, start - _LONGEST_ESCAPE) : start]
         if (b"%" not in before and b"\\" not in before) or not _ENDS_IN_ESCAPE.search(before):
             return False
-    return not (end < len(text) and text[end - 1] in _RUN_CHARACTERS and text[end] in _RUN_CHARACTERS)
+    return not (end < len(text) and text[end - 1] in RUN_CHARACTERS and text[end] in RUN_CHARACTERS)
 
 
 def anchor(identifier: bytes) -> bytes:
@@ -262,7 +263,7 @@ def respelt(new: bytes, original: bytes, *, url: bool) -> bytes:
     unicode_escape = re.search(rb"(\\+u)[0-9A-Fa-f]{4}", original)
     out = bytearray()
     for byte in new:
-        if byte in _RUN_CHARACTERS or byte in b".~":
+        if byte in RUN_CHARACTERS or byte in b".~":
             out.append(byte)
         elif url or percent:
             out += prefix + b"%02X" % byte
