@@ -75,11 +75,11 @@ def swapped(data: bytes, look: Look, table: AliasTable, scope: Scope, *, to_clie
     if look.hidden or not look.runs:
         return None
     way, back = _ways(table, to_client=to_client)
-    known, swaps, find, run_character, length = look.known, way.swaps, data.find, tokens.RUN_CHARACTERS, len(data)
+    swaps, find, run_character, length = way.swaps, data.find, tokens.RUN_CHARACTERS, len(data)
     pieces: list[bytes] = []
     done = 0
     # The runs stand in `data` in this order, so that each is found from the end of the one before.
-    for token in [run for run in look.runs if run in known]:
+    for token in filter(look.known.__contains__, look.runs):
         swap = swaps[token]
         if swap is None:
             return None

@@ -15,12 +15,14 @@ and Node 5 s), nor when its socket has something to read: an idle one can only h
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import select
 import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from aiohttp.client_proto import ResponseHandler
@@ -172,6 +174,9 @@ class Pool:
         self._closed = False
         self._address: Any = None
         self._misses = 0
+        self._ends = False  # the emulator ends each connection with its answer, as far as the latest one tells
+        self._knocking: socket.socket | None = None
+        self._spare: socket.socket | None = None  # not connected
 
     def idle(self, loop: asyncio.AbstractEventLoop) -> Connection | None:
         """An idle connection that can be used."""
@@ -192,22 +197,57 @@ class Pool:
         self._address = connection.transport.get_extra_info("peername")
         return connection
 
+    def knock(self) -> None:
+        """Connect for a request that is about to be sent, where there will be no idle connection for it.
+
+        While the request is looked at, the emulator can do its part of that. Ends with `dial` or `hang_up`.
+        """
+        if not self._ends or self._idle or self._knocking is not None or not self._can_dial:
+            return
+        with suppress(OSError):  # whoever has to send will meet it again, and tell
+            sock = self._socket()
+            if sock.connect_ex(self._address) in (0, errno.EINPROGRESS):
+                self._knocking = sock
+            else:
+                sock.close()
+
+    def hang_up(self) -> None:
+        """Nothing was sent after `knock`."""
+        if self._knocking is not None:
+            self._knocking.close()
+            self._knocking = None
+
+    @property
+    def _can_dial(self) -> bool:
+        return self._address is not None and self._tls is None and self._misses < _MOST_MISSES
+
+    def _socket(self) -> socket.socket:
+        spare, self._spare = self._spare, None
+        return spare if spare is not None else self._new_socket()
+
+    def _new_socket(self) -> socket.socket:
+        sock = socket.socket(socket.AF_INET6 if len(self._address) == 4 else socket.AF_INET)
+        sock.setblocking(False)
+        return sock
+
     def dial(self, data: bytes) -> Dialled | None:
         """Connect and send, now: what takes two system calls where the emulator runs on the same machine.
 
         None where nothing was sent, because it takes longer, or cannot be done.
         """
-        if self._address is None or self._tls is not None or self._misses >= _MOST_MISSES:
+        if not self._can_dial:
             return None
-        sock = socket.socket(socket.AF_INET6 if len(self._address) == 4 else socket.AF_INET)
+        sock, self._knocking = self._knocking, None
         try:
-            sock.setblocking(False)
-            sock.connect_ex(self._address)
+            if sock is None:
+                sock = self._socket()
+                sock.connect_ex(self._address)
             sent = sock.send(data)
         except OSError as error:
             # Who is not there may be back soon; who takes a while to answer always does.
             self._misses += isinstance(error, BlockingIOError)
-            sock.close()
+            if sock is not None:
+                sock.close()
             return None
         self._misses = 0
         return sock, sent
@@ -241,13 +281,22 @@ class Pool:
     def release(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
         """Give back a connection whose answer was read to its end; it is kept if it may be used again."""
         if self._closed or connection.protocol.should_close:
-            connection.protocol.close()
+            self.end(connection)
             return
+        self._ends = False
         connection.reused = True
         connection.idle_since = loop.time()
         self._idle.append(connection)
         if self._sweeper is None:
             self._sweeper = loop.call_later(self._idle_limit, self._sweep, loop)
+
+    def end(self, connection: Connection) -> None:
+        """Close a connection that ends with its answer, and make ready for the next one."""
+        connection.close()
+        self._ends = True
+        if self._spare is None and self._can_dial and not self._closed:
+            with suppress(OSError):
+                self._spare = self._new_socket()
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Close what idled for too long, so that idle connections do not pile up after a burst."""
@@ -259,6 +308,9 @@ class Pool:
     def close(self) -> None:
         """Close the idle connections; those in use close when they are released or aborted."""
         self._closed = True
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

@@ -31,6 +31,7 @@ from replay_proxy.proxy.framing import answer_head
 from replay_proxy.proxy.plain import glance_at_request
 
 _LOST_COUNT = -1
+_PROXYS_OWN = len("DELETE /_")
 _MOMENT = 0.05  # seconds
 
 
@@ -80,12 +81,22 @@ class DoorProtocol(web.RequestHandler):
         if self._to_come:
             self._to_come = max(self._to_come - len(data), _LOST_COUNT)
             return False
+        lane = self._lane
+        if lane is None:
+            return False
+        if data.find(b" /_", 0, _PROXYS_OWN) < 0:
+            lane.knock()
+        taken = self._is_taken(data, lane)
+        lane.turn_away()
+        return taken
+
+    def _is_taken(self, data: bytes, lane: ExpressLane) -> bool:
         glance = glance_at_request(data)
         if glance is None or glance.missing < 0:
             self._to_come = _LOST_COUNT
             return False
         self._to_come = glance.missing
-        if self._lane is None or not self._is_at_rest():
+        if not self._is_at_rest():
             return False
         if glance.missing:
             if not data.endswith(b"\r\n\r\n") or len(data) + glance.missing > LARGEST:
@@ -93,7 +104,7 @@ class DoorProtocol(web.RequestHandler):
             self._held, self._to_come = data, 0
             self._moment = self._loop.call_later(_MOMENT, self._await_no_longer)
             return True
-        self._early = self._lane.take(glance, data, self)
+        self._early = lane.take(glance, data, self)
         if self._early is None:
             return False
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout

@@ -64,6 +64,15 @@ class ExpressLane:
         self.upstream = upstream
         self.largest = min(LARGEST, largest)
 
+    def knock(self) -> None:
+        """A request has come that may be for the lane. Ends with `turn_away`, whether `take` has taken it or not."""
+        if self.engine.is_at_ease:
+            self.upstream.knock()
+
+    def turn_away(self) -> None:
+        """What was done for a request that was not taken is of no use."""
+        self.upstream.hang_up()
+
     def take(self, glance: RequestGlance, data: bytes, client: Client) -> Early | None:
         """Send a plain request that came as `data`, whole. None where it has to take the usual way, and nothing was done."""
         engine = self.engine
@@ -223,11 +232,7 @@ class Early(Catcher):
         """The connection is not needed any more."""
         connection, self._connection = self._connection, None
         assert connection is not None
-        if closes:
-            connection.let_go()
-            connection.close()
-        else:
-            self._lane.upstream.give_back(connection)
+        self._lane.upstream.give_back(connection, closes=closes)
 
     def _end_of_change(self, data: bytes, head: CallHead, recorder: Recorder, *, changes: bool) -> None:
         """A change is recorded before its client sees the answer."""

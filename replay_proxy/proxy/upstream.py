@@ -243,6 +243,14 @@ class Upstream:
         connection.transport.write(data)
         return connection
 
+    def knock(self) -> None:
+        """A request is about to be launched, if it turns out to be plain (`Pool.knock`); else `hang_up`."""
+        self._pool.knock()
+
+    def hang_up(self) -> None:
+        """It was not."""
+        self._pool.hang_up()
+
     def launch(self, data: bytes, catcher: Catcher) -> None:
         """Send a whole request as the bytes that it is; `catcher` is given what comes back, as it comes.
 
@@ -285,10 +293,13 @@ class Upstream:
         except OSError as exc:
             raise AnswerError(f"the emulator's connection broke before an answer was whole: {exc}") from exc
 
-    def give_back(self, connection: Connection) -> None:
-        """The answer to what was launched has been caught to its end; the connection may be used again."""
+    def give_back(self, connection: Connection, *, closes: bool) -> None:
+        """The answer to what was launched has been caught to its end; the connection may be used again, or ends with it."""
         connection.let_go()
-        self._pool.release(connection, asyncio.get_running_loop())
+        if closes:
+            self._pool.end(connection)
+        else:
+            self._pool.release(connection, asyncio.get_running_loop())
 
     def take_over(self, connection: Connection, received: bytes) -> Call:
         """What was launched goes on as if it had been sent by `send`; `answer_of` gives its answer.

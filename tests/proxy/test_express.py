@@ -177,6 +177,43 @@ async def test_a_server_that_ends_each_connection_does_not_end_the_clients() -> 
         assert (lane.taken, server.connections) == (5, 5)
 
 
+CLOSING = ANSWER.replace(b"x-Id", b"Connection: close\r\nx-Id")
+
+
+async def test_a_server_that_ends_each_connection_is_called_before_the_request_is_looked_at() -> None:
+    """And the line is given up where the request takes another way, or none."""
+    messages: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        messages.append(b"")
+        number = len(messages) - 1
+        try:
+            messages[number] = await peer.message()
+        except asyncio.IncompleteReadError:
+            return  # nobody had anything to say
+        await peer.send(CLOSING)
+        peer.close()
+
+    async with express(script) as (client, server, lane):
+        for _ in range(3):  # the first tells, the others are dialled
+            await client.send(REQUEST)
+            assert await client.exactly(len(ANSWER)) == ANSWER
+        assert messages == [REQUEST] * 3
+        assert lane.taken == 3
+        # Not plain: the line that was made for the lane is of no use to the usual way, which makes its own.
+        await client.send(REQUEST.replace(b" HTTP/1.1\r\n", b" HTTP/1.1\r\nTE: x\r\n"))
+        assert (await client.message()).startswith(b"HTTP/1.1 201 Made It\r\n")
+        await asyncio.sleep(0.05)
+        assert lane.taken == 3
+        assert sorted(messages[3:]) == [b"", REQUEST]
+        assert server.connections == len(messages)
+        # The proxy's own: nobody is called.
+        await client.send(b"GET /_replay/status HTTP/1.1\r\nHost: h\r\n\r\n")
+        await client.head()
+        await asyncio.sleep(0.05)
+        assert [message for message in messages[5:] if not message] == []
+
+
 async def test_pipelined_requests_are_answered_in_order() -> None:
     def numbered(number: int) -> bytes:
         return ANSWER[:-2] + b"%02d" % number
