@@ -167,6 +167,8 @@ class Early(Catcher):
 
     def lost(self, error: BaseException | None) -> None:
         """The connection has ended, or none came about."""
+        if self.outcome is not None or self._call is not None or self._failure is not None:
+            return  # told already, by the connection itself: a request must not be sent twice for one loss
         if isinstance(error, UpstreamError):
             self._failure = error
         else:
