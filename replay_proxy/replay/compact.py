@@ -42,6 +42,17 @@ class Stored(Protocol):
         """The large bodies."""
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier plan did to a recording. left_out: by service, how many calls are gone for good.
+
+    edits: what calls that stayed have lost, by their entries as they were recorded.
+    """
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    edits: Decided = field(default_factory=lambda: Decided({}, {}, {}))
+
+
 @dataclass(slots=True)
 class Plan:
     """What to replay. order: the numbers of the kept records, in the order in which they were made.
@@ -49,8 +60,8 @@ class Plan:
     dropped: what not to replay, each with its reason. kept_count: of mutations. partial: the kept witnesses that had shown
     something of dropped calls, so that their answers will differ. witnesses: the numbers of all, kept or not.
     until: when, by the clock of the restore, the first of what is kept will be beyond its retention; None for never.
-    earlier: by service, how many calls an earlier plan, which this one goes on with (`keeping`), left out for good.
-    is_new: it was made now, and not kept from before.
+    decided: about the records as the plan was given them. earlier: what an earlier plan, which this one goes on with
+    (`keeping`), had done to them by then. is_new: it was made now, and not kept from before.
     """
 
     order: list[int]
@@ -62,13 +73,13 @@ class Plan:
     decided: Decided
     _source: Source
     _graph: Graph | None = None
-    earlier: Counter[str] = field(default_factory=Counter)
+    earlier: Earlier = field(default_factory=Earlier)
     is_new: bool = True
 
     @property
     def superseded_count(self) -> int:
         """How many calls need not be replayed; those that are switched off not counted."""
-        return len(self.dropped) - self.switched_off_count + self.earlier.total()
+        return len(self.dropped) - self.switched_off_count + self.earlier.left_out.total()
 
     @property
     def losses(self) -> tuple[Dropped, ...]:
@@ -81,9 +92,14 @@ class Plan:
         return sum(each.switched_off for each in self.dropped)
 
     @property
+    def edits(self) -> Decided:
+        """What the kept calls lose, by their entries as they were recorded."""
+        return self.decided.edits_of(self.order).after(self.earlier.edits.edits_of(self.order))
+
+    @property
     def thinned_count(self) -> int:
         """How many of the kept calls are batches that lost entries."""
-        return len(self.decided.thinned)
+        return len(self.edits.thinned)
 
     @property
     def graph(self) -> Graph:
@@ -104,11 +120,6 @@ class Plan:
         return map(self.record, sorted(self.order))
 
     __iter__ = records
-
-    @property
-    def edited(self) -> frozenset[int]:
-        """The numbers of the kept calls that `survivor` changes."""
-        return frozenset(self.decided.thinned) | frozenset(self.decided.unconditional)
 
     def survivor(self, record: Record) -> Record:
         """What is left of a kept record. Raises as the recording does when it is read."""
@@ -136,19 +147,20 @@ def plan_of(
     *,
     compaction: bool = True,
     selection: Selection | None = None,
-    earlier: Counter[str] | None = None,
+    earlier: Earlier | None = None,
 ) -> Plan:
     """Decide what of a recording is to be replayed; all of it, without `compaction`. Blocking.
 
     now: the clock of the restore, by which data is beyond its retention; None for a clock that stands still.
     selection: what is to be restored at all; what it refuses is among the dropped calls, as `switched_off`.
-    earlier: where `recording` is what an earlier plan left, how many calls of each service that left out.
+    earlier: where `recording` is what an earlier plan left, what that had done.
 
     Raises:
         RecordingError, StorageError: the recording cannot be read.
     """
     plan = _plan(Journal(recording), now, compaction=compaction, selection=selection)
-    plan.earlier = Counter(earlier or {})
+    if earlier is not None:
+        plan.earlier = earlier
     return plan
 
 

@@ -88,13 +88,14 @@ def condense(
 def verdicts_of(stretch: Stretch, now: datetime) -> Verdicts:
     """What becomes of the calls of a stretch. Raises as the recording does when it is read."""
     plan = plan_of(stretch)
-    staying = may_be_repeated(stretch.recording, plan.edited.union(each.seq for each in plan.dropped), now)
+    edited = plan.edits.edited
+    staying = may_be_repeated(stretch.recording, edited.union(each.seq for each in plan.dropped), now)
     dropped = {each.seq: each.reason for each in plan.dropped if not each.loss and each.seq not in staying}
 
     def change(record: Record) -> Record:
-        if record.seq in plan.edited:
+        if record.seq in edited:
             return plan.survivor(record)
         return replace(record, notes={**record.notes, PARTIAL: True})
 
     noted = {record.seq for record in stretch.records() if record.kind is Kind.WITNESS and record.notes.get(PARTIAL)}
-    return Verdicts(dropped, (plan.edited - staying) | (plan.partial - noted), change)
+    return Verdicts(dropped, (edited - staying) | (plan.partial - noted), change)

@@ -39,7 +39,7 @@ from replay_proxy.journal.reader import Recording
 from replay_proxy.journal.records import JOURNAL_NAME, Record
 from replay_proxy.journal.selection import Lookup, Selection
 from replay_proxy.journal.survey import Index
-from replay_proxy.replay.compact import PARTIAL, Journal, Plan, plan_of
+from replay_proxy.replay.compact import PARTIAL, Earlier, Journal, Plan, plan_of
 from replay_proxy.replay.compaction.decisions import Decided, Dropped
 from replay_proxy.replay.graph import Graph
 from replay_proxy.replay.repetitions import may_be_repeated
@@ -117,6 +117,12 @@ class KeptPlan:
         """From what to plan where it is not current."""
         return Remains(self.recording, self.plan, self.base)
 
+    @property
+    def earlier(self) -> Earlier:
+        """What is done to what remains. Calls that are looked at all the same are as they were recorded."""
+        plan = self.plan
+        return Earlier(plan.earlier.left_out, plan.edits.edits_of(seq for seq in plan.order if seq not in self.base))
+
 
 def plan_for(recording: Recording, now: datetime, *, compaction: bool = True, choice: Choice | None = None) -> Plan:
     """As `plan_of`, by what was kept of an earlier plan where that can be. choice: its `selection`."""
@@ -125,7 +131,7 @@ def plan_for(recording: Recording, now: datetime, *, compaction: bool = True, ch
         return plan_of(recording, now, compaction=compaction, selection=choice)
     if kept.is_current and (choice is None or choice.is_everything):
         return kept.plan
-    return plan_of(kept.remains(), now, selection=choice, earlier=kept.plan.earlier)
+    return plan_of(kept.remains(), now, selection=choice, earlier=kept.earlier)
 
 
 def keep_up(recording: Recording, now: datetime, pace: Callable[[], None]) -> bool:
@@ -140,7 +146,7 @@ def keep_up(recording: Recording, now: datetime, pace: Callable[[], None]) -> bo
         return False
     lookup = Lookup(recording if kept is None else kept.remains())
     paced = Selection(lookup, lambda _what: True, pace)
-    return keep_plan(recording, plan_of(paced, now, earlier=None if kept is None else kept.plan.earlier), now)
+    return keep_plan(recording, plan_of(paced, now, earlier=None if kept is None else kept.earlier), now)
 
 
 def keep_plan(recording: Recording, plan: Plan, now: datetime) -> bool:
@@ -199,7 +205,10 @@ def _document(recording: Recording, plan: Plan, now: datetime) -> dict[str, Any]
     def service(seq: int) -> str:
         return index.what(index.position(seq)).service
 
-    base = may_be_repeated(recording, plan.edited.union(each.seq for each in plan.dropped), now)
+    edits = plan.edits
+    gone = plan.decided.edited.union(each.seq for each in plan.dropped)
+    # What was reduced before is not looked at again as it was: what reduced it need not be there any more.
+    base = may_be_repeated(recording, gone - plan.earlier.edits.edited, now)
     base |= {each.seq for each in plan.losses}
     services = sorted(set(graph.services.values()))
     return {
@@ -212,9 +221,9 @@ def _document(recording: Recording, plan: Plan, now: datetime) -> dict[str, Any]
         "dropped": [[each.seq, each.reason, each.because_of, each.loss] for each in plan.dropped if each.seq in base],
         "partial": sorted(plan.partial),
         "witnesses": sorted(plan.witnesses),
-        "thinned": _lists(plan.decided.thinned),
-        "unconditional": _lists(plan.decided.unconditional),
-        "earlier": plan.earlier + Counter(service(each.seq) for each in plan.dropped if each.seq not in base),
+        "thinned": _lists(edits.thinned),
+        "unconditional": _lists(edits.unconditional),
+        "earlier": plan.earlier.left_out + Counter(service(each.seq) for each in plan.dropped if each.seq not in base),
         "warnings": recording.told,
         "graph": {
             "order": graph.order,
@@ -250,7 +259,7 @@ def _plan(recording: Recording, told: dict[str, Any]) -> Plan:
             set(graph["slow"]),
             dict(graph["batches"]),
         ),
-        Counter(told["earlier"]),
+        Earlier(Counter(told["earlier"])),
         is_new=False,
     )
 

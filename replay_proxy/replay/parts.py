@@ -81,7 +81,7 @@ class Parts:
         kept = kept_plan(recording, now) if compaction and now is not None else None
         self._recording = recording
         self._lookup = Lookup(recording if kept is None else kept.remains())
-        self._earlier = Counter[str]() if kept is None else kept.plan.earlier
+        self._earlier = None if kept is None else kept.earlier
         self._now = now
         self._compaction = compaction
         self._choice = selection
@@ -178,7 +178,7 @@ class Parts:
             self._dropped = (plan, by_service)
         dropped = [each for service in asked for each in self._dropped[1].get(service, ())]
         off = sum(each.switched_off for each in dropped)
-        superseded = len(dropped) - off + sum(plan.earlier[service] for service in asked)
+        superseded = len(dropped) - off + sum(plan.earlier.left_out[service] for service in asked)
         return Part(plan, list(_in_turn(graph, seqs)), superseded, off, losses_of(dropped))
 
     def _missed(self, part: Part, seen: Collection[str]) -> set[str]:

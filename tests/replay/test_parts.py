@@ -17,7 +17,12 @@ from replay_proxy.wire.signing import Credential
 from tests.journal import samples
 
 HOST = "http://127.0.0.1:4566/123456789012"
-TARGETS = {"sqs": ("AmazonSQS", "1.0"), "ssm": ("AmazonSSM", "1.1"), "kms": ("TrentService", "1.1")}
+TARGETS = {
+    "sqs": ("AmazonSQS", "1.0"),
+    "ssm": ("AmazonSSM", "1.1"),
+    "kms": ("TrentService", "1.1"),
+    "dynamodb": ("DynamoDB_20120810", "1.0"),
+}
 
 
 def record(service: str, operation: str, params: dict[str, object], result: dict[str, object] | None = None) -> Record:

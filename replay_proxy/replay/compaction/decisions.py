@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count, islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,41 @@ class Decided:
     dropped: dict[int, Dropped]
     thinned: dict[int, frozenset[int]]
     unconditional: dict[int, frozenset[int]]
+
+    @property
+    def edited(self) -> frozenset[int]:
+        """The numbers of the calls that lose something and stay."""
+        return frozenset(self.thinned) | frozenset(self.unconditional)
+
+    def edits_of(self, seqs: Iterable[int]) -> Decided:
+        """What it does to these of the calls that stay."""
+        chosen = frozenset(seqs)
+        return Decided(
+            {},
+            {seq: gone for seq, gone in self.thinned.items() if seq in chosen},
+            {seq: entries for seq, entries in self.unconditional.items() if seq in chosen},
+        )
+
+    def after(self, earlier: Decided) -> Decided:
+        """Both as one. These were made about what `earlier` had left, and count the entries of that."""
+        thinned, unconditional = dict(earlier.thinned), dict(earlier.unconditional)
+        for seq, gone in self.thinned.items():
+            thinned[seq] = thinned.get(seq, _NONE) | _as_before(gone, earlier.thinned.get(seq, _NONE))
+        for seq, entries in self.unconditional.items():
+            mine = _as_before(entries, earlier.thinned.get(seq, _NONE))
+            unconditional[seq] = unconditional.get(seq, _NONE) | mine
+        return Decided(self.dropped, thinned, unconditional)
+
+
+_NONE: frozenset[int] = frozenset()
+
+
+def _as_before(entries: frozenset[int], gone: frozenset[int]) -> frozenset[int]:
+    """As which `entries` of a batch were known before it lost those that are `gone`; -1 stays what it is."""
+    if not gone or not entries:
+        return entries
+    left = list(islice((place for place in count() if place not in gone), max(entries) + 1))
+    return frozenset(left[entry] if entry >= 0 else entry for entry in entries)
 
 
 @dataclass(slots=True)
