@@ -1,8 +1,8 @@
 """A recording that is compacted, and gone on with, restores the state that was: at random places of random histories.
 
 The histories are those of `test_equivalence`. A compaction sees only the part before it; what comes later must neither miss
-what it left out, nor bring anything of it back. (Objects are not tagged here: MiniStack leaves an object the
-tags of the one that it overwrote, which AWS does not, and which no plan repeats.)
+what it left out, nor bring anything of it back. The same holds for a plan that is kept, four times in a row. (Objects are not
+tagged here: MiniStack leaves an object the tags of the one that it overwrote, which AWS does not, and which no plan repeats.)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -210,12 +211,14 @@ def test_compacting_in_the_middle(lab: Lab, subject: str, data: st.DataObject, w
         kept = list(plan_of(recording).records())
         assert recording.warnings == []
         going_on = Path(directory) / "kept"
-        asyncio.run(record(going_on, lab.records[:cut]))
-        keep(going_on)
-        asyncio.run(record(going_on, lab.records[cut:]))
-        keep(going_on)
-        assert bare(plan_of_kept(going_on)) == bare(kept)
-    lab.empty()
-    report = lab.restore(kept)
-    assert [problem.as_json() for problem in report.problems] == []
-    assert state(lab) == before, (cut, operations(lab.records), operations(kept))
+        for start, end in pairwise((0, cut // 2, cut, (cut + len(lab.records)) // 2, len(lab.records))):
+            asyncio.run(record(going_on, lab.records[start:end]))
+            keep(going_on)
+        ways = [kept]
+        if bare(planned := plan_of_kept(going_on)) != bare(kept):
+            ways.append(planned)  # what an earlier look left can show more, or less, to be superfluous at the next
+    for way in ways:
+        lab.empty()
+        report = lab.restore(way)
+        assert [problem.as_json() for problem in report.problems] == []
+        assert state(lab) == before, (cut, operations(lab.records), operations(way))
