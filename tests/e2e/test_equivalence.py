@@ -11,6 +11,7 @@ EQUIVALENCE_EXAMPLES: histories for each service and emulator, more than the def
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -123,9 +124,22 @@ def test_queues(lab: Lab, history: list[Step]) -> None:
 BUCKETS = ("one", "one", "versioned", "versioned-later")
 
 
+# What replaces an object has no tags of it. These emulators leave it some: MiniStack always, moto to a copy, even where the
+# object was deleted before. No plan repeats that, so here they are taken away first.
+OF_SEVERAL = frozenset({"delete several", "empty and drop"})
+SHEDS_TAGS = {
+    "moto": frozenset({"copy", "touch", "delete", *OF_SEVERAL}),
+    "ministack": frozenset({"put", "put tagged", "copy", "touch", "upload"}),
+}
+
+
 def do_objects(lab: Lab, step: Step) -> None:
     s3, (operation, which, more, value) = lab.client("s3"), step
     bucket, key = BUCKETS[which], f"dir/k{more % 3}"
+    if operation in SHEDS_TAGS[lab.emulator.name]:
+        for each in [f"dir/k{n}" for n in range(3)] if operation in OF_SEVERAL else [key]:
+            with suppress(ClientError):
+                s3.delete_object_tagging(Bucket=bucket, Key=each)
     match operation:
         case "create":
             s3.create_bucket(Bucket=bucket)

@@ -59,6 +59,7 @@ def do_secrets(lab: Lab, step: Step) -> None:
             ssm.get_parameter(Name=parameter)  # moto breaks where a label is put on what is not there
             ssm.label_parameter_version(Name=parameter, ParameterVersion=more + 1, Labels=[f"l{value}"])
         case "tag parameter":
+            ssm.get_parameter(Name=parameter)  # MiniStack would keep tags for what is not there
             ssm.add_tags_to_resource(
                 ResourceType="Parameter", ResourceId=parameter, Tags=[{"Key": f"k{more}", "Value": str(value)}]
             )
@@ -236,7 +237,9 @@ def do_people(lab: Lab, step: Step) -> None:
         case "user":
             iam.create_user(UserName=user)
         case "no user":
-            iam.delete_user(UserName=user)
+            # AWS refuses that for a member of a group; MiniStack does not, and it stays one.
+            if not iam.list_groups_for_user(UserName=user)["Groups"]:
+                iam.delete_user(UserName=user)
         case "group":
             iam.create_group(GroupName=group)
         case "no group":
