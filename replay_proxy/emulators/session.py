@@ -3,7 +3,8 @@
 The proxy may be restarted while the emulator goes on, and the emulator may be restarted behind the proxy's back. In the
 first case a restore would make everything twice, in the second its absence would lose everything. So the proxy leaves a
 *mark* in the emulator's own state: an SSM parameter in an account and a region that nobody uses, and reads it back.
-A mark that is gone means: the emulator has forgotten. A mark that says "restoring" means: a restore was interrupted.
+A mark that is gone means: the emulator has forgotten. A mark that says "restoring" means: a restore was interrupted;
+"partly": it holds whole parts of the recording, and the others can still be restored.
 
 An emulator without SSM cannot be marked; it is then taken to be empty when the proxy starts, as every emulator was
 before there were marks.
@@ -31,6 +32,7 @@ class Phase(StrEnum):
     """What the mark says of the emulator's state."""
 
     RESTORING = "restoring"
+    PARTLY = "partly"
     READY = "ready"
 
 

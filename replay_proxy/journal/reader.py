@@ -11,7 +11,7 @@ changes anything: a torn tail is left out and reported, and cut by the next writ
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from replay_proxy.journal.blobs import BlobStore
@@ -135,6 +135,12 @@ class Recording:
             raise storage_error("read the recording", self.path, error) from error
         assert isinstance(decoded.item, Record)
         return decoded.item
+
+    def through(self, seq: int) -> Recording:
+        """The same without the records after that number, or what was kept beside it. Raises as `fetch`; blocking."""
+        index = self.index.through(seq)
+        self.verify(index.seqs)
+        return replace(self, found=replace(self.found, index=index, last_seq=seq, kept=None, unread=False))
 
     def verify(self, seqs: Iterable[int]) -> None:
         """Verify the lines of these records, as far as they were not when this recording was read. Raises as `fetch`."""

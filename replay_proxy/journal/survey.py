@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -85,6 +85,13 @@ class Index:
         """The positions of the records that are `wanted`, in order."""
         chosen = [wanted(what) for what in self.kinds]
         return (position for position, what in enumerate(self.whats) if chosen[what])
+
+    def through(self, seq: int) -> Index:
+        """The records up to that number."""
+        end = bisect_right(self.seqs, seq)
+        return Index(
+            self.kinds, self.seqs[:end], self.offsets[:end], self.lengths[:end], self.whats[:end], self.warnings
+        )
 
     def position(self, seq: int) -> int:
         """Where the record with this number is. Raises KeyError."""

@@ -157,6 +157,7 @@ class Proxy:
             try:
                 await self._while_it_lives(self.loader.begin())
             except _LostError as error:
+                self.gate.move(self._without_emulator, error.message)
                 _log.warning("the emulator is lost; waiting for it", reason=error.message)
                 await self.loader.stop()
                 await self._recover(attempts=FASTEST_RESTARTS)
@@ -168,7 +169,7 @@ class Proxy:
         while True:
             begun, answered = asyncio.get_running_loop().time(), self.engine.decisions.answered
             reason = await self.backend.lost()
-            self.gate.move(State.LOST if self._is_stranger else State.STARTING, reason)
+            self.gate.move(self._without_emulator, reason)
             if self._is_stranger and await self._still_there():
                 self.gate.move(State.READY)
                 continue
@@ -210,6 +211,8 @@ class Proxy:
                     self.gate.move(State.RESTORING, "the emulator is back; its state is looked for")
                     if await self._is_same():
                         _log.info("the emulator is back, with its state")
+                        if self.loader is not None:
+                            await self._while_it_lives(self.loader.go_on())
                         self.gate.move(State.READY)
                     else:
                         self.engine.begin_life()
@@ -251,6 +254,10 @@ class Proxy:
         _log.error("the emulator keeps ending; it is not started again", reason=reason)
         self.gate.move(State.FAILED, f"the emulator keeps ending: {reason}")
         raise EmulatorError(f"the emulator keeps ending: {reason}", hint="its last output is above; run it by hand")
+
+    @property
+    def _without_emulator(self) -> State:
+        return State.LOST if self._is_stranger else State.STARTING
 
     @property
     def _is_stranger(self) -> bool:

@@ -6,8 +6,9 @@
 | ON_REQUEST | each service at its first request, the rest when idle | the same, from the beginning | what is missing |
 | MANUAL | nothing | everything, before the next request passes | what is missing |
 
-In parts, the mark in somebody else's emulator says "restoring" until the last part is back: a proxy that was interrupted
-meanwhile must not take a half for the whole.
+Somebody else's emulator may outlive the proxy, or be out of reach for a while, and still hold what was restored by then. Its
+mark says what: everything; whole parts, and then a restore in parts goes on from there; or "restoring", where a proxy that
+was interrupted must not take a half for the whole.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from replay_proxy import log
 from replay_proxy.config import Settings
-from replay_proxy.errors import EmulatorError, ReplayProxyError
+from replay_proxy.errors import EmulatorError, ReplayProxyError, StorageError
 from replay_proxy.journal.reader import read
 from replay_proxy.proxy.engine import Engine
 from replay_proxy.proxy.gate import Gate, State
@@ -33,11 +35,12 @@ from replay_proxy.proxy.restoring import (
     tell,
 )
 from replay_proxy.proxy.sender import Sender
-from replay_proxy.proxy.session import Session
+from replay_proxy.proxy.session import Session, SoFar
 from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.proxy.witnessing import Watch
 from replay_proxy.replay.attempt import Target
 from replay_proxy.replay.execute import Progress
+from replay_proxy.replay.knowledge import Knowledge
 from replay_proxy.replay.report import Line, RestoreReport, line_of
 from replay_proxy.replay.settling import Settling
 from replay_proxy.replay.sightings import Sightings
@@ -45,6 +48,22 @@ from replay_proxy.replay.sightings import Sightings
 _log = log.get("proxy")
 
 QUIET_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """A restore that has not ended well yet. staged: where it is one in parts."""
+
+    report: RestoreReport
+    target: Target
+    staged: StagedRestore | None = None
+
+    @property
+    def so_far(self) -> SoFar:
+        """How far it has come."""
+        if self.staged is not None:
+            return self.staged.so_far
+        return SoFar(self.report.through, (), tuple(self.report.dealt_with))
 
 
 class Loader:
@@ -79,6 +98,8 @@ class Loader:
         self._busy = asyncio.Lock()
         self._finishing: asyncio.Task[None] | None = None
         self._restoring: asyncio.Task[RestoreReport] | None = None
+        self._has_begun = False
+        self._unfinished: _Unfinished | None = None
         self.report: RestoreReport | None = None
 
     async def begin(self) -> None:
@@ -88,15 +109,15 @@ class Loader:
             EmulatorError: the emulator holds a part of an earlier restore. RecordingError, StorageError: the recording
             cannot be read.
         """
-        if self._stranger and await self._resume():
-            return
-        match self._settings.load_strategy:
-            case "ON_REQUEST":
-                await self._in_parts(eager=True)
-            case "MANUAL":
-                await self._in_parts(eager=False)
-            case _:
-                await self.restore()
+        if not (self._stranger and await self._resume()):
+            match self._settings.load_strategy:
+                case "ON_REQUEST":
+                    await self._in_parts(eager=True)
+                case "MANUAL":
+                    await self._in_parts(eager=False)
+                case _:
+                    await self.restore()
+        self._has_begun = True
 
     async def again(self) -> None:
         """After a loss of the emulator, when it answers again and holds nothing. Raises as `begin`."""
@@ -105,6 +126,17 @@ class Loader:
         else:
             await self.restore()
 
+    async def go_on(self) -> None:
+        """The emulator was out of reach, and holds what it held: restore what it does not hold yet. Raises as `begin`."""
+        unfinished = self._unfinished
+        if unfinished is None:
+            if not self._has_begun:
+                await self.begin()
+        elif unfinished.staged is None and not unfinished.report.through:
+            await self.restore()
+        else:
+            await self._in_parts(eager=self._is_eager, before=unfinished.so_far, target=unfinished.target)
+
     async def restore(self, told: Callable[[Line], None] = lambda _line: None) -> RestoreReport:
         """Restore everything now, into whatever state the emulator is in. Requests wait meanwhile. Raises as `begin`."""
         async with self._busy:
@@ -112,9 +144,10 @@ class Loader:
             self._gate.move(State.RESTORING, "the recorded state is being restored")
             await self._engine.quiet(QUIET_SECONDS)
             target = self._new_target()
+            self.report = report = RestoreReport(str(self._recording.path))
+            self._unfinished = _Unfinished(report, target)
             if self._stranger:
                 await self._session.begin()
-            self.report = report = RestoreReport(str(self._recording.path))
             begun, settling = time.monotonic(), Settling()
             if self._recording.writer is not None:
                 self._recording.writer.take_found()
@@ -155,8 +188,6 @@ class Loader:
             async for line in self._restore_again(service):
                 yield line
             return
-        if self._stranger and not staged.has_begun:
-            await self._session.begin()
         wanted = staged.services([service] if service else None)
         staged.ask(wanted)
         self._gate.stir()
@@ -211,19 +242,30 @@ class Loader:
         known = saved.known(self._settings.secret_key or "")
         self._engine.carrier.take_up(known)
         await asyncio.to_thread(explain_recording, self._recording.data_dir, self._sightings)
+        if saved.so_far is not None:
+            there = ", ".join(sorted(saved.so_far.services)) or "none yet"
+            _log.info("the emulator holds a part of the recorded state; the rest can be restored", services=there)
+            await self._in_parts(eager=self._is_eager, before=saved.so_far, target=self._new_target(known))
+            return True
         _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(known.aliases))
         self._gate.move(State.READY)
         return True
 
-    async def _in_parts(self, *, eager: bool) -> None:
-        """Let requests pass, and restore what they need (`eager`), or what somebody asks for."""
+    @property
+    def _is_eager(self) -> bool:
+        """Whether what is missing is restored without being asked for."""
+        return self._settings.load_strategy != "MANUAL"
+
+    async def _in_parts(self, *, eager: bool, before: SoFar | None = None, target: Target | None = None) -> None:
+        """Let requests pass, and restore what they need (`eager`), or what somebody asks for.
+
+        before, target: what the emulator holds already, and what is known of it.
+        """
         async with self._busy:
             await self.stop()
-            target = self._new_target()
-            if self._stranger and eager:
-                await self._session.begin()
+            target = target or self._new_target()
             found = None
-            if self._recording.writer is not None:
+            if self._recording.writer is not None and before is None:
                 self._recording.writer.rollback()
                 found = self._recording.writer.take_found()
             if found is None:
@@ -238,13 +280,32 @@ class Loader:
                 self._sightings,
                 eager=eager,
                 moved=self._gate.stir,
+                bounds=self._at_bounds,
+                before=before,
             )
+            self._unfinished = _Unfinished(report, target, staged)
             self._engine.carrier.take_up(target.known)
+            if self._stranger and before is None:
+                await self._session.begin_parts(target.known, staged.so_far)
             if self._watch is not None:
                 self._watch.hold()
             self._gate.staged = staged
             self._finishing = asyncio.create_task(self._finish(staged, [*found.warnings, *found.index.warnings]))
             self._gate.move(State.READY)
+
+    async def _at_bounds(self, begins: bool) -> None:
+        """A part is about to be replayed, or was."""
+        staged = self._gate.staged
+        if not self._stranger or staged is None:
+            return
+        try:
+            if begins:
+                await self._session.begin_part()
+            else:
+                await self._session.end_part(self._engine.carrier.known, staged.so_far)
+        except (StorageError, OSError, TimeoutError) as error:
+            # Then a proxy that is interrupted from here on has to have the emulator restarted, and no more.
+            _log.warning("how far the restore has come cannot be put down", reason=str(error))
 
     async def _finish(self, staged: StagedRestore, warnings: Collection[str]) -> None:
         """Wait for the last part, and say so."""
@@ -263,9 +324,9 @@ class Loader:
                     self._watch.release()
                 self._gate.stir()
 
-    def _new_target(self) -> Target:
-        """The emulator, of which nothing is known yet."""
-        return target_of(self._sender, self._engine.carrier.endpoints, self._settings)
+    def _new_target(self, known: Knowledge | None = None) -> Target:
+        """The emulator, of which this is known."""
+        return target_of(self._sender, self._engine.carrier.endpoints, self._settings, known)
 
     async def _settle(self) -> None:
         """The emulator holds everything that was recorded."""
@@ -273,3 +334,4 @@ class Loader:
             await self._session.settle(self._engine.carrier.known)
         elif not self._settings.read_only:
             self._session.save(self._engine.carrier.known)
+        self._unfinished = None

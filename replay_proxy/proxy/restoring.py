@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from replay_proxy.journal.records import JOURNAL_NAME
 from replay_proxy.journal.writer import JournalWriter
 from replay_proxy.proxy.backend import reachable
 from replay_proxy.proxy.sender import Sender
-from replay_proxy.proxy.session import Session
+from replay_proxy.proxy.session import Session, SoFar, interrupted
 from replay_proxy.proxy.staged import StagedRestore
 from replay_proxy.proxy.upstream import Upstream
 from replay_proxy.replay.attempt import Target
@@ -99,7 +99,7 @@ async def restore_recording(
     """
     begun = time.monotonic()
     recording = await asyncio.to_thread(read, data_dir)
-    report.path = str(recording.path)
+    report.path, report.through = str(recording.path), recording.found.last_seq
     now, choice = datetime.now(UTC), to_restore(settings)
     plan = await asyncio.to_thread(plan_for, recording, now, compaction=settings.compaction, choice=choice)
     report.total, report.switched_off = plan.kept_count, plan.switched_off_count
@@ -118,9 +118,9 @@ async def restore_recording(
     return report
 
 
-def target_of(sender: Sender, endpoints: Endpoints, settings: Settings) -> Target:
-    """The emulator that `sender` sends to, as what is restored into; nothing is known of it yet."""
-    known = Knowledge(keyring=Keyring(settings.secret_key or ""))
+def target_of(sender: Sender, endpoints: Endpoints, settings: Settings, known: Knowledge | None = None) -> Target:
+    """The emulator that `sender` sends to, as what is restored into. known: of it; nothing where that is not given."""
+    known = known or Knowledge(keyring=Keyring(settings.secret_key or ""))
     return Target(sender, sender.load, known, endpoints, settings.call_timeout)
 
 
@@ -154,22 +154,27 @@ async def staged_restore(
     *,
     eager: bool,
     moved: Callable[[], None],
+    bounds: Callable[[bool], Awaitable[None]],
+    before: SoFar | None = None,
 ) -> StagedRestore:
     """A restore in parts of what `recording` holds, ready to be started. See `restore_recording` and `StagedRestore`.
 
     Raises:
         RecordingError, StorageError: it cannot be read.
     """
+    if before is not None:
+        recording = await asyncio.to_thread(recording.through, before.through)
+    report.through = recording.found.last_seq
     parts = await asyncio.to_thread(
         Parts,
         recording,
         datetime.now(UTC),
         compaction=settings.compaction,
         selection=to_restore(settings),
-        keeps=not settings.read_only,
+        keeps=not settings.read_only and before is None,
     )
     restorer = _restorer(target, settings, sightings)
-    return StagedRestore(parts, restorer, report, progress, eager=eager, moved=moved)
+    return StagedRestore(parts, restorer, report, progress, eager=eager, moved=moved, bounds=bounds, before=before)
 
 
 def keep_up_with(data_dir: Path, seconds: float) -> None:
@@ -241,7 +246,9 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
         sender = Sender(upstream, blobs, call_timeout=settings.call_timeout)
         session = Session(settings.data_dir, sender, settings.secret_key or "")
         report = RestoreReport(str(settings.data_dir / JOURNAL_NAME))
-        if await session.resume() is not None:
+        if (saved := await session.resume()) is not None:
+            if saved.so_far is not None:
+                raise interrupted()
             _log.info("the emulator holds the recorded state already; nothing to restore", recording=report.path)
             report.finished = True
             return report

@@ -2,7 +2,9 @@
 
 `session.json` beside the journal remembers the aliases of the latest session, so that a proxy that is restarted in
 front of an emulator which lived on takes up where it left off. The mark in the emulator (`emulators.session`) tells
-whether it is still the same emulator. Beside a recording that is only read, by several proxies perhaps, nothing is written:
+whether it is still the same emulator, and whether it holds all of the recording, or whole parts of it (`SoFar`).
+
+Beside a recording that is only read, by several proxies perhaps, nothing is written:
 their sessions lie in the user's own directory for such things, each under the recording and the emulator that it is of.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,30 @@ TEMPORARY = "session.json.new"
 
 
 @dataclass(frozen=True, slots=True)
+class SoFar:
+    """How far a restore in parts has come.
+
+    through: the number of the last record that it is about; what is recorded after that, clients did meanwhile.
+    services: those that are back. made: the numbers of records of others that were replayed because these needed them.
+    """
+
+    through: int
+    services: tuple[str, ...] = ()
+    made: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
-    """What `session.json` holds: the session's name; as JSON its aliases, the secrets of its access keys, and original times."""
+    """What `session.json` holds: the session's name; as JSON its aliases, the secrets of its access keys, and original times.
+
+    so_far: None where everything was back.
+    """
 
     session: str
     aliases: list[dict[str, Any]]
     keys: dict[str, str]
     times: dict[str, list[list[float]]]
+    so_far: SoFar | None = None
 
     def known(self, secret_key: str) -> Knowledge:
         """That, in use. secret_key: of the settings."""
@@ -62,7 +81,10 @@ def load_saved(place: Path) -> Saved | None:
     """The latest session, or None where there is none that can be read: it can always be learned anew."""
     try:
         content = orjson.loads((place / FILE_NAME).read_bytes())
-        return Saved(str(content["session"]), list(content["aliases"]), dict(content["keys"]), content.get("times", {}))
+        told = content.get("so_far")
+        so_far = None if told is None else SoFar(int(told["through"]), tuple(told["services"]), tuple(told["made"]))
+        aliases, times = list(content["aliases"]), content.get("times", {})
+        return Saved(str(content["session"]), aliases, dict(content["keys"]), times, so_far)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -94,11 +116,12 @@ class Session:
         self._place = place
         self._optional = optional
         self._marks = Marks(send, secret_key)
+        self._so_far: SoFar | None = None
         self.name = ""
         self.marked = False
 
     async def resume(self) -> Saved | None:
-        """The session that the emulator is still in; None where it has to be restored.
+        """The session that the emulator is still in, perhaps with a part of the state; None where it has to be restored.
 
         Raises:
             EmulatorError: the emulator holds a part of an interrupted restore.
@@ -107,10 +130,7 @@ class Session:
         if mark is None:
             return None
         if mark.phase is Phase.RESTORING:
-            raise EmulatorError(
-                "the emulator holds a part of this recording: an earlier restore was interrupted, or not finished",
-                hint="restart the emulator, so that the recording can be restored into an empty one",
-            )
+            raise interrupted()
         saved = load_saved(self._place)
         if saved is None or saved.session != mark.session:
             _log.warning(
@@ -118,17 +138,34 @@ class Session:
                 hint="restart the emulator where that is not meant",
             )
             return None
-        self.name, self.marked = mark.session, True
+        if mark.phase is Phase.PARTLY and saved.so_far is None:
+            raise interrupted()
+        self.name, self.marked, self._so_far = mark.session, True, saved.so_far
         return saved
 
     async def begin(self) -> None:
-        """A restore begins."""
-        self.name = uuid.uuid4().hex
+        """A restore of everything begins."""
+        self.name, self._so_far = uuid.uuid4().hex, None
         self.marked = await self._marks.leave(Mark(self.name, Phase.RESTORING))
+
+    async def begin_parts(self, known: Knowledge, so_far: SoFar) -> None:
+        """A restore in parts is possible from now on; nothing was replayed yet."""
+        self.name = uuid.uuid4().hex
+        await self.end_part(known, so_far)
+
+    async def begin_part(self) -> None:
+        """A part is about to be replayed."""
+        self.marked = await self._marks.leave(Mark(self.name, Phase.RESTORING))
+
+    async def end_part(self, known: Knowledge, so_far: SoFar) -> None:
+        """The emulator holds whole parts of the recording, and this is known of them."""
+        self._so_far = so_far
+        self.save(known)
+        self.marked = await self._marks.leave(Mark(self.name, Phase.PARTLY))
 
     async def settle(self, known: Knowledge) -> None:
         """The emulator holds the state of the recording, and this is known of it."""
-        self.name = self.name or uuid.uuid4().hex
+        self.name, self._so_far = self.name or uuid.uuid4().hex, None
         self.save(known)
         self.marked = await self._marks.leave(Mark(self.name, Phase.READY))
         if not self.marked:
@@ -143,6 +180,8 @@ class Session:
         """Write `session.json`, atomically. Raises StorageError."""
         content = {"session": self.name, "aliases": known.aliases.listing(), "keys": known.keyring.secrets}
         content["times"] = known.times.listing()
+        if self._so_far is not None:
+            content["so_far"] = asdict(self._so_far)
         data = orjson.dumps(content, option=orjson.OPT_INDENT_2)
         files = Files(self._place)
         try:
@@ -157,3 +196,11 @@ class Session:
                 failure.message,
                 hint=f"restart the emulator with the proxy; or name a directory that can be written with {STATE_HOME}",
             )
+
+
+def interrupted() -> EmulatorError:
+    """What to tell of an emulator that holds nobody knows which part of a recording."""
+    return EmulatorError(
+        "the emulator holds a part of this recording: an earlier restore was interrupted, or not finished",
+        hint="restart the emulator, so that the recording can be restored into an empty one",
+    )

@@ -8,6 +8,7 @@ One task does all of it, a part at a time, so that one part never overtakes anot
    asks for another service, which is then restored first.
 
 Only what the journal held when this restore began is replayed. Calls that clients make meanwhile are recorded after it.
+Between two parts it can be told how far this has come (`SoFar`), and another restore can go on from there.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import Any
 
 from replay_proxy import log
 from replay_proxy.errors import ReplayProxyError
+from replay_proxy.proxy.session import SoFar
 from replay_proxy.replay.compact import Plan
 from replay_proxy.replay.execute import Progress, Restorer
 from replay_proxy.replay.parts import UNRECOGNISED, Parts
@@ -59,8 +61,9 @@ class Abandoned(Exception):
 class StagedRestore:
     """Restores `parts` through `restorer`, and accounts for it in `report`.
 
-    eager: the rest is restored by itself; else only what is asked for.
-    moved: called whenever a service has come further.
+    eager: the rest is restored by itself; else only what is asked for. moved: called whenever a service has come further.
+    bounds: told when something is about to be replayed (True), and when for now no more is. before: how far a restore had
+    come that this one goes on with.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class StagedRestore:
         *,
         eager: bool,
         moved: Callable[[], None],
+        bounds: Callable[[bool], Awaitable[None]],
+        before: SoFar | None = None,
     ) -> None:
         self._parts = parts
         self._restorer = restorer
@@ -79,13 +84,17 @@ class StagedRestore:
         self._progress = progress
         self._eager = eager
         self._moved = moved
+        self._bounds = bounds
+        self._depth = 0
         self._stages = dict.fromkeys(sorted(parts.calls), Stage.WAITING)
+        if before is not None:
+            self._stages.update(dict.fromkeys(self.services(before.services), Stage.RESTORED))
+            report.dealt_with.update(before.made)
         self._asked: set[str] = set()
         # Of which only is asked what there is; of which that is known; of which it cannot be told.
         self._sought: set[str] = set()
         self._outlined: set[str] = set()
         self._opaque: set[str] = set()
-        self._done: set[int] = set()
         self._urgent = 0
         self._stopped = False
         self._begun = self._requested = self._slice_begun = time.monotonic()
@@ -101,9 +110,11 @@ class StagedRestore:
         return all(stage is Stage.RESTORED for stage in self._stages.values())
 
     @property
-    def has_begun(self) -> bool:
-        """Has anything been replayed, or is about to be?"""
-        return any(stage is not Stage.WAITING for stage in self._stages.values())
+    def so_far(self) -> SoFar:
+        """How far this has come."""
+        done = tuple(service for service, stage in self._stages.items() if stage is Stage.RESTORED)
+        made = (seq for seq in self.report.dealt_with if self._parts.service(seq) not in done)
+        return SoFar(self.report.through, done, tuple(made))
 
     def stage(self, service: str) -> Stage:
         """How far a service has come; one of which nothing is recorded is restored."""
@@ -219,7 +230,7 @@ class StagedRestore:
         """Restore some services, with what they need."""
         begun = time.monotonic()
         self._enter(services, Stage.RESTORING)
-        with self._urgency(urgent=not background):
+        async with self._part(urgent=not background):
             part = await asyncio.to_thread(self._parts.part, services)
             self.report.superseded += part.superseded
             self.report.switched_off += part.switched_off
@@ -232,19 +243,18 @@ class StagedRestore:
                     await self._outline()
                 if background and (urgent := self._waiting() & self._asked):
                     await self._bring_back(urgent)
-                handful = [seq for seq in todo[start : start + size] if seq not in self._done]
+                handful = [seq for seq in todo[start : start + size] if seq not in self.report.dealt_with]
                 await self._restorer.run(part.plan, self.report, self._progress, only=handful)
                 self.report.finished = False
-                self._done.update(handful)
-        for service in services:
-            self._told(service, time.monotonic() - begun)
-        self._enter(services, Stage.RESTORED)
+            for service in services:
+                self._told(service, time.monotonic() - begun)
+            self._enter(services, Stage.RESTORED)
 
     async def _outline(self) -> None:
         """Make the resources of some services, before anything is done to them."""
         services = self._sought & self._waiting()
         self._sought = set()
-        with self._urgency(urgent=True):
+        async with self._part(urgent=True):
             part = await asyncio.to_thread(self._parts.outline, services)
             if part is None:
                 self._opaque |= services
@@ -252,7 +262,6 @@ class StagedRestore:
                 todo = [seq for seq in part.seqs if not self._is_settled(seq)]
                 await self._restorer.run(part.plan, self.report, self._progress, only=todo)
                 self.report.finished = False
-                self._done.update(todo)
                 self._outlined |= services
         self._moved()
 
@@ -267,7 +276,7 @@ class StagedRestore:
 
     def _is_settled(self, seq: int) -> bool:
         """Was this call made, or was it decided when its service was restored that it need not be?"""
-        return seq in self._done or self._stages[self._parts.service(seq)] is Stage.RESTORED
+        return seq in self.report.dealt_with or self._stages[self._parts.service(seq)] is Stage.RESTORED
 
     def _enter(self, services: Collection[str], stage: Stage) -> None:
         self._stages.update(dict.fromkeys(services, stage))
@@ -300,13 +309,19 @@ class StagedRestore:
             async with asyncio.timeout(max(0.001, self._idle_at - time.monotonic()) if idle else None):
                 await self._woken.wait()
 
-    @contextmanager
-    def _urgency(self, *, urgent: bool) -> Iterator[None]:
-        """Somebody waits for what is done now: planning in the background stands still."""
+    @asynccontextmanager
+    async def _part(self, *, urgent: bool) -> AsyncIterator[None]:
+        """A part is restored. urgent: somebody waits for it; planning in the background stands still."""
         self._urgent += urgent
+        self._depth += 1
         try:
+            if self._depth == 1:
+                await self._bounds(True)
             yield
+            if self._depth == 1:
+                await self._bounds(False)
         finally:
+            self._depth -= 1
             self._urgent -= urgent
 
     def _pace(self) -> None:

@@ -113,6 +113,7 @@ class Restorer:
                 for record in records:
                     self._sightings.explain(record.head, record.request, record.answer)
             schedule.done(seq)
+            report.dealt_with.update(record.seq for record in records)
             freed.set()
             report.seconds = time.monotonic() - begun
             progress(report)

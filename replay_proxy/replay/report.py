@@ -74,7 +74,8 @@ class RestoreReport:
 
     path: of the recording's journal. total: how many calls are to be replayed; superseded: how many need not be, because
     later ones undid them; switched_off: how many are not wanted (`--restore-services`, `--restore-kinds`).
-    by_service: how many were dealt with. seconds: wall-clock time, reading and planning included.
+    by_service: how many were dealt with. dealt_with: the numbers of the records that were, witnesses included; through: the
+    number of the recording's last record when the restore began. seconds: wall-clock time, reading and planning included.
     settled: seconds until what calls had begun was done as well (`settling`); None before.
     problems: every call that was not restored. findings: what else is to be said of calls.
     notes: what is to be said of the recording, such as a torn tail.
@@ -86,6 +87,8 @@ class RestoreReport:
     switched_off: int = 0
     counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
     by_service: Counter[str] = field(default_factory=Counter)
+    dealt_with: set[int] = field(default_factory=set)
+    through: int = 0
     problems: list[CallResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

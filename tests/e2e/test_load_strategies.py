@@ -234,7 +234,9 @@ class TestOnRequest:
         proxy = recorded.go_on(start_proxy, *options)
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(proxy.url + "/restapis/abc/dev/_user_request_/", timeout=120)
-        stages = proxy.status()["restoring"] or {}  # for a moment after the last service, what was done is still put down
+        stages = (
+            proxy.status()["restoring"] or {}
+        )  # for a moment after the last service, what was done is still put down
         assert not stages.get("waiting") and not stages.get("restoring")
         wait_until(lambda: is_whole(proxy))
 
@@ -276,7 +278,7 @@ class TestOnRequest:
         options = ("--upstream", emulator.url, "--load-strategy", "ON_REQUEST")
         proxy = start_proxy(*options)
         sqs = client("sqs", proxy.url)
-        for number in range(250):
+        for number in range(500):
             sqs.create_queue(QueueName=f"q{number}")
         client("ssm", proxy.url).put_parameter(Name="/a", Value="1", Type="String")
         proxy.kill()
@@ -285,6 +287,7 @@ class TestOnRequest:
         assert http_status(proxy.url + "/_localstack/health") == 200
         assert client("ssm", proxy.url, **PATIENT).get_parameter(Name="/a")["Parameter"]["Value"] == "1"
         assert not is_whole(proxy), "the first answer does not wait for the rest"
+        wait_until(lambda: proxy.status()["restoring"]["restoring"] == ["sqs"])
         proxy.kill()
         proxy.again(wait=False)
         assert proxy.process.wait(60) == 6
@@ -292,7 +295,7 @@ class TestOnRequest:
         emulator.restart()
         proxy.again()
         wait_until(lambda: is_whole(proxy))
-        assert len(client("sqs", emulator.url).list_queues()["QueueUrls"]) == 250
+        assert len(client("sqs", emulator.url).list_queues()["QueueUrls"]) == 500
 
     def test_damage_is_refused_before_anything_is_restored(
         self, start_proxy: Callable[..., Proxy], recorded: Recorded
