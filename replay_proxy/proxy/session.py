@@ -138,8 +138,7 @@ class Session:
                 hint="restart the emulator where that is not meant",
             )
             return None
-        if mark.phase is Phase.PARTLY and saved.so_far is None:
-            raise interrupted()
+        # Where that is not told of a mark that says "partly", everything was back, and the mark was about to say so.
         self.name, self.marked, self._so_far = mark.session, True, saved.so_far
         return saved
 
