@@ -137,7 +137,10 @@ class Recording:
         return decoded.item
 
     def through(self, seq: int) -> Recording:
-        """The same without the records after that number, or what was kept beside it. Raises as `fetch`; blocking."""
+        """The same, with an index of the records up to that number, all of them verified. For `Lookup`, not for iterating.
+
+        Raises as `fetch`; blocking.
+        """
         index = self.index.through(seq)
         self.verify(index.seqs)
         return replace(self, found=replace(self.found, index=index, last_seq=seq, kept=None, unread=False))

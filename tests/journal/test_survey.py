@@ -87,6 +87,18 @@ def test_a_position_is_found_by_its_number(tmp_path: Path) -> None:
         recording.index.position(2)
 
 
+def test_an_index_up_to_a_number(tmp_path: Path) -> None:
+    lines = queues(5)
+    recording = read(journal(tmp_path, *lines[:2], *lines[3:]))
+    for through, seqs in ((0, []), (2, [1, 2]), (3, [1, 2]), (4, [1, 2, 4]), (9, [1, 2, 4, 5])):
+        part = recording.through(through)
+        lookup = Lookup(part)
+        assert [record.seq for record in Selection(lookup, lambda _what: True).records()] == seqs
+        assert sum(count for _what, count, _first in lookup.tally()) == len(seqs)
+        assert part.found.last_seq == through
+    assert len(recording.index) == 4
+
+
 def test_what_is_missing_is_told_as_after_decoding(tmp_path: Path) -> None:
     gap = encode_mark(Mark(4, "2026-01-01T00:00:00.000000Z", MarkKind.GAP, reason="the disk was full"), 4)
     lines = queues(3)
