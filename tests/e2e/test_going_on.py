@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.test_load_strategies import PATIENT, Recorded, all_is_there, is_whole, post, recorded, wait_until
 from tests.support.clients import client
-from tests.support.processes import Emulator, Process, Proxy, free_port, http_status, replay_proxy
+from tests.support.processes import Emulator, Process, Proxy, free_port, http_status, left_out, replay_proxy
 
 __all__ = ["recorded"]
 
@@ -104,6 +104,8 @@ def test_some_was_loaded_when_the_proxy_was_killed(
 def test_another_strategy_goes_on_from_there(
     start_proxy: Callable[..., Proxy], emulator: Emulator, recorded: Recorded
 ) -> None:
+    if reason := left_out(0.1):
+        pytest.skip(f"going on with another strategy {reason}")
     proxy = recorded.go_on(start_proxy, "--upstream", emulator.url, "--load-strategy", "MANUAL")
     load(proxy, "ssm")
     live(proxy)
@@ -133,6 +135,8 @@ def test_a_restore_on_request_is_interrupted_between_two_parts(
 def test_the_emulator_was_out_of_reach_for_a_while(
     start_proxy: Callable[..., Proxy], emulator: Emulator, recorded: Recorded, tmp_path: Path, strategy: str
 ) -> None:
+    if strategy != "MANUAL" and (reason := left_out(0.1)):
+        pytest.skip(f"the same with {strategy} {reason}")
     cable = Cable(tmp_path, emulator.port)
     try:
         proxy = recorded.go_on(start_proxy, "--upstream", cable.url, "--load-strategy", strategy)
@@ -161,7 +165,7 @@ def test_the_emulator_was_out_of_reach_while_everything_was_restored(
     try:
         proxy = start_proxy("--upstream", cable.url)
         sqs = client("sqs", proxy.url, **PATIENT)
-        names = [f"q{number:03}" for number in range(400)]
+        names = [f"q{number:03}" for number in range(300)]
         for name in names:
             sqs.create_queue(QueueName=name)
         proxy.kill()

@@ -278,7 +278,7 @@ class TestOnRequest:
         options = ("--upstream", emulator.url, "--load-strategy", "ON_REQUEST")
         proxy = start_proxy(*options)
         sqs = client("sqs", proxy.url)
-        for number in range(500):
+        for number in range(250):
             sqs.create_queue(QueueName=f"q{number}")
         client("ssm", proxy.url).put_parameter(Name="/a", Value="1", Type="String")
         proxy.kill()
@@ -295,7 +295,7 @@ class TestOnRequest:
         emulator.restart()
         proxy.again()
         wait_until(lambda: is_whole(proxy))
-        assert len(client("sqs", emulator.url).list_queues()["QueueUrls"]) == 500
+        assert len(client("sqs", emulator.url).list_queues()["QueueUrls"]) == 250
 
     def test_damage_is_refused_before_anything_is_restored(
         self, start_proxy: Callable[..., Proxy], recorded: Recorded
