@@ -34,12 +34,12 @@ from replay_proxy.replay.graph import graph_of
 from tests.e2e import test_equivalence as histories
 from tests.replay.lab import RESETS, Lab, operations
 from tests.support.histories import Step, steps
-from tests.support.processes import Emulator
+from tests.support.processes import Emulator, amount
 
 pytestmark = pytest.mark.emulator
 
 NOW = datetime.now(UTC)
-EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("EQUIVALENCE_EXAMPLES", amount(3, 6)))
 Do = Callable[[Lab, Step], None]
 SUBJECTS: dict[str, tuple[Do, Callable[[Lab], Any], tuple[str, ...]]] = {
     "queues": (

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import SOON, client
-from tests.support.processes import Emulator, Proxy, http_status, left_out
+from tests.support.processes import Emulator, Proxy, amount, http_status, left_out
 
 pytestmark = pytest.mark.emulator
 
@@ -213,7 +213,7 @@ class TestOnRequest:
         made = make_some_of_everything(proxy.url)
         ec2 = client("ec2", proxy.url, **PATIENT)
         before = len(ec2.describe_vpcs()["Vpcs"])
-        for _boot in range(2):
+        for _boot in range(amount(1, 2)):
             proxy.kill()
             emulator.restart()
             proxy.again()

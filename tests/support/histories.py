@@ -36,7 +36,7 @@ def steps(*weighted: str) -> st.SearchStrategy[list[Step]]:
     return st.lists(st.tuples(st.sampled_from(weighted), small, small, small), min_size=24, max_size=60)
 
 
-def histories(*weighted: str, examples: int = amount(8, 16)) -> Callable[[Any], Any]:
+def histories(*weighted: str, examples: int = amount(5, 16)) -> Callable[[Any], Any]:
     """A test of random histories. examples: how many, unless EQUIVALENCE_EXAMPLES says so.
 
     A history that fails is made smaller where EQUIVALENCE_SHRINK is set; that takes many more runs.
