@@ -221,7 +221,7 @@ def _flat(bench: Bench, quick: bool) -> None:
         lengthened(made.data_dir, sources[f"{factor} ×"], factor - 1)
     variants = {name: partial(bench.ours, source) for name, source in sources.items()}
     # Many short turns: a tenth is less than what an emulator's own time changes from one restore to the next.
-    measured = in_turns(variants, 1 if quick else 9)
+    measured = in_turns(variants, 1 if quick else 15)
     once = [run["seconds"] for run in measured["1 ×"]]
     for name, runs in measured.items():
         took = [run["seconds"] for run in runs]
