@@ -112,9 +112,9 @@ class StagedRestore:
     @property
     def so_far(self) -> SoFar:
         """How far this has come."""
-        done = tuple(service for service, stage in self._stages.items() if stage is Stage.RESTORED)
+        done = frozenset(service for service, stage in self._stages.items() if stage is Stage.RESTORED)
         made = (seq for seq in self.report.dealt_with if self._parts.service(seq) not in done)
-        return SoFar(self.report.through, done, tuple(made))
+        return SoFar(self.report.through, tuple(sorted(done)), tuple(made))
 
     def stage(self, service: str) -> Stage:
         """How far a service has come; one of which nothing is recorded is restored."""
@@ -248,7 +248,8 @@ class StagedRestore:
                 self.report.finished = False
             for service in services:
                 self._told(service, time.monotonic() - begun)
-            self._enter(services, Stage.RESTORED)
+            self._stages.update(dict.fromkeys(services, Stage.RESTORED))
+        self._enter(services, Stage.RESTORED)  # who waits is told when it is put down
 
     async def _outline(self) -> None:
         """Make the resources of some services, before anything is done to them."""
