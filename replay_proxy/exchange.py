@@ -86,6 +86,11 @@ class Headers:
         return made
 
     @classmethod
+    def named(cls, pairs: tuple[tuple[str, str], ...], names: tuple[str, ...]) -> Headers:
+        """These fields, of which `names` are the names."""
+        return cls._of(pairs, _shapes.get(names) or _shape_of(names))
+
+    @classmethod
     def from_raw(cls, raw: Iterable[tuple[bytes, bytes]]) -> Headers:
         """The fields of a received message, as bytes."""
         raw = tuple(raw)
@@ -214,6 +219,10 @@ class Answer:
     headers: Headers
     body: Body = b""
     reason: str = ""
+
+
+Unread = Callable[[], Answer]
+"""An answer that is split when somebody wants to look into it."""
 
 
 @dataclass(frozen=True, slots=True)

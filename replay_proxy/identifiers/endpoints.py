@@ -145,15 +145,15 @@ class Endpoints:
             return answer
         return replace(answer, headers=headers, body=answer.body if body is None else body)
 
-    def may_change_request(self, data: bytes) -> bool:
+    def may_change_request(self, data: bytes, body_at: int) -> bool:
         """Could a request of these bytes change in `to_emulator`, whatever call it is? Quick, and not exact."""
-        if b"QueueUrl" in data and self._queue_authority:
+        if self._queue_authority and data.find(b"QueueUrl", body_at) >= 0:
             return True
-        return b"TemplateURL=" in data or b"StackPolicyURL=" in data
+        return data.find(b"TemplateURL=", body_at) >= 0 or data.find(b"StackPolicyURL=", body_at) >= 0
 
-    def may_change_answer(self, data: bytes) -> bool:
+    def may_change_answer(self, data: bytes, body_at: int) -> bool:
         """Could an answer of these bytes change in `to_client`, or teach something? Quick, and not exact."""
-        return b"QueueUrl" in data or self._signs_in(data)
+        return data.find(b"QueueUrl", body_at) >= 0 or self._signs_in(data)
 
     def to_emulator(self, request: Request, head: CallHead | None = None) -> Request:
         """`request` with the proxy's authorities in the members that the emulator resolves as its own address.

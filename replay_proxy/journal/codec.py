@@ -87,49 +87,60 @@ def encode_record(record: Record, seq: int) -> bytes:
     Raises:
         ValueError: a record that JSON cannot hold (a lone surrogate, a number that is not finite), or too long a line.
     """
-    line: dict[str, Any] = {
-        "seq": seq,
-        "time": record.time,
-        "ms": round(record.duration_ms, 3),
-        "kind": record.kind,
-    }
-    credential = record.credential
-    head = record.head
+    draft = draft_record(record.kind, record.head, record.request, record.credential)
+    return encode_drafted(draft, record.answer, seq, time=record.time, ms=record.duration_ms, notes=record.notes)
+
+
+def draft_record(kind: Kind, head: CallHead | None, request: Request, credential: Credential) -> bytes:
+    """The part of a record's line that can be written before there is an answer: its members from `kind` to `request`.
+
+    Raises:
+        ValueError: as `encode_record`.
+    """
+    members: dict[str, Any] = {"kind": kind}
     if head is not None:
-        line["service"] = head.service
-        line["operation"] = head.operation
-        line["protocol"] = head.protocol
+        members["service"] = head.service
+        members["operation"] = head.operation
+        members["protocol"] = head.protocol
         if head.account:
-            line["account"] = head.account
+            members["account"] = head.account
         if head.region:
-            line["region"] = head.region
+            members["region"] = head.region
         if head.access_key != credential.access_key:
-            line["access_key"] = head.access_key
+            members["access_key"] = head.access_key
     if credential != UNSIGNED:
-        line["credential"] = {
+        members["credential"] = {
             "access_key": credential.access_key,
             "region": credential.region,
             "service": credential.service,
             "kind": credential.kind,
         }
-    request = record.request
     message: dict[str, Any] = {
         "method": request.method,
         "target": request.target,
         "headers": request.headers.pairs,
     }
-    line["request"] = message
+    members["request"] = message
     _put_body(message, request.body)
-    answer = record.answer
-    message = {"status": answer.status}
+    return _json(members)[1:-1]
+
+
+def encode_drafted(draft: bytes, answer: Answer, seq: int, *, time: str, ms: float, notes: Mapping[str, Any]) -> bytes:
+    """The line, newline included, of the record of which `draft_record` has made a part.
+
+    Raises:
+        ValueError: as `encode_record`.
+    """
+    message: dict[str, Any] = {"status": answer.status}
     if answer.reason:
         message["reason"] = answer.reason
     message["headers"] = answer.headers.pairs
-    line["answer"] = message
     _put_body(message, answer.body)
-    if record.notes:
-        line["notes"] = dict(record.notes)
-    return _finish(line)
+    rest: dict[str, Any] = {"answer": message}
+    if notes:
+        rest["notes"] = dict(notes)
+    beginning = _json({"seq": seq, "time": time, "ms": round(ms, 3)})
+    return _finish(b"%s,%s,%s" % (beginning[:-1], draft, _json(rest)[1:-1]))
 
 
 def encode_mark(mark: Mark, seq: int) -> bytes:
@@ -141,7 +152,7 @@ def encode_mark(mark: Mark, seq: int) -> bytes:
         line["manual"] = mark.manual
     if mark.reason:
         line["reason"] = mark.reason
-    return _finish(line)
+    return _finish(_json(line)[:-1])
 
 
 def encode_header(header: RecordingHeader) -> bytes:
@@ -157,17 +168,20 @@ def encode_header(header: RecordingHeader) -> bytes:
         compacted = header.compacted
         line["version"] = max(header.version, 2)
         line["compacted"] = {"through": compacted.through, "removed": compacted.removed, "time": compacted.time}
-    return _finish(line)
+    return _finish(_json(line)[:-1])
 
 
-def _finish(line: dict[str, Any]) -> bytes:
+def _json(value: dict[str, Any]) -> bytes:
     try:
-        text = orjson.dumps(line)
+        return orjson.dumps(value)
     except TypeError as error:  # orjson's JSONEncodeError is a TypeError
         raise ValueError(f"JSON cannot hold it: {error}") from error
-    if len(text) > MAX_LINE:
-        raise ValueError(f"a line of {len(text)} bytes is longer than the {MAX_LINE} that a recording may have")
-    text = text[:-1]
+
+
+def _finish(text: bytes) -> bytes:
+    """The line of a JSON object that lacks its end."""
+    if len(text) >= MAX_LINE:
+        raise ValueError(f"a line of {len(text) + 1} bytes is longer than the {MAX_LINE} that a recording may have")
     return b'%s,"crc":"%08x"}\n' % (text, zlib.crc32(text))
 
 

@@ -47,16 +47,21 @@ from pathlib import Path
 from typing import Any
 
 from replay_proxy.errors import StorageError
+from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.journal.blobs import BlobStore
-from replay_proxy.journal.codec import encode_mark, encode_record
+from replay_proxy.journal.codec import draft_record, encode_drafted, encode_mark
 from replay_proxy.journal.durable import Files, storage_error, write_all
 from replay_proxy.journal.fields import answer_to_keep, request_to_keep
 from replay_proxy.journal.lock import RecordingLock
 from replay_proxy.journal.opening import Opened, open_journal
 from replay_proxy.journal.reader import Recording
-from replay_proxy.journal.records import JOURNAL_NAME, Mark, MarkKind, Record, utc_now
+from replay_proxy.journal.records import JOURNAL_NAME, Kind, Mark, MarkKind, Record, utc_now
 from replay_proxy.journal.reserve import Reserve
 from replay_proxy.journal.twin import Twin, change
+from replay_proxy.wire.signing import Credential
+
+Draft = bytes | ValueError
+"""The part of a line that is known before the answer; or why it cannot be written."""
 
 
 class SaveStrategy(StrEnum):
@@ -179,24 +184,31 @@ class JournalWriter:
 
         A caller that keeps calls in order (`ordering`) may let the next one in after this, before `promised`.
         """
+        draft = self.draft(record.kind, record.head, record.request, record.credential)
+        return self.write_drafted(
+            draft, record.answer, time=record.time, duration_ms=record.duration_ms, notes=record.notes
+        )
+
+    def draft(self, kind: Kind, head: CallHead | None, request: Request, credential: Credential) -> Draft:
+        """Prepare what `write_drafted` writes, as far as it is known before the answer. Never raises."""
+        try:
+            return draft_record(kind, head, request_to_keep(request), credential)
+        except ValueError as error:
+            return error
+
+    def write_drafted(
+        self, draft: Draft, answer: Answer, *, time: str, duration_ms: float, notes: Mapping[str, Any]
+    ) -> int:
+        """As `write`, of what `draft` has prepared. duration_ms: from `time` to the answer, in milliseconds."""
         if self._failure is not None or self._closed:
             raise self._unavailable()
         if self._session_due:
             self._begin_session()
         seq = self._last_seq + 1
-        kept = Record(
-            seq,
-            record.time,
-            record.duration_ms,
-            record.kind,
-            record.head,
-            request_to_keep(record.request),
-            answer_to_keep(record.answer),
-            record.credential,
-            record.notes,
-        )
         try:
-            line = encode_record(kept, seq)
+            if isinstance(draft, ValueError):
+                raise draft
+            line = encode_drafted(draft, answer_to_keep(answer), seq, time=time, ms=duration_ms, notes=notes)
         except ValueError as error:
             self.gap(str(error))
             raise StorageError(

@@ -48,16 +48,21 @@ class Carrier:
         self.known = known
         self.aliases, self.keyring, self.times = known.aliases, known.keyring, known.times
 
-    def may_change_request(self, data: bytes) -> bool:
-        """Could `outward` change anything in a request of these bytes, whatever call it is? Quick, and not exact."""
+    def may_change_request(self, data: bytes, body_at: int) -> bool:
+        """Could `outward` change anything in a request of these bytes, whatever call it is? Quick, and not exact.
+
+        body_at: where its body begins.
+        """
         return (
-            self.endpoints.may_change_request(data) or self._may_name(data, to_client=False) or self.times.may_ask(data)
+            self.endpoints.may_change_request(data, body_at)
+            or self._may_name(data, to_client=False)
+            or self.times.may_ask(data)
         )
 
-    def may_change_answer(self, data: bytes, head: CallHead | None) -> bool:
-        """Could `shown` change anything in an answer of these bytes? Quick, and not exact."""
+    def may_change_answer(self, data: bytes, body_at: int, head: CallHead | None) -> bool:
+        """Could `shown` change anything in an answer of these bytes? As `may_change_request`."""
         return (
-            self.endpoints.may_change_answer(data)
+            self.endpoints.may_change_answer(data, body_at)
             or self._may_name(data, to_client=True)
             or self.times.may_show(head, data)
         )

@@ -110,13 +110,13 @@ class ClientProtocol(ResponseHandler):
 class Connection:
     """One connection to the emulator, used by one request at a time."""
 
-    __slots__ = ("_fd", "idle_since", "protocol", "reused", "transport")
+    __slots__ = ("_poll", "idle_since", "protocol", "reused", "transport")
 
     def __init__(self, protocol: ClientProtocol) -> None:
         assert protocol.transport is not None
         self.protocol = protocol
         self.transport: asyncio.Transport = protocol.transport
-        self._fd: int = self.transport.get_extra_info("socket").fileno()
+        self._poll: select.poll | None = None
         self.idle_since = 0.0
         self.reused = False
 
@@ -128,8 +128,10 @@ class Connection:
         """Whether an idle connection can still carry a request."""
         if self.protocol.should_close or not self.protocol.is_connected():
             return False
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
+        poll = self._poll
+        if poll is None:
+            poll = self._poll = select.poll()
+            poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return not poll.poll(0)
 
     def launch(self, data: bytes, catcher: Catcher) -> None:
@@ -174,7 +176,7 @@ class Pool:
         self._closed = False
         self._address: Any = None
         self._misses = 0
-        self._ends = False  # the emulator ends each connection with its answer, as far as the latest one tells
+        self.ends = False  # the emulator ends each connection with its answer, as far as the latest one tells
         self._knocking: socket.socket | None = None
         self._spare: socket.socket | None = None  # not connected
 
@@ -202,7 +204,7 @@ class Pool:
 
         While the request is looked at, the emulator can do its part of that. Ends with `dial` or `hang_up`.
         """
-        if not self._ends or self._idle or self._knocking is not None or not self._can_dial:
+        if not self.ends or self._idle or self._knocking is not None or not self._can_dial:
             return
         with suppress(OSError):  # whoever has to send will meet it again, and tell
             sock = self._socket()
@@ -283,7 +285,7 @@ class Pool:
         if self._closed or connection.protocol.should_close:
             self.end(connection)
             return
-        self._ends = False
+        self.ends = False
         connection.reused = True
         connection.idle_since = loop.time()
         self._idle.append(connection)
@@ -293,7 +295,7 @@ class Pool:
     def end(self, connection: Connection) -> None:
         """Close a connection that ends with its answer, and make ready for the next one."""
         connection.close()
-        self._ends = True
+        self.ends = True
         if self._spare is None and self._can_dial and not self._closed:
             with suppress(OSError):
                 self._spare = self._new_socket()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from replay_proxy import log
 from replay_proxy.errors import MalformedMessage, StorageError
-from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.exchange import Answer, CallHead, Request, Unread
 from replay_proxy.proxy.carrier import Carrier, bytes_of
 from replay_proxy.proxy.counters import Counters
 from replay_proxy.proxy.recorder import Recorder
@@ -24,7 +24,7 @@ from replay_proxy.wire.recognise import recognise
 
 _log = log.get("engine")
 
-Look = Callable[[CallHead, Request, Answer], None]
+Look = Callable[[CallHead, Request, Unread], None]
 """Is shown a call, as its client made it, and the answer that its client saw."""
 
 

@@ -84,10 +84,10 @@ class DoorProtocol(web.RequestHandler):
         lane = self._lane
         if lane is None:
             return False
-        if data.find(b" /_", 0, _PROXYS_OWN) < 0:
-            lane.knock()
+        knocked = data.find(b" /_", 0, _PROXYS_OWN) < 0 and lane.knock()
         taken = self._is_taken(data, lane)
-        lane.turn_away()
+        if knocked:
+            lane.turn_away()
         return taken
 
     def _is_taken(self, data: bytes, lane: ExpressLane) -> bool:

@@ -240,7 +240,8 @@ class Engine:
         answer = await self._sent(early) or await self.carrier.send(request, rest, incoming, head)
         shown = await self.carrier.to_client(answer, request, head)
         if look is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
-            look(head, request, Answer(shown.status, shown.headers, shown.body, shown.reason))
+            seen = Answer(shown.status, shown.headers, shown.body, shown.reason)
+            look(head, request, lambda: seen)
         return shown
 
     async def _sent(self, early: Early | None) -> UpstreamAnswer | None:

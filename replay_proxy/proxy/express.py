@@ -14,19 +14,28 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Protocol
 
 from replay_proxy.errors import StorageError
-from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.exchange import Answer, CallHead, Request, Unread
 from replay_proxy.journal.ordering import Turn
 from replay_proxy.journal.records import utc_now
+from replay_proxy.journal.writer import Draft
 from replay_proxy.proxy.carrier import bytes_of
 from replay_proxy.proxy.connection import Catcher, Connection
 from replay_proxy.proxy.decisions import Look
 from replay_proxy.proxy.engine import Engine, forget
 from replay_proxy.proxy.framing import answer_head, request_head
-from replay_proxy.proxy.plain import AnswerGlance, RequestGlance, glance_at_answer, read_answer, read_request, without
-from replay_proxy.proxy.recorder import Recorder, Scrubbed
+from replay_proxy.proxy.plain import (
+    AnswerGlance,
+    RequestGlance,
+    glance_at_answer,
+    read_answer,
+    read_request,
+    without_connection,
+)
+from replay_proxy.proxy.recorder import Recorder
 from replay_proxy.proxy.streams import Outgoing
 from replay_proxy.proxy.upstream import (
     IDEMPOTENT,
@@ -64,10 +73,12 @@ class ExpressLane:
         self.upstream = upstream
         self.largest = min(LARGEST, largest)
 
-    def knock(self) -> None:
-        """A request has come that may be for the lane. Ends with `turn_away`, whether `take` has taken it or not."""
-        if self.engine.is_at_ease:
-            self.upstream.knock()
+    def knock(self) -> bool:
+        """A request has come that may be for the lane. Was anything done for it? Then it ends with `turn_away`."""
+        if not self.upstream.will_connect or not self.engine.is_at_ease:
+            return False
+        self.upstream.knock()
+        return True
 
     def turn_away(self) -> None:
         """What was done for a request that was not taken is of no use."""
@@ -78,9 +89,9 @@ class ExpressLane:
         engine = self.engine
         if not engine.is_at_ease or len(data) > self.largest or glance.target.startswith(RESERVED):
             return None
-        data = without(data, glance.of_connection)
+        data, body_at = without_connection(data, glance)
         early = Early(self, data, client)
-        if engine.changes_under_way or engine.carrier.may_change_request(data):
+        if engine.changes_under_way or engine.carrier.may_change_request(data, body_at):
             if not early.understand():
                 return None
             outward = engine.carrier.outward(early.request, early.head)
@@ -100,26 +111,27 @@ class Early(Catcher):
     """
 
     request: Request
-    _scrubbed: Scrubbed
+    head: CallHead | None = None
+    recorder: Recorder | None = None
+    look: Look | None = None
+    outcome: asyncio.Task[Outgoing] | None = None
+    _draft: Draft
+    _taken = ""
+    _turn: Turn | None = None
+    _connection: Connection | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _received = b""
+    _needed = 0
+    _call: Call | None = None
+    _failure: UpstreamError | None = None
+    _stale = False
 
     def __init__(self, lane: ExpressLane, data: bytes, client: Client) -> None:
         self.data = data
-        self.head: CallHead | None = None
-        self.recorder: Recorder | None = None
-        self.look: Look | None = None
         self.life = lane.engine.life
-        self.outcome: asyncio.Task[Outgoing] | None = None
         self._lane = lane
         self._client: Client | None = client
-        self._begun, self._taken = time.monotonic(), ""
-        self._turn: Turn | None = None
-        self._connection: Connection | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._received = b""
-        self._needed = 0
-        self._call: Call | None = None
-        self._failure: UpstreamError | None = None
-        self._stale = False
+        self._begun = time.monotonic()
 
     def launch(self, data: bytes) -> None:
         """Send it."""
@@ -136,7 +148,7 @@ class Early(Catcher):
             if not turn.enter_now():
                 return False
             self.recorder, self._turn, self._taken = recorder, turn, utc_now()
-            self._scrubbed = recorder.scrubbed(request)
+            self._draft = recorder.draft(head, request)
             engine.begin_early(self)
         return True
 
@@ -208,27 +220,26 @@ class Early(Catcher):
     # The end in the lane.
 
     def _end(self, glance: AnswerGlance) -> None:
-        """The answer is whole."""
-        self._stop_timer()
-        decisions, head, request = self._lane.engine.decisions, self.head, self.request
-        data = without(self._received, glance.of_connection)
+        """The answer is whole. First its client gets it, and then what is left to do is done."""
+        if self._timer is not None:
+            self._stop_timer()
+        decisions, head = self._lane.engine.decisions, self.head
+        data, body_at = without_connection(self._received, glance)
         decisions.answered += 1
-        changes = decisions.carrier.may_change_answer(data, head)
+        changes = decisions.carrier.may_change_answer(data, body_at, head)
         if self.recorder is not None and head is not None:
             self._end_of_change(data, head, self.recorder, changes=changes)
-        elif changes:
-            answer = read_answer(data)
-            shown = decisions.carrier.shown(answer, head, request)
-            self._give(data if shown is answer else _bytes_of_answer(shown))
-            self._show(head, shown)
         else:
+            unread: Unread = partial(read_answer, data)
+            if changes:
+                answer = unread()
+                shown = decisions.carrier.shown(answer, head, self.request)
+                if shown is not answer:
+                    data, unread = _bytes_of_answer(shown), lambda: shown
             self._give(data)
-            self._show(head, read_answer(data) if self.look is not None and glance.status == 200 else None)
+            if self.look is not None and head is not None and glance.status == 200:
+                self.look(head, self.request, unread)
         self._free(closes=glance.closes)
-
-    def _show(self, head: CallHead | None, shown: Answer | None) -> None:
-        if self.look is not None and head is not None and shown is not None and shown.status == 200:
-            self.look(head, self.request, shown)
 
     def _free(self, *, closes: bool) -> None:
         """The connection is not needed any more."""
@@ -240,28 +251,36 @@ class Early(Catcher):
         """A change is recorded before its client sees the answer."""
         decisions, request = self._lane.engine.decisions, self.request
         answer = read_answer(data)
-        shown = decisions.shown(answer, head, request) if changes else answer
-        recorded, refusal = False, None
-        if decisions.has_changed(head, request, answer, shown):
-            duration, notes = (
-                (time.monotonic() - self._begun) * 1000,
-                decisions.carrier.receipts.notes_for(head, request),
-            )
+        shown = answer
+        if changes:
+            shown = decisions.shown(answer, head, request)
+            if shown is not answer:
+                data = _bytes_of_answer(shown)
+        recorded = decisions.has_changed(head, request, answer, shown)
+        if recorded:
+            duration = (time.monotonic() - self._begun) * 1000
+            notes = decisions.carrier.receipts.notes_for(head, request)
             try:
-                recorder.write_now(head, self._scrubbed, shown, time=self._taken, duration_ms=duration, notes=notes)
-                decisions.was_recorded(head, request, shown)
-                recorded = True
+                recorder.write_now(self._draft, shown, time=self._taken, duration_ms=duration, notes=notes)
             except StorageError as error:
+                recorded = False
                 refusal = decisions.refusal(head, request, recorder, error)
-        self._leave_turn(well=True)
+                if refusal is not None:
+                    data = _bytes_of_answer(refusal)
         if recorded and recorder.promises_late:
             outgoing = Outgoing(shown.status, shown.reason, shown.headers, bytes_of(shown))
             self.outcome = asyncio.get_running_loop().create_task(decisions.promised(head, request, recorder, outgoing))
+            self._settle(head, shown, recorded=recorded)
             self._take_usual_way()
-        elif refusal is not None:
-            self._give(_bytes_of_answer(refusal))
         else:
-            self._give(data if shown is answer else _bytes_of_answer(shown))
+            self._give(data)
+            self._settle(head, shown, recorded=recorded)
+
+    def _settle(self, head: CallHead, shown: Answer, *, recorded: bool) -> None:
+        """A change is over."""
+        if recorded:
+            self._lane.engine.decisions.was_recorded(head, self.request, shown)
+        self._leave_turn(well=True)
 
     def _give(self, data: bytes) -> None:
         client, self._client = self._client, None

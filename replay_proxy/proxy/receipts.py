@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from replay_proxy.errors import MalformedMessage
-from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.exchange import CallHead, Request, Unread
 from replay_proxy.wire.answers import parse_answer
 from replay_proxy.wire.parameters import parse_parameters
 
@@ -34,11 +34,11 @@ class Receipts:
 
     def __init__(self) -> None:
         self._messages: OrderedDict[str, str] = OrderedDict()
-        self._unread: deque[tuple[CallHead, Request, Answer]] = deque(maxlen=UNREAD)
+        self._unread: deque[tuple[CallHead, Request, Unread]] = deque(maxlen=UNREAD)
         self._stale: set[str] = set()
         self._latest: dict[str, str] = {}
 
-    def received(self, head: CallHead, request: Request, answer: Answer) -> None:
+    def received(self, head: CallHead, request: Request, answer: Unread) -> None:
         """Take in an answer to ReceiveMessage, as the client saw it. Cheap."""
         self._unread.append((head, request, answer))
 
@@ -85,7 +85,7 @@ class Receipts:
         while self._unread:
             head, request, answer = self._unread.popleft()
             try:
-                messages = parse_answer(head, answer, request).parsed.get("Messages", [])
+                messages = parse_answer(head, answer(), request).parsed.get("Messages", [])
             except MalformedMessage:
                 continue
             for message in messages:

@@ -12,14 +12,11 @@ from replay_proxy.exchange import Answer, Body, CallHead, Request
 from replay_proxy.journal.blobs import Spool
 from replay_proxy.journal.ordering import Ordering, Turn
 from replay_proxy.journal.records import Kind, Record, utc_now
-from replay_proxy.journal.writer import JournalWriter, SaveStrategy
+from replay_proxy.journal.writer import Draft, JournalWriter, SaveStrategy
 from replay_proxy.proxy.streams import Stream
 from replay_proxy.proxy.unrecorded import Unrecorded
 from replay_proxy.wire.selection import Selection
-from replay_proxy.wire.signing import Credential, scrub
-
-Scrubbed = tuple[Request, Credential]
-"""A request without its signature, and who had signed it."""
+from replay_proxy.wire.signing import scrub
 
 
 class Spooled:
@@ -153,25 +150,16 @@ class Recorder:
             raise
         self._writer.write(record)
 
-    def scrubbed(self, request: Request) -> Scrubbed:
+    def draft(self, head: CallHead, request: Request) -> Draft:
         """What `write_now` takes of a request; to be prepared while the emulator is at work."""
-        return scrub(request)
+        stored, credential = scrub(request)
+        return self._writer.draft(Kind.MUTATION, head, stored, credential)
 
     def write_now(
-        self,
-        head: CallHead,
-        request: Scrubbed,
-        answer: Answer,
-        *,
-        time: str,
-        duration_ms: float,
-        notes: Mapping[str, Any],
+        self, draft: Draft, answer: Answer, *, time: str, duration_ms: float, notes: Mapping[str, Any]
     ) -> None:
         """As `write`, without waiting: for bodies that are no larger than the threshold. Raises StorageError."""
-        stored, credential = request
-        self._writer.write(
-            Record(0, time, round(duration_ms, 3), Kind.MUTATION, head, stored, answer, credential, notes)
-        )
+        self._writer.write_drafted(draft, answer, time=time, duration_ms=duration_ms, notes=notes)
 
     async def witness(self, head: CallHead, request: Request, answer: Answer, *, after: int) -> None:
         """Record a read that was made when `after` was the number of the last record. Raises `StorageError`."""

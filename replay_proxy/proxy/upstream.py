@@ -243,6 +243,11 @@ class Upstream:
         connection.transport.write(data)
         return connection
 
+    @property
+    def will_connect(self) -> bool:
+        """Does the emulator end each connection, so that the next request needs a new one?"""
+        return self._pool.ends
+
     def knock(self) -> None:
         """A request is about to be launched, if it turns out to be plain (`Pool.knock`); else `hang_up`."""
         self._pool.knock()

@@ -1,19 +1,20 @@
 """Watching reads go by, off the latency path, and recording those that are witnesses (see `replay.sightings`).
 
-What passes is put into a small waiting room and looked at by one task between requests. A read that is repeated replaces its
-predecessor there; when there is more than fits, the oldest reads are not looked at. Nor are calls of which the same answer was
-looked at before, as when a client asks again and again whether something is ready.
+What passes is only noted at first, so that its client has its answer meanwhile. Then it is put into a small waiting room and
+looked at by one task between requests. A read that is repeated replaces its predecessor there; when there is more than fits, the
+oldest reads are not looked at. Nor are calls of which the same answer was looked at before, as when a client asks again and
+again whether something is ready.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from contextlib import suppress
 
 from replay_proxy import log
 from replay_proxy.errors import StorageError
-from replay_proxy.exchange import Answer, Body, CallHead, Request
+from replay_proxy.exchange import Answer, Body, CallHead, Request, Unread
 from replay_proxy.proxy.recorder import Recorder
 from replay_proxy.replay.sightings import Sightings
 
@@ -21,6 +22,8 @@ _log = log.get("witness")
 
 ROOM = 512
 """Exchanges that wait to be looked at."""
+MOMENT = 0.001
+"""Seconds until what has passed is put there."""
 PAUSE = 0.004
 """Seconds between two looks, so that they take a small part of the time only."""
 LARGEST = 256 * 1024
@@ -38,6 +41,8 @@ class Watch:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self.sightings = Sightings()
+        self._passed: deque[tuple[CallHead, Request, Unread, int, bool]] = deque()
+        self._moment: asyncio.TimerHandle | None = None
         self._room: OrderedDict[_Key | int, _Item] = OrderedDict()
         self._arrived = asyncio.Event()
         self._open = asyncio.Event()
@@ -66,23 +71,43 @@ class Watch:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        if self._moment is not None:
+            self._moment.cancel()
+            self._take_in()
         while self._room and self._open.is_set():
             await self._look_at(self._room.popitem(last=False)[1])
 
     def change(self, head: CallHead, request: Request, answer: Answer) -> None:
         """A call that was recorded: what it shows is explained."""
-        self._count += 1
-        if not self._is_known(head, (head.service, head.operation, request.target, request.body), answer):
-            self._put(self._count, (head, request, answer, 0, True))
+        self._note(head, request, lambda: answer, 0, change=True)
 
-    def read(self, head: CallHead, request: Request, answer: Answer) -> None:
-        """A read, as its client saw it."""
-        if not self._recorder.takes(head, witness=True):
-            return
-        if isinstance(request.body, bytes) and isinstance(answer.body, bytes) and len(answer.body) <= LARGEST:
+    def read(self, head: CallHead, request: Request, answer: Unread) -> None:
+        """A successful read, as its client saw it."""
+        self._note(head, request, answer, self._recorder.last_seq, change=False)
+
+    def _note(self, head: CallHead, request: Request, answer: Unread, after: int, *, change: bool) -> None:
+        self._passed.append((head, request, answer, after, change))
+        if self._moment is None:
+            self._moment = asyncio.get_running_loop().call_later(MOMENT, self._take_in)
+
+    def _take_in(self) -> None:
+        """Put what has passed into the waiting room."""
+        self._moment = None
+        while self._passed:
+            head, request, unread, after, change = self._passed.popleft()
+            if not change and not self._recorder.takes(head, witness=True):
+                continue
+            answer = unread()
+            if not change and (not isinstance(answer.body, bytes) or len(answer.body) > LARGEST):
+                continue
             key = (head.service, head.operation, request.target, request.body)
-            if not self._is_known(head, key, answer):
-                self._put(key, (head, request, answer, self._recorder.last_seq, False))
+            if self._is_known(head, key, answer):
+                continue
+            if change:
+                self._count += 1
+                self._put(self._count, (head, request, answer, 0, True))
+            elif isinstance(request.body, bytes):
+                self._put((*key[:3], request.body), (head, request, answer, after, False))
 
     def _is_known(self, head: CallHead, key: tuple[str, str, str, Body], answer: Answer) -> bool:
         """Was the same answer given the last time, and is everything that it shows in its body?"""

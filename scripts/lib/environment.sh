@@ -4,8 +4,8 @@
 #   need_mitmproxy                        sets MITMDUMP, where mitmproxy can be installed
 #   need_localstack                       sets LOCALSTACK_PYTHON, where a Python 3.13 is found
 #
-# Everything lands in .venv/ and .cache/ of this checkout. Nothing is installed again while pyproject.toml and the
-# constraints stay as they are.
+# Everything lands in .venv/ and .cache/ of this checkout. Nothing is installed again while pyproject.toml, the
+# constraints and the one file in C stay as they are. Without a C compiler that file is left out, and not needed.
 
 set -euo pipefail
 
@@ -38,7 +38,7 @@ fingerprint() { cat pyproject.toml "$@" | cksum | tr ' ' '-'; }
 
 need_environment() {
   local extras=$1 directory=${2:-.venv} python stamp print
-  print="$(fingerprint constraints.txt) $root"
+  print="$(fingerprint constraints.txt replay_proxy/proxy/_plain.c) $root"
   stamp="$directory/.installed-$(printf '%s' "$extras" | tr ',' '-')"
   if [ ! -x "$directory/bin/python" ] || ! "$directory/bin/python" -c '' 2>/dev/null; then
     python=$(find_python 'sys.version_info >= (3, 11)') || {

@@ -1,4 +1,7 @@
-"""What is told at a glance is what aiohttp's parser finds out, and nothing is plain that could be read in two ways."""
+"""What is told at a glance is what aiohttp's parser finds out, and nothing is plain that could be read in two ways.
+
+All of it is asked of the compiled functions and of those in Python.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import Headers
+from replay_proxy.proxy import plain, plain_python
 from replay_proxy.proxy.framing import HOP_BY_HOP
-from replay_proxy.proxy.plain import glance_at_answer, glance_at_request, read_answer, read_request, without
+from replay_proxy.proxy.plain import is_compiled, read_answer, read_request, without_connection
+from replay_proxy.proxy.plain_python import AnswerGlance, RequestGlance
 
 LIMIT = 64 * 1024
 REQUEST = b"POST /a/b?x=%20 HTTP/1.1\r\nHost: h:1\r\nX-Amz-Target: S.O\r\nContent-Length: 3\r\n\r\nabc"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nX-Odd: caf\xe9 x\r\nContent-Length: 3\r\n\r\nabc"
+
+
+def glance_at_request(data: bytes) -> RequestGlance | None:
+    """What both say."""
+    glance = plain_python.glance_at_request(data)
+    if is_compiled():
+        seen = plain.glance_at_request(data)
+        assert (seen and tuple(seen)) == glance
+        if seen is not None:
+            assert RequestGlance(seen.target, seen.missing, seen.cut_from, seen.cut_to, seen.body_at) == glance
+    return glance
+
+
+def glance_at_answer(data: bytes, limit: int) -> AnswerGlance | None:
+    """What both say."""
+    glance = plain_python.glance_at_answer(data, limit)
+    if is_compiled():
+        seen = plain.glance_at_answer(data, limit)
+        assert (seen and tuple(seen)) == glance
+        if seen is not None:
+            assert (
+                AnswerGlance(seen.status, seen.missing, seen.closes, seen.cut_from, seen.cut_to, seen.body_at) == glance
+            )
+    return glance
+
+
+@pytest.mark.skipif(not is_compiled(), reason="replay_proxy/proxy/_plain.c was not compiled when this was installed")
+def test_compiled_functions_are_compared_with_those_in_python() -> None:
+    assert plain.glance_at_request is not plain_python.glance_at_request
+    with pytest.raises(TypeError):
+        plain.glance_at_request("text")  # type: ignore[arg-type]
+    for odd in (b"", ANSWER[:-5], ANSWER.replace(b"X-Odd: ", b"X-Odd:")):
+        with pytest.raises(ValueError, match="no plain message"):
+            plain.split(odd)
 
 
 def test_a_request_and_an_answer_are_read_as_they_are() -> None:
@@ -29,7 +68,8 @@ def test_a_request_and_an_answer_are_read_as_they_are() -> None:
     assert request.headers == Headers([("Host", "h:1"), ("X-Amz-Target", "S.O"), ("Content-Length", "3")])
     seen = glance_at_answer(ANSWER, LIMIT)
     assert seen is not None
-    assert (seen.status, seen.missing, seen.closes, seen.of_connection) == (200, 0, False, (0, 0))
+    assert (seen.status, seen.missing, seen.closes, seen.cut_to) == (200, 0, False, 0)
+    assert ANSWER[seen.body_at :] == b"abc"
     answer = read_answer(ANSWER)
     assert (answer.status, answer.reason, answer.body) == (200, "OK", b"abc")
     assert answer.headers.get("x-odd") == "caf\xe9 x"
@@ -117,7 +157,7 @@ def test_the_one_field_of_the_connection_can_be_cut_out_of_a_request() -> None:
         glance = glance_at_request(data)
         assert glance is not None
         assert glance.missing == 0
-        assert without(data, glance.of_connection) == REQUEST
+        assert without_connection(data, glance) == (REQUEST, REQUEST.index(b"abc"))
     twice = REQUEST.replace(b"Host", b"Connection: keep-alive\r\nConnection: keep-alive\r\nHost")
     assert glance_at_request(twice) is None
     assert glance_at_request(REQUEST.replace(b"Host", b"Connection: keep-alive, host\r\nHost")) is None
@@ -131,7 +171,7 @@ def test_the_one_field_of_the_connection_can_be_cut_out_of_an_answer(field: byte
         glance = glance_at_answer(data, LIMIT)
         assert glance is not None
         assert glance.closes is (b"close" in field)
-        assert without(data, glance.of_connection) == ANSWER
+        assert without_connection(data, glance) == (ANSWER, ANSWER.index(b"abc"))
 
 
 def test_a_message_in_pieces_says_how_much_is_missing() -> None:
@@ -181,10 +221,32 @@ def _mangled(draw: st.DrawFn, message: bytes) -> bytes:
     return bytes(data)
 
 
+_CONNECTION = st.sampled_from([b"", b"Connection: keep-alive\r\n", b"CONNECTION: Close\r\n", b"connection: close\r\n"])
+_ANY = st.one_of(
+    _mangled(REQUEST),
+    _mangled(ANSWER),
+    st.builds(lambda field, data: data.replace(b"X-", field + b"X-"), _CONNECTION, _mangled(REQUEST)),
+    st.builds(lambda field, data: data.replace(b"X-", field + b"X-"), _CONNECTION, _mangled(ANSWER)),
+    st.lists(st.one_of(_PIECES, st.binary(max_size=3), st.just(REQUEST), st.just(ANSWER[:60])), max_size=6).map(
+        b"".join
+    ),
+    st.integers(plain_python.HEAD_LIMIT - 40, plain_python.HEAD_LIMIT + 40).map(
+        lambda size: ANSWER.replace(b"x\r\n", b"x" * (size - ANSWER.index(b"x\r\n")) + b"\r\n")
+    ),
+)
+
+
+@given(_ANY)
+def test_both_say_the_same_of_any_bytes(data: bytes) -> None:
+    request, answer = glance_at_request(data), glance_at_answer(data, LIMIT)
+    if is_compiled() and (request or (answer and answer.status)):
+        assert plain.split(data) == plain_python.split(data)
+
+
 @given(_mangled(REQUEST))
 def test_what_is_plain_is_to_aiohttp_the_very_same_request(data: bytes) -> None:
     glance = glance_at_request(data)
-    if glance is None or glance.missing or glance.of_connection[1]:
+    if glance is None or glance.missing or glance.cut_to:
         return
     loop = asyncio.new_event_loop()
     try:
@@ -205,7 +267,7 @@ def test_what_is_plain_is_to_aiohttp_the_very_same_request(data: bytes) -> None:
 @given(_mangled(ANSWER))
 def test_what_is_plain_is_to_aiohttp_the_very_same_answer(data: bytes) -> None:
     glance = glance_at_answer(data, LIMIT)
-    if glance is None or glance.missing or glance.of_connection[1]:
+    if glance is None or glance.missing or glance.cut_to:
         return
     loop = asyncio.new_event_loop()
     try:
