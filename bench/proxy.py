@@ -8,7 +8,8 @@ rounds. CPU is the kernel's own account of each proxy's process.
   proxy of `minimal_proxy.py`, through bare mitmdump, and through replay_proxy under each save strategy;
 - *streams*: 64 MiB each way; what goes up is recorded;
 - *emulators*: the same two calls to moto and MiniStack, directly, through a relay that reads nothing of what it passes on
-  (`relay.py`), through the minimal proxy and through replay_proxy;
+  (`relay.py`), through one that looks at each message for 10 µs, through the minimal proxy and through replay_proxy;
+- *lane*: what the express lane costs an exchange by stages, in the process (see `lane.py`);
 - *aliases*: what 10,000 of them add to an exchange of 1 KB, in the process (see `identifiers.py`).
 """
 
@@ -25,7 +26,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from bench import identifiers
+from bench import identifiers, lane
 from bench.load import CHANGE, NAMING, READ, fire, object_request, sdk_request, summary
 from bench.nginx import nginx_command
 from bench.processes import Process, Processes, free_port, processes
@@ -38,6 +39,9 @@ MITMDUMP_BAR = 5.0
 EMULATOR_BAR = 0.10
 ALIAS_BAR = 50.0
 STREAM = 64 << 20
+LOOK = "10"
+"""Microseconds for which the second relay looks at each message."""
+WAYS = ("its own p50 µs", "relay", f"relay that looks {LOOK} µs", "minimal proxy", "replay_proxy")
 MINIMAL, MITMDUMP, DIRECTLY = "minimal aiohttp proxy", "bare mitmdump", "directly"
 A_READ, RECORDED = "replay_proxy, a read", "replay_proxy, recording, SCHEDULED"
 
@@ -57,6 +61,7 @@ def run(quick: bool) -> Report:
         _streams(report, place, mitmdump, rounds=2 if quick else 5)
         # Short turns and many: an emulator's own time changes by a third from one second to the next on some machines.
         _emulators(report, place, emulators, rounds=8 if quick else 40, seconds=0.1 if quick else 0.2)
+    _lane(report, exchanges=1000 if quick else 5000)
     _aliases(report, rounds=30 if quick else 60)
     if load > 1:
         report.note(f"this machine was busy with other things: a load average of {load:.1f} at the beginning")
@@ -245,11 +250,10 @@ def _emulators(report: Report, place: Processes, emulators: dict[str, Process], 
         port = free_port()
         command = [sys.executable, "bench/minimal_proxy.py", str(port), emulator.url]
         minimal = place.start(f"minimal-{kind}", command, port)
-        port = free_port()
-        relay = place.start(f"relay-{kind}", [sys.executable, "-m", "bench.relay", str(port), str(emulator.port)], port)
-        proxy.ready()
-        minimal.ready()
-        relay.ready()
+        relay, looking = _relay(place, emulator), _relay(place, emulator, LOOK)
+        ways = (emulator, relay, looking, minimal, proxy)
+        for server in ways:
+            server.ready()
         queue = _create_queue(emulator)
         calls = {
             "a read": sdk_request(READ, {"QueueUrl": queue, "AttributeNames": ["All"]}),
@@ -260,29 +264,25 @@ def _emulators(report: Report, place: Processes, emulators: dict[str, Process], 
         }
         for request in calls.values():
             fire(proxy.port, request, 1, 0.2)
-        measured: dict[str, list[tuple[float, float, float, float]]] = {}
+        measured: dict[str, list[list[float]]] = {}
         for _ in range(rounds):
             for call, request in calls.items():
-                ways = (emulator, relay, minimal, proxy)
-                own, passed, least, ours = (_burst(server, request, 1, seconds)["p50_us"] for server in ways)
-                measured.setdefault(call, []).append((own, passed, least, ours))
+                measured.setdefault(call, []).append([_burst(server, request, 1, seconds)["p50_us"] for server in ways])
         for call, runs in measured.items():
-            shares = [(ours - own) / own for own, _, _, ours in runs]
-            report.row(
-                {
-                    "emulator": kind,
-                    "call": call,
-                    "its own p50 µs": _spread([own for own, _, _, _ in runs]),
-                    "through a relay": _spread([passed for _, passed, _, _ in runs]),
-                    "through the minimal proxy": _spread([least for _, _, least, _ in runs]),
-                    "through replay_proxy": _spread([ours for _, _, _, ours in runs]),
-                    "relay: added ÷ its own": _spread([(passed - own) / own for own, passed, _, _ in runs]),
-                    "minimal: added ÷ its own": _spread([(least - own) / own for own, _, least, _ in runs]),
-                    "replay_proxy: added ÷ its own": _spread(shares),
-                }
-            )
-            share = statistics.median(shares)
+            row: dict[str, Any] = {"emulator": kind, "call": call}
+            for at, name in enumerate(WAYS):
+                row[name] = _spread([run[at] for run in runs])
+            for at, name in enumerate(WAYS[1:], start=1):
+                row[f"{name}: added ÷ its own"] = _spread([run[at] / run[0] - 1 for run in runs])
+            report.row(row)
+            share = statistics.median(run[-1] / run[0] - 1 for run in runs)
             report.bar(Bar(f"p50 added to {call} of {kind} ÷ its own", share, EMULATOR_BAR, "at most"))
+
+
+def _relay(place: Processes, emulator: Process, *work: str) -> Process:
+    port = free_port()
+    command = [sys.executable, "-m", "bench.relay", str(port), str(emulator.port), *work]
+    return place.start(f"relay{port}", command, port)
 
 
 def _create_queue(emulator: Process) -> str:
@@ -290,6 +290,15 @@ def _create_queue(emulator: Process) -> str:
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
     answer = urllib.request.urlopen(urllib.request.Request(emulator.url, body, headers), timeout=30)
     return str(json.loads(answer.read())["QueueUrl"])
+
+
+# -- the lane ----------------------------------------------------------------------------------------------------------
+
+
+def _lane(report: Report, *, exchanges: int) -> None:
+    for (call, kind), stages in lane.costs(exchanges).items():
+        shown = {name: round(cost, 1) for name, cost in zip(lane.STAGES, stages, strict=True)}
+        report.row({"the lane itself, µs": call, "glances": kind, **shown, "in all": round(sum(stages), 1)})
 
 
 # -- aliases -----------------------------------------------------------------------------------------------------------
