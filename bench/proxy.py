@@ -61,7 +61,7 @@ def run(quick: bool) -> Report:
         _streams(report, place, mitmdump, rounds=2 if quick else 5)
         # Short turns and many: an emulator's own time changes by a third from one second to the next on some machines.
         _emulators(report, place, emulators, rounds=8 if quick else 40, seconds=0.1 if quick else 0.2)
-    _lane(report, exchanges=1000 if quick else 5000)
+    _lane(report, rounds=3 if quick else 15)
     _aliases(report, rounds=30 if quick else 60)
     if load > 1:
         report.note(f"this machine was busy with other things: a load average of {load:.1f} at the beginning")
@@ -295,8 +295,8 @@ def _create_queue(emulator: Process) -> str:
 # -- the lane ----------------------------------------------------------------------------------------------------------
 
 
-def _lane(report: Report, *, exchanges: int) -> None:
-    for (call, kind), stages in lane.costs(exchanges).items():
+def _lane(report: Report, *, rounds: int) -> None:
+    for (call, kind), stages in lane.costs(rounds).items():
         shown = {name: round(cost, 1) for name, cost in zip(lane.STAGES, stages, strict=True)}
         report.row({"the lane itself, µs": call, "glances": kind, **shown, "in all": round(sum(stages), 1)})
 

@@ -24,8 +24,8 @@ from replay_proxy.wire.recognise import recognise
 
 _log = log.get("engine")
 
-Look = Callable[[CallHead, Request, Unread], None]
-"""Is shown a call, as its client made it, and the answer that its client saw."""
+Look = Callable[[CallHead, Request, bytes, Unread], None]
+"""Is shown a call, as its client made it, and the answer that its client saw: its body, and the whole."""
 
 
 class Decisions:

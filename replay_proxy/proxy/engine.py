@@ -241,7 +241,7 @@ class Engine:
         shown = await self.carrier.to_client(answer, request, head)
         if look is not None and head is not None and shown.status == 200 and isinstance(shown.body, bytes):
             seen = Answer(shown.status, shown.headers, shown.body, shown.reason)
-            look(head, request, lambda: seen)
+            look(head, request, shown.body, lambda: seen)
         return shown
 
     async def _sent(self, early: Early | None) -> UpstreamAnswer | None:

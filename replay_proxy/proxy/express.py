@@ -236,9 +236,10 @@ class Early(Catcher):
                 shown = decisions.carrier.shown(answer, head, self.request)
                 if shown is not answer:
                     data, unread = _bytes_of_answer(shown), lambda: shown
+                    body_at = len(data) - len(bytes_of(shown))
             self._give(data)
             if self.look is not None and head is not None and glance.status == 200:
-                self.look(head, self.request, unread)
+                self.look(head, self.request, data[body_at:], unread)
         self._free(closes=glance.closes)
 
     def _free(self, *, closes: bool) -> None:

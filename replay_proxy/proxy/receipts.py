@@ -38,7 +38,7 @@ class Receipts:
         self._stale: set[str] = set()
         self._latest: dict[str, str] = {}
 
-    def received(self, head: CallHead, request: Request, answer: Unread) -> None:
+    def received(self, head: CallHead, request: Request, _body: bytes, answer: Unread) -> None:
         """Take in an answer to ReceiveMessage, as the client saw it. Cheap."""
         self._unread.append((head, request, answer))
 

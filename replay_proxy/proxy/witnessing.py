@@ -31,7 +31,7 @@ LARGEST = 256 * 1024
 MEMORY = 1024
 """Calls of which is remembered what was answered last."""
 
-_Key = tuple[str, str, str, bytes]
+_Key = tuple[str, str, str, Body]
 _Item = tuple[CallHead, Request, Answer, int, bool]
 
 
@@ -41,7 +41,7 @@ class Watch:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self.sightings = Sightings()
-        self._passed: deque[tuple[CallHead, Request, Unread, int, bool]] = deque()
+        self._passed: deque[tuple[CallHead, Request, Body, Unread, int, bool]] = deque()
         self._moment: asyncio.TimerHandle | None = None
         self._room: OrderedDict[_Key | int, _Item] = OrderedDict()
         self._arrived = asyncio.Event()
@@ -79,14 +79,14 @@ class Watch:
 
     def change(self, head: CallHead, request: Request, answer: Answer) -> None:
         """A call that was recorded: what it shows is explained."""
-        self._note(head, request, lambda: answer, 0, change=True)
+        self._note(head, request, answer.body, lambda: answer, 0, change=True)
 
-    def read(self, head: CallHead, request: Request, answer: Unread) -> None:
+    def read(self, head: CallHead, request: Request, body: bytes, answer: Unread) -> None:
         """A successful read, as its client saw it."""
-        self._note(head, request, answer, self._recorder.last_seq, change=False)
+        self._note(head, request, body, answer, self._recorder.last_seq, change=False)
 
-    def _note(self, head: CallHead, request: Request, answer: Unread, after: int, *, change: bool) -> None:
-        self._passed.append((head, request, answer, after, change))
+    def _note(self, head: CallHead, request: Request, body: Body, answer: Unread, after: int, *, change: bool) -> None:
+        self._passed.append((head, request, body, answer, after, change))
         if self._moment is None:
             self._moment = asyncio.get_running_loop().call_later(MOMENT, self._take_in)
 
@@ -94,26 +94,23 @@ class Watch:
         """Put what has passed into the waiting room."""
         self._moment = None
         while self._passed:
-            head, request, unread, after, change = self._passed.popleft()
-            if not change and not self._recorder.takes(head, witness=True):
-                continue
-            answer = unread()
-            if not change and (not isinstance(answer.body, bytes) or len(answer.body) > LARGEST):
+            head, request, body, answer, after, change = self._passed.popleft()
+            if not change and (not self._recorder.takes(head, witness=True) or _size(body) > LARGEST):
                 continue
             key = (head.service, head.operation, request.target, request.body)
-            if self._is_known(head, key, answer):
+            if self._is_known(head, key, body):
                 continue
             if change:
                 self._count += 1
-                self._put(self._count, (head, request, answer, 0, True))
-            elif isinstance(request.body, bytes):
-                self._put((*key[:3], request.body), (head, request, answer, after, False))
+                self._put(self._count, (head, request, answer(), 0, True))
+            else:
+                self._put(key, (head, request, answer(), after, False))
 
-    def _is_known(self, head: CallHead, key: tuple[str, str, str, Body], answer: Answer) -> bool:
+    def _is_known(self, head: CallHead, key: _Key, body: Body) -> bool:
         """Was the same answer given the last time, and is everything that it shows in its body?"""
         if head.protocol.startswith("rest"):
             return False
-        known, now = hash(key), hash((answer.status, answer.body))
+        known, now = hash(key), hash(body)
         if self._latest.get(known) == now:
             return True
         if len(self._latest) >= MEMORY:
@@ -149,3 +146,7 @@ class Watch:
             except StorageError as error:
                 self._latest.clear()
                 _log.warning("a witness could not be recorded", reason=error.message)
+
+
+def _size(body: Body) -> int:
+    return len(body) if isinstance(body, bytes) else body.size
