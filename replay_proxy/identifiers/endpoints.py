@@ -147,9 +147,8 @@ class Endpoints:
 
     def may_change_request(self, data: bytes, body_at: int) -> bool:
         """Could a request of these bytes change in `to_emulator`, whatever call it is? Quick, and not exact."""
-        if self._queue_authority and data.find(b"QueueUrl", body_at) >= 0:
-            return True
-        return data.find(b"TemplateURL=", body_at) >= 0 or data.find(b"StackPolicyURL=", body_at) >= 0
+        # TemplateURL, StackPolicyURL
+        return data.find(b"URL=", body_at) >= 0 or bool(self._queue_authority and data.find(b"QueueUrl", body_at) >= 0)
 
     def may_change_answer(self, data: bytes, body_at: int) -> bool:
         """Could an answer of these bytes change in `to_client`, or teach something? Quick, and not exact."""

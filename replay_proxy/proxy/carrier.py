@@ -55,7 +55,7 @@ class Carrier:
         """
         return (
             self.endpoints.may_change_request(data, body_at)
-            or self._may_name(data, to_client=False)
+            or (len(self.aliases) > 0 and self._may_name(data, to_client=False))
             or self.times.may_ask(data)
         )
 
@@ -63,13 +63,11 @@ class Carrier:
         """Could `shown` change anything in an answer of these bytes? As `may_change_request`."""
         return (
             self.endpoints.may_change_answer(data, body_at)
-            or self._may_name(data, to_client=True)
+            or (len(self.aliases) > 0 and self._may_name(data, to_client=True))
             or self.times.may_show(head, data)
         )
 
     def _may_name(self, data: bytes, *, to_client: bool) -> bool:
-        if not len(self.aliases):
-            return False
         # Where bodies are packed, a look at their bytes says nothing.
         return _PACKED.search(data) is not None or bool(known_in(data, self.aliases, to_client=to_client))
 

@@ -134,10 +134,9 @@ class Connection:
             poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return not poll.poll(0)
 
-    def launch(self, data: bytes, catcher: Catcher) -> None:
-        """Write a whole request; what comes back goes to `catcher`."""
+    def follow(self, catcher: Catcher) -> None:
+        """What comes back of the request that was just written goes to `catcher`."""
         self.protocol.catcher = catcher
-        self.transport.write(data)
         catcher.sent(self)
 
     def let_go(self) -> None:

@@ -90,14 +90,19 @@ class ExpressLane:
         if not engine.is_at_ease or len(data) > self.largest or glance.target.startswith(RESERVED):
             return None
         data, body_at = without_connection(data, glance)
-        early = Early(self, data, client)
+        upstream = self.upstream
         if engine.changes_under_way or engine.carrier.may_change_request(data, body_at):
+            early = Early(self, data, client)
             if not early.understand():
                 return None
             outward = engine.carrier.outward(early.request, early.head)
-            early.launch(data if outward is early.request else _bytes_of_request(outward))
+            if outward is not early.request:
+                data = _bytes_of_request(outward)
+            upstream.follow(upstream.launch(data), data, early)
         else:
-            early.launch(data)
+            launched = upstream.launch(data)
+            early = Early(self, data, client)
+            upstream.follow(launched, data, early)
             understood = early.understand()
             assert understood, "a change met another one, and none was under way"
         return early
@@ -132,10 +137,6 @@ class Early(Catcher):
         self._lane = lane
         self._client: Client | None = client
         self._begun = time.monotonic()
-
-    def launch(self, data: bytes) -> None:
-        """Send it."""
-        self._lane.upstream.launch(data, self)
 
     def understand(self) -> bool:
         """Find out what is to be done with the answer. False for a change that has to wait for another one."""

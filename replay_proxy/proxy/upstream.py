@@ -256,18 +256,24 @@ class Upstream:
         """It was not."""
         self._pool.hang_up()
 
-    def launch(self, data: bytes, catcher: Catcher) -> None:
-        """Send a whole request as the bytes that it is; `catcher` is given what comes back, as it comes.
+    def launch(self, data: bytes) -> Connection | Dialled | None:
+        """Send a whole request as the bytes that it is, now where that can be done; then `follow` what this gives."""
+        connection = self._pool.idle(asyncio.get_running_loop())
+        if connection is None:
+            return self._pool.dial(data)
+        connection.transport.write(data)
+        return connection
+
+    def follow(self, launched: Connection | Dialled | None, data: bytes, catcher: Catcher) -> None:
+        """`catcher` is given what comes back of a request that was launched, as it comes.
 
         It ends with `give_back`, `take_over`, or the end of the connection.
         """
-        loop = asyncio.get_running_loop()
-        connection = self._pool.idle(loop)
-        if connection is not None:
-            connection.launch(data, catcher)
+        if isinstance(launched, Connection):
+            launched.follow(catcher)
             return
-        dialled = self._pool.dial(data)
-        task = loop.create_task(self._launch(dialled, data, catcher, loop))
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._launch(launched, data, catcher, loop))
         self._launching.add(task)
         task.add_done_callback(self._launching.discard)
 
@@ -281,7 +287,9 @@ class Upstream:
             if dialled is not None:
                 await self._attach(dialled, data, catch, loop)
             else:
-                (await self._connect(loop)).launch(data, catcher)
+                connection = await self._connect(loop)
+                connection.transport.write(data)
+                connection.follow(catcher)
         except UpstreamError as error:
             catcher.lost(error)
 
