@@ -62,6 +62,11 @@ class Decisions:
             self.counters.transient += 1
         return None, self.carrier.receipts.received if head.operation == "ReceiveMessage" else None
 
+    def meanwhile(self) -> None:
+        """A request has just been sent: what can be done while the emulator works."""
+        if self._watch is not None:
+            self._watch.take_in()
+
     def shown(self, whole: Answer, head: CallHead, request: Request) -> Answer:
         """What the client of a change is to see of its answer."""
         shown = self.carrier.shown(whole, head, request)

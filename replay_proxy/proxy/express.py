@@ -105,6 +105,7 @@ class ExpressLane:
             upstream.follow(launched, data, early)
             understood = early.understand()
             assert understood, "a change met another one, and none was under way"
+        engine.decisions.meanwhile()
         return early
 
 

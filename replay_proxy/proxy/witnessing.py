@@ -1,7 +1,7 @@
 """Watching reads go by, off the latency path, and recording those that are witnesses (see `replay.sightings`).
 
-What passes is only noted at first, so that its client has its answer meanwhile. Then it is put into a small waiting room and
-looked at by one task between requests. A read that is repeated replaces its predecessor there; when there is more than fits, the
+What passes is only noted at first, so that its client has its answer meanwhile. When the emulator works on the next request it is
+put into a small waiting room, and looked at by one task between requests. A read that is repeated replaces its predecessor there; when there is more than fits, the
 oldest reads are not looked at. Nor are calls of which the same answer was looked at before, as when a client asks again and
 again whether something is ready.
 """
@@ -22,8 +22,8 @@ _log = log.get("witness")
 
 ROOM = 512
 """Exchanges that wait to be looked at."""
-MOMENT = 0.001
-"""Seconds until what has passed is put there."""
+MOMENT = 0.005
+"""Seconds until what has passed is put there at the latest, where no other request comes meanwhile."""
 PAUSE = 0.004
 """Seconds between two looks, so that they take a small part of the time only."""
 LARGEST = 256 * 1024
@@ -73,7 +73,7 @@ class Watch:
             self._task = None
         if self._moment is not None:
             self._moment.cancel()
-            self._take_in()
+            self._late()
         while self._room and self._open.is_set():
             await self._look_at(self._room.popitem(last=False)[1])
 
@@ -88,11 +88,14 @@ class Watch:
     def _note(self, head: CallHead, request: Request, body: Body, answer: Unread, after: int, *, change: bool) -> None:
         self._passed.append((head, request, body, answer, after, change))
         if self._moment is None:
-            self._moment = asyncio.get_running_loop().call_later(MOMENT, self._take_in)
+            self._moment = asyncio.get_running_loop().call_later(MOMENT, self._late)
 
-    def _take_in(self) -> None:
-        """Put what has passed into the waiting room."""
+    def _late(self) -> None:
         self._moment = None
+        self.take_in()
+
+    def take_in(self) -> None:
+        """Put what has passed into the waiting room. To be called when somebody else is at work anyway."""
         while self._passed:
             head, request, body, answer, after, change = self._passed.popleft()
             if not change and (not self._recorder.takes(head, witness=True) or _size(body) > LARGEST):
