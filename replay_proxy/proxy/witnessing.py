@@ -1,9 +1,9 @@
 """Watching reads go by, off the latency path, and recording those that are witnesses (see `replay.sightings`).
 
 What passes is only noted at first, so that its client has its answer meanwhile. When the emulator works on the next request it is
-put into a small waiting room, and looked at by one task between requests. A read that is repeated replaces its predecessor there; when there is more than fits, the
-oldest reads are not looked at. Nor are calls of which the same answer was looked at before, as when a client asks again and
-again whether something is ready.
+put into a small waiting room, and looked at by one task between requests. A read that is repeated replaces its predecessor
+there; when there is more than fits, the oldest reads are not looked at. Nor are calls of which the same answer was looked at
+before, as when a client asks again and again whether something is ready.
 """
 
 from __future__ import annotations
