@@ -16,10 +16,11 @@ from pathlib import Path
 
 from bench import processes, recordings
 from bench.history import Clients
-from bench.processes import ROOT, free_port
+from bench.processes import ROOT
 from bench.repeated import copies_for, lengthened
 from bench.report import Bar, Report
 from bench.turns import spread
+from replay_proxy.emulators.process import free_port
 
 IDLE_BAR, STREAMING_BAR, RESTORING_BAR = 90.0, 64.0, 300.0
 CHUNK = bytes(1 << 20)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+from replay_proxy.emulators.process import free_port
+
 ROOT = Path(__file__).parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
 START_LIMIT = 90.0
@@ -22,13 +23,6 @@ EMULATORS = ("moto", "ministack")
 RESET = {"moto": "/moto-api/reset", "ministack": "/_ministack/reset"}
 """The path that makes an emulator forget everything."""
 DEFAULT_ACCOUNT = {"moto": "123456789012", "ministack": "000000000000"}
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Process:

@@ -29,8 +29,9 @@ from typing import Any
 from bench import identifiers, lane
 from bench.load import CHANGE, NAMING, READ, fire, object_request, sdk_request, summary
 from bench.nginx import nginx_command
-from bench.processes import Process, Processes, free_port, processes
+from bench.processes import Process, Processes, processes
 from bench.report import Bar, Report
+from replay_proxy.emulators.process import free_port
 
 STRATEGIES = ("SCHEDULED", "ON_REQUEST", "ON_SHUTDOWN", "MANUAL")
 FORWARDING_BAR = 1.25

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from bench import processes, recognition, recordings
-from bench.processes import ROOT, free_port
+from bench.processes import ROOT
 from bench.report import Bar, Report
 from bench.turns import in_turns, ratios, spread
+from replay_proxy.emulators.process import free_port
 from replay_proxy.exchange import Request
 
 RECOGNITION_BAR, FLAT_BAR = 30.0, 1.25

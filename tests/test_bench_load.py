@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.load import CHANGE, READ, fire, object_request, run, sdk_request, summary
-from bench.processes import Process, Processes, free_port, processes
+from bench.processes import Process, Processes, processes
+from replay_proxy.emulators.process import free_port
 
 
 @pytest.fixture

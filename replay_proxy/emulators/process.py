@@ -12,6 +12,7 @@ import asyncio
 import collections
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -24,8 +25,17 @@ _TAIL_LINES = 30
 _LINE_LIMIT = 1 << 16
 
 
+_PORTS = range(20_000, 32_768)
+"""Below those that kernels give to outgoing connections (Linux from 32768, macOS from 49152). An emulator needs its port a second
+or two after it was chosen, and again whenever it has died: nobody's connection must sit on it then."""
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
+    """A TCP port of 127.0.0.1 that nobody listens on, and that no outgoing connection is given."""
+    for _ in range(100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", secrets.choice(_PORTS)))
+            return int(probe.getsockname()[1])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

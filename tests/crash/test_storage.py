@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from replay_proxy.emulators.process import free_port
 from replay_proxy.journal.records import FORMAT_VERSION
 from tests.support.clients import client
-from tests.support.processes import Proxy, free_port, replay_proxy
+from tests.support.processes import Proxy, replay_proxy
 
 pytestmark = pytest.mark.emulator
 

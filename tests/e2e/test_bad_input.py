@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from replay_proxy.emulators.process import free_port
 from replay_proxy.emulators.ready import wait_until_ready
 from replay_proxy.errors import EmulatorError
-from tests.support.processes import free_port, replay_proxy
+from tests.support.processes import replay_proxy
 
 
 def run(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

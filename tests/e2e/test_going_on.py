@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from replay_proxy.emulators.process import free_port
 from tests.e2e.test_load_strategies import PATIENT, Recorded, all_is_there, is_whole, post, recorded, wait_until
 from tests.support.clients import client
-from tests.support.processes import Emulator, Process, Proxy, free_port, http_status, left_out, replay_proxy
+from tests.support.processes import Emulator, Process, Proxy, http_status, left_out, replay_proxy
 
 __all__ = ["recorded"]
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from replay_proxy.emulators.process import free_port
 from tests.support.clients import client
-from tests.support.processes import Emulator, Proxy, emulator_command, free_port, http_status, left_out
+from tests.support.processes import Emulator, Proxy, emulator_command, http_status, left_out
 
 pytestmark = pytest.mark.emulator
 
@@ -149,3 +150,14 @@ def test_a_command_of_ones_own_is_supervised(start_proxy: Callable[..., Proxy]) 
     s3 = client("s3", proxy.url, retries={"max_attempts": 6, "mode": "standard"})
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["bucket"]
     assert proxy.status()["emulator"]["pid"] != pid
+
+
+def test_nobodys_connection_can_sit_on_the_port_of_an_emulator_that_is_down() -> None:
+    """A port from the kernel's own choice could be that of an outgoing connection by the time the emulator starts (again)."""
+    kernels = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if not kernels.exists():
+        pytest.skip("this system does not tell in /proc which ports it gives to outgoing connections")
+    first = int(kernels.read_text().split()[0])
+    if first < 32768:
+        pytest.skip(f"this system gives ports from {first} to outgoing connections, which leaves too few others")
+    assert all(port < first for port in (free_port() for _ in range(500)))

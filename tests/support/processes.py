@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,14 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from replay_proxy.emulators.process import free_port
+
 EMULATORS = ("moto", "ministack", "localstack")
 START_LIMIT = 120.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def localstack_python() -> str | None:
