@@ -12,7 +12,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,17 +27,13 @@ from botocore.config import Config
 from rich.console import Console
 from rich.table import Table
 
+from replay_proxy.emulators.process import free_port
+
 REGION = "us-east-1"
 OBJECT_SIZE = 12 << 20
 START_LIMIT = 60.0
 
 out = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Proxy:
