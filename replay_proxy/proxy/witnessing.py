@@ -98,7 +98,7 @@ class Watch:
         """Put what has passed into the waiting room. To be called when somebody else is at work anyway."""
         while self._passed:
             head, request, body, answer, after, change = self._passed.popleft()
-            if not change and (not self._recorder.takes(head, witness=True) or _size(body) > LARGEST):
+            if not change and (not self._recorder.takes(head, witness=True) or _is_too_large(body)):
                 continue
             key = (head.service, head.operation, request.target, request.body)
             if self._is_known(head, key, body):
@@ -151,5 +151,5 @@ class Watch:
                 _log.warning("a witness could not be recorded", reason=error.message)
 
 
-def _size(body: Body) -> int:
-    return len(body) if isinstance(body, bytes) else body.size
+def _is_too_large(body: Body) -> bool:
+    return not isinstance(body, bytes) or len(body) > LARGEST
