@@ -2,24 +2,32 @@
 
 After a restart an emulator makes the same resources under other identifiers. Clients must not notice: a Terraform
 state file, a `.env` with a queue URL, a stack's outputs hold the old ones. So identifiers have two namespaces, the
-clients' and the emulator's of this boot, and everything that passes is translated. This package holds every decision
-about that, and knows no socket and no clock.
+clients' and the emulator's of this session, and every message is translated on its way. This package decides how. It
+knows no socket, no file but its data, and no clock.
 
-    learn     recorded and replayed outcome of one call  ->  aliases        (align, members, forms)
-    rewrite   request or answer, in either direction     ->  the same message in the other namespace
-                                                                            (scan, tokens, bodies, payload, spans, cbor,
-                                                                             dependents, mint)
-    compare   recorded and replayed outcome of one call  ->  equivalent or not, and what differs
-    endpoints URLs of the emulator                      <->  URLs of the proxy
-    aliases   the table that all of them share                                  (pairs)
+| package | question | in -> out |
+|---|---|---|
+| `table` | which client id is which emulator id, and where in a text do they stand? | text -> what to replace |
+| `learning` | what do a recorded and a replayed outcome of one call tell? | two outcomes -> aliases, differences |
+| `rewriting` | what does a message look like in the other namespace? | message, table -> message |
 
-Two data files sharpen what the service models leave open: `data/members.json` (what members are, by their names) and
-`data/payload.json` (what is never rewritten). Every entry has its reason.
+Imports: `learning` and `rewriting` may import `table`, and not each other; outside of this package, `footprint` (which
+says of members whether they are identifiers, times or secrets) and what is below it.
+
+Words:
+
+- *client id*, *emulator id*: the identifier that clients were shown first; the one that the emulator uses now.
+- *alias*: a pair of both, with the scope (account and region) in which it holds.
+- *word*: at least four characters out of `[A-Za-z0-9_-]` in a row. *compound*: an identifier with other characters,
+  too; its *index word* is the word by which it is found.
+- *bound alias*: one whose text could be anything (`T3140`, `4401935`). It is replaced only where identifiers stand.
+- *collision*: an identifier of the emulator's that equals the client id of another resource.
+- *payload*: what users put into a call (object bytes, messages, items). It is never rewritten.
 
 Rules that hold throughout:
 
-* A message changes in the bytes of identifiers, and in what depends on them; a message without known identifiers does
-  not change at all, and costs one look.
-* An identifier is a whole token, in every encoding. User payload is never touched.
-* What cannot be decided is left as it is, and reported.
+- A message changes in the bytes of identifiers, and in what depends on them. A message without known identifiers is
+  returned as the identical object, after one scan.
+- An identifier is a whole word or compound, in every encoding.
+- What cannot be decided is left as it is, and reported.
 """

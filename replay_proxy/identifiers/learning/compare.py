@@ -1,0 +1,187 @@
+"""Whether two outcomes of a call are equivalent once identifiers are the clients', and where they differ.
+
+It decides whether a call of a restore counts as restored, and measures what diverged. Both outcomes are walked together
+(`align`); a replayed string is first translated to client ids. Points in time, request ids and measured numbers never count as
+differences, but what a client sent has to be shown as it was sent. A missing member equals one that is empty, false or zero.
+What else means the same though it is not equal is in `comparison_rules`. Some differences are only *noted*, because both sides
+cannot be the same, or need not be yet: secrets, key material, labels, states on the way (`creating` for `available`), and
+members that only the replayed outcome has. Every other difference is a *divergence*.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from replay_proxy.exchange import BlobRef, CallHead, Request
+from replay_proxy.footprint.members.answer_identifiers import output_shape
+from replay_proxy.footprint.members.member_roles import Role
+from replay_proxy.identifiers.learning.align import MISSING, AlignedValue, AmbiguousAlignment, KnownIdentifiers, walk
+from replay_proxy.identifiers.learning.comparison_rules import (
+    holds_address,
+    is_history,
+    is_no_state_any_more,
+    same_address,
+    same_but_for_times,
+    same_documents,
+    states_agree,
+)
+from replay_proxy.identifiers.learning.identifier_pairs import without_authority
+from replay_proxy.identifiers.learning.learn import known_from
+from replay_proxy.identifiers.learning.sent_texts import SentTexts
+from replay_proxy.identifiers.table.alias_table import AliasTable
+from replay_proxy.identifiers.table.scope import scope_of
+from replay_proxy.wire.codecs.answers import Outcome
+
+_SHOWN_CHARACTERS_MAX = 200
+_NOTHING = "nothing"
+_WORD_OF_SENTENCE = re.compile(r"[^\s'\"(),;]*[^\s'\"(),;.:]")
+
+
+class Severity(StrEnum):
+    """What a difference means."""
+
+    NOTE = "note"
+    DIVERGED = "diverged"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place in which two outcomes differ. `expected` is recorded, `actual` replayed, in client ids, as text.
+
+    role: of the member.
+    """
+
+    path: str
+    expected: str
+    actual: str
+    severity: Severity = Severity.DIVERGED
+    role: Role = field(default=Role.TEXT, compare=False)
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether an element of a list is missing: something that was there is not."""
+        return self.severity is Severity.DIVERGED and self.path.endswith("]") and self.actual == _NOTHING
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected {self.expected}, got {self.actual}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Whether two outcomes are equivalent (nothing diverged), and every difference, notes included."""
+
+    equivalent: bool
+    differences: tuple[Difference, ...] = ()
+
+
+def compare_outcomes(
+    head: CallHead, recorded: Outcome, replayed: Outcome, table: AliasTable, request: Request | None = None
+) -> Comparison:
+    """Compare the replayed outcome of the call `head` with the recorded one. request: the recorded one, where it is known."""
+    found = tuple(differences(head, recorded, replayed, table, request))
+    return Comparison(all(each.severity is Severity.NOTE for each in found), found)
+
+
+def differences(
+    head: CallHead, recorded: Outcome, replayed: Outcome, table: AliasTable, request: Request | None = None
+) -> list[Difference]:
+    """Return where two outcomes of the call `head` differ after aliasing, in the order of the recorded one."""
+    if recorded.ok != replayed.ok:
+        return [Difference("outcome", _brief(recorded), _brief(replayed))]
+    if not recorded.ok:
+        if recorded.error_code == replayed.error_code and recorded.status // 100 == replayed.status // 100:
+            return []
+        return [Difference("error", _brief(recorded), _brief(replayed))]
+    known = known_from(table, scope_of(head))
+    found = []
+    sent = SentTexts(head, request)
+    for place in walk(head, output_shape(head), recorded.parsed, replayed.parsed, known):
+        if isinstance(place, AmbiguousAlignment):
+            continue
+        severity = Severity.DIVERGED if _is_not_as_sent(place, known, sent) else _severity(head, place, known)
+        if severity is not None:
+            named = place.role is Role.IDENTIFIER
+            actual = known.to_client(place.replayed, named) if isinstance(place.replayed, str) else place.replayed
+            found.append(Difference(place.path, _shown(place.recorded), _shown(actual), severity, place.role))
+    return found
+
+
+def _is_not_as_sent(place: AlignedValue, known: KnownIdentifiers, sent: SentTexts) -> bool:
+    """Return whether a member showed what the client had sent, and shows something else now.
+
+    An emulator may draw a label or a token anew, and name its own host in addresses; what a client said is neither.
+    """
+    recorded, replayed = place.recorded, place.replayed
+    if not isinstance(recorded, str) or not isinstance(replayed, str) or recorded == replayed:
+        return False
+    loose = place.role in (Role.LABEL, Role.VOLATILE) or holds_address(place.member)
+    if not loose or recorded not in sent or (_is_time(recorded) and _is_time(replayed)):
+        return False
+    return known.to_client(replayed, True) != recorded
+
+
+def _severity(head: CallHead, place: AlignedValue, known: KnownIdentifiers) -> Severity | None:
+    """Return what the difference at one place means; None where there is none."""
+    if place.role is Role.VOLATILE or _same(head, place, known):
+        return None
+    if _is_time(place.recorded) and _is_time(place.replayed):
+        return None
+    if place.role in (Role.SECRET, Role.LABEL):
+        return Severity.NOTE
+    if place.role is Role.STATE and states_agree(place.recorded, place.replayed):
+        no_state = is_no_state_any_more(head.service, place.recorded, place.replayed)
+        return Severity.DIVERGED if no_state else Severity.NOTE
+    is_entry = place.path.endswith("]")
+    if place.recorded is MISSING and not is_entry:
+        return Severity.NOTE  # the emulator gives more than it gave then, which contradicts nothing
+    if is_history(head.operation) and is_entry and MISSING in (place.recorded, place.replayed):
+        return Severity.NOTE
+    return Severity.DIVERGED
+
+
+def _same(head: CallHead, place: AlignedValue, known: KnownIdentifiers) -> bool:
+    recorded, replayed = place.recorded, place.replayed
+    if recorded is MISSING or replayed is MISSING:
+        return _is_empty(recorded) and _is_empty(replayed)
+    if isinstance(recorded, str) and isinstance(replayed, str):
+        actual = known.to_client(replayed, place.role is Role.IDENTIFIER)
+        if recorded == actual or without_authority(recorded) == without_authority(actual):
+            return True
+        if holds_address(place.member):
+            return same_address(recorded, actual)
+        if place.role is Role.STATE:
+            actual = _sentence_to_client(actual, known)
+        return place.role in (Role.TEXT, Role.STATE) and (recorded == actual or same_but_for_times(recorded, actual))
+    if isinstance(recorded, BlobRef) or isinstance(replayed, BlobRef):
+        return isinstance(recorded, BlobRef) and isinstance(replayed, BlobRef) and recorded == replayed
+    if isinstance(recorded, bytes) and isinstance(replayed, bytes) and recorded != replayed:
+        return same_documents(head, recorded, replayed)
+    return bool(recorded == replayed)
+
+
+def _sentence_to_client(text: str, known: KnownIdentifiers) -> str:
+    """Return a sentence about a state with the identifiers that stand in it as clients know them, whatever they are made of."""
+    return _WORD_OF_SENTENCE.sub(lambda word: known.to_client(word[0], True), text)
+
+
+def _is_time(value: Any) -> bool:
+    if isinstance(value, datetime.datetime):
+        return True
+    return isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", value) is not None
+
+
+def _is_empty(value: Any) -> bool:
+    return value is MISSING or not value
+
+
+def _brief(outcome: Outcome) -> str:
+    return f"status {outcome.status}" + (f" ({outcome.error_code})" if outcome.error_code else "")
+
+
+def _shown(value: Any) -> str:
+    text = _NOTHING if value is MISSING else value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[: _SHOWN_CHARACTERS_MAX - 1] + "…"

@@ -1,0 +1,126 @@
+"""Values that an emulator draws, and that are no identifiers: secrets, fingerprints, blocks of IPv6 addresses.
+
+A client keeps the secret of an app client, or the block of its network, as it was shown them. An emulator that makes the
+thing again draws another value. Recorded and replayed answer of the call show both, in a member that the role or the value
+itself tells: its name says that it is secret, or both values are IPv6 blocks of one size. The pair becomes an alias, of the
+kind `SECRET` or `NETWORK`.
+
+A text of several lines (a certificate) is paired line by line, since encodings of line breaks differ. A line that stands for
+another one already cannot stand for two; then the text is named as not restored. What no later call
+shows or takes, such as a private key, is not learned.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from replay_proxy.exchange import CallHead
+from replay_proxy.footprint.members.answer_identifiers import output_shape
+from replay_proxy.footprint.members.drawn_members import is_drawn
+from replay_proxy.footprint.members.member_roles import Role
+from replay_proxy.identifiers.learning.align import AlignedValue, walk
+from replay_proxy.identifiers.learning.learn import known_from
+from replay_proxy.identifiers.table.alias_table import AliasKind, AliasTable, Origin
+from replay_proxy.identifiers.table.networks import network_of
+from replay_proxy.identifiers.table.scan import translated
+from replay_proxy.identifiers.table.scope import scope_of
+from replay_proxy.wire.codecs.answers import Outcome
+
+NEW_KEY_PAIR = (
+    "its key pair is another one this time: what the emulator signed or encrypted with it still verifies and decrypts there, "
+    "but what is done with the public key alone fits only what was made with the same pair"
+)
+"""What is to be said of a key of KMS with two halves: neither can be given to an emulator."""
+_NETWORK_MEMBER = re.compile(r".*ipv6.*|.*cidr.*", re.IGNORECASE)
+_LINE_CHARACTERS_MAX = 2048
+_LINES_MAX = 100
+_PLAIN = re.compile(r'[^<>&"\\\x00-\x1f\x7f-\U0010ffff]*')
+"""Texts that can stand in XML and in JSON as they are: nothing else is put into messages."""
+_DEPTH_MAX = 12
+
+
+def learn_drawn(
+    head: CallHead, recorded: Outcome, replayed: Outcome, table: AliasTable, *, learned_from: Origin
+) -> list[str]:
+    """Add to `table` the pairs of drawn values that two outcomes of the call `head` show. A failed one teaches nothing.
+
+    Returns the places of those that differ and cannot be paired.
+    """
+    if not recorded.ok or not replayed.ok or not _shows_drawn(head):
+        return []
+    scope = scope_of(head)
+    known = known_from(table, scope)
+    unpaired: list[AlignedValue] = []
+    for place in walk(head, output_shape(head), recorded.parsed, replayed.parsed, known):
+        if not isinstance(place, AlignedValue) or place.recorded == place.replayed:
+            continue
+        if not isinstance(place.recorded, str) or not isinstance(place.replayed, str):
+            continue
+        pairs = _pairs(head, place)
+        if pairs is None:
+            unpaired.append(place)
+            continue
+        origin = Origin(learned_from.seq, learned_from.call, place.path)
+        for client, emulator, kind in pairs:
+            if table.knows(client, emulator, scope):
+                continue
+            if table.to_client(emulator, scope) not in (client, emulator):
+                # Two certificates of one second share the lines that tell the time; before, these had been two seconds.
+                unpaired.append(place)
+                continue
+            try:
+                table.add(client, emulator, scope=scope, kind=kind, learned_from=origin)
+            except ValueError:  # nothing that a scan could find
+                unpaired.append(place)
+    # Parts of a text may have pairs of their own.
+    return [each.path for each in unpaired if translated(each.replayed, table, scope, to_client=True) != each.recorded]
+
+
+def draws_key_pair(head: CallHead, recorded: Outcome) -> bool:
+    """Return whether a call made a key of KMS with two halves, which the emulator drew itself."""
+    if (head.service, head.operation) != ("kms", "CreateKey") or not recorded.ok:
+        return False
+    metadata = recorded.parsed.get("KeyMetadata", {})
+    spec = metadata.get("KeySpec") or metadata.get("CustomerMasterKeySpec") or ""
+    return metadata.get("Origin", "AWS_KMS") == "AWS_KMS" and not spec.startswith(("SYMMETRIC", "HMAC")) and bool(spec)
+
+
+def _pairs(head: CallHead, place: AlignedValue) -> list[tuple[str, str, AliasKind]] | None:
+    """Return the pairs of drawn values at one place, none where nothing is drawn there; None where they do not pair."""
+    client, emulator = place.recorded, place.replayed
+    blocks = network_of(client), network_of(emulator)
+    if blocks[0] is not None and blocks[1] is not None:
+        return [(client, emulator, AliasKind.NETWORK)] if blocks[0].prefixlen == blocks[1].prefixlen else None
+    if place.role is not Role.SECRET or not is_drawn(head.service, head.operation, place.member, None):
+        return []
+    one, two = client.split("\n"), emulator.split("\n")
+    if len(one) != len(two) or len(one) > _LINES_MAX or max(map(len, one + two)) > _LINE_CHARACTERS_MAX:
+        return None
+    pairs = [(a, b, AliasKind.SECRET) for a, b in zip(one, two, strict=True) if a != b and a and b]
+    return pairs if all(_PLAIN.fullmatch(a) and _PLAIN.fullmatch(b) for a, b, _ in pairs) else None
+
+
+@lru_cache(maxsize=4096)
+def _shows_drawn_in(service: str, operation: str, protocol: str) -> bool:
+    return _has_drawn(service, operation, "", output_shape(CallHead(service, operation, protocol)), 0)
+
+
+def _shows_drawn(head: CallHead) -> bool:
+    """Return whether the answer to a call has a member that may show a drawn value. Worked out once for an operation."""
+    return _shows_drawn_in(head.service, head.operation, head.protocol)
+
+
+def _has_drawn(service: str, operation: str, member: str, shape: Any, depth: int) -> bool:
+    if shape is None or depth > _DEPTH_MAX:
+        return False
+    if shape.type_name == "structure":
+        return any(_has_drawn(service, operation, name, part, depth + 1) for name, part in shape.members.items())
+    if shape.type_name == "list":
+        return _has_drawn(service, operation, member, shape.member, depth + 1)
+    if shape.type_name == "map":
+        return _has_drawn(service, operation, member, shape.value, depth + 1)
+    if shape.type_name != "string":
+        return False
+    return _NETWORK_MEMBER.fullmatch(member) is not None or is_drawn(service, operation, member, shape)

@@ -1,0 +1,158 @@
+"""When calls were made at first, and when they were made again; which of these moments a time belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from replay_proxy.identifiers.rewriting.times.time_places import FAR, TimePlace
+
+CLOCK_SLACK_S = 1.0
+"""Emulators cut times to whole seconds, and some read the clock before they carry out a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a call was made at first, and between which times it was made again: seconds since the epoch.
+
+    creates: whether it made something, or changed it. guessed: no answer showed the original time, so that it is that of the
+    call's end. operation: what was called. of_part: what was made has no name, and is a part of what is named. took: how long
+    the call took at first, in seconds.
+    """
+
+    original: float
+    begun: float
+    ended: float
+    creates: bool
+    guessed: bool = False
+    operation: str = ""
+    of_part: bool = False
+    took: float = 0.5
+
+    def covers(self, seconds: float) -> bool:
+        """Return whether this time (seconds since the epoch) lies in the moment in which the call was made again."""
+        return self.begun - CLOCK_SLACK_S < seconds <= self.ended + CLOCK_SLACK_S
+
+    def original_of(self, seconds: float) -> float:
+        """Return the original of a time in this moment: as long before the end of the call, where only that is known.
+
+        The end tells it better than the beginning: a call that takes long is mostly one for which an emulator loads something
+        first.
+        """
+        if self.guessed and seconds % 1 and self.begun <= seconds <= self.ended:
+            return self.original - min(self.ended - seconds, self.took)
+        return self.original
+
+    def listing(self) -> list[Any]:
+        """Return everything as JSON; `of_listing` reads it."""
+        flags = self.creates + 2 * self.guessed + 4 * self.of_part
+        return [self.original, self.begun, self.ended, flags, self.operation, self.took]
+
+    @classmethod
+    def of_listing(cls, listing: Sequence[Any]) -> Moment:
+        """Return the moment that `listing` gave."""
+        original, begun, ended, flags, *rest = listing
+        operation, took = rest or ("", 0.5)  # of sessions that began with an earlier version
+        creates, guessed, of_part = (bool(int(flags) & bit) for bit in (1, 2, 4))
+        return cls(original, begun, ended, creates, guessed, operation, of_part, took)
+
+
+class Pair(NamedTuple):
+    """A time that the emulator shows in a member, and the one that was shown there at first: seconds since the epoch.
+
+    thing: what the member is of, as `TimePlace.words` calls it; empty where that is not known.
+    """
+
+    member: str
+    emulator: float
+    client: float
+    thing: str = ""
+
+
+class Named(NamedTuple):
+    """The moments of a name, and the member in which it stands."""
+
+    member: str
+    moments: list[Moment]
+
+
+def exactness(named: Named) -> tuple[int, float]:
+    """Return a sort key of the moments of a name: the name of fewer calls is the more exact one.
+
+    Of two such, it is that of what was made later: what is made names what it is made in, which was there before.
+    """
+    return len(named.moments), -named.moments[-1].original
+
+
+def made(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
+    """Return the moment in which something was made at this time; None where several could be.
+
+    known: the moments of its names, the most exact one first. Most of the names beside a time are those of the thing itself (its
+    name, its id, its ARN); others are of what it refers to. Of things that share a name, the words of the place tell one.
+    """
+    votes: dict[Moment, int] = {}
+    ranks: dict[Moment, tuple[bool, int, bool, bool]] = {}
+    for member, moments in _exact(known, seconds) or known:
+        candidates = [each for each in covering(moments, seconds) if place.can_name(member, each.operation)]
+        rank = {moment: _rank(moment, place) for moment in candidates}
+        first = min(rank.values(), default=None)
+        best = [moment for moment in candidates if rank[moment] == first]
+        if len(best) == 1 and first is not None:
+            votes[best[0]] = votes.get(best[0], 0) + 1
+            # How exactly the words fit tells calls of one name apart, and not those of several names.
+            ranks[best[0]] = (first[0], first[1] // 2, *first[2:])
+    nearest = min(ranks.values(), default=None)
+    left = {moment: count for moment, count in votes.items() if ranks[moment] == nearest}
+    return max(left, key=lambda moment: left[moment], default=None)  # the first of equals
+
+
+def _rank(moment: Moment, place: TimePlace) -> tuple[bool, int, bool, bool]:
+    """Return a sort key of a moment by how well it fits a place; what is put, and made nowhere else, was made by that."""
+    distance, fits = place.distance(moment.operation), place.fits(moment.operation)
+    return not (fits and distance < FAR), distance, not fits, not moment.creates or moment.of_part
+
+
+def _exact(known: list[Named], seconds: float) -> list[Named]:
+    """Return those of several names that have a moment which this time lies in exactly, where it tells parts of seconds."""
+    if not seconds % 1:
+        return []
+    return [named for named in known if any(each.begun <= seconds <= each.ended for each in named.moments)]
+
+
+def latest(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
+    """Return the latest moment in which something was made or changed at this time; None where none covers it.
+
+    known: the moments of its names, the most exact one first. Of the others, those count that have the same beginning: a change
+    names a thing by one of its names, and its creation showed all of them.
+    """
+    for index, (member, all_of_name) in enumerate(known := _exact(known, seconds) or known):
+        moments = [each for each in all_of_name if place.can_name(member, each.operation)]
+        candidates = _of_place(covering(moments, seconds), place)
+        if not candidates:
+            continue
+        made = {moment for moment in moments if moment.creates}
+        others = [moment for each in known[index + 1 :] if made.intersection(each.moments) for moment in each.moments]
+        candidates = _of_place(covering([*moments, *others], seconds), place)
+        of_kind = [moment for moment in candidates if place.may_tell_of(moment.operation)]
+        return max(of_kind or candidates, key=lambda moment: moment.original)
+    return None
+
+
+def _of_place(moments: list[Moment], place: TimePlace) -> list[Moment]:
+    """Leave out the making of nameless parts where the time is not that of such a part."""
+    return [each for each in moments if not each.of_part or place.distance(each.operation) < FAR]
+
+
+def covering(moments: list[Moment], seconds: float) -> list[Moment]:
+    """Return the moments that this time may lie in: those that it lies in exactly, where parts of seconds tell calls apart."""
+    covering = [moment for moment in moments if moment.covers(seconds)]
+    exactly = [moment for moment in covering if moment.begun <= seconds <= moment.ended]
+    return exactly if exactly and seconds % 1 else covering
+
+
+def is_same(one: float, two: float) -> bool:
+    """Return whether two times may be the same, where either may be cut to whole seconds or milliseconds."""
+    if one % 1 and two % 1:
+        return abs(one - two) < 0.002
+    return abs(one - two) < 1

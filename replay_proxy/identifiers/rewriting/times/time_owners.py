@@ -1,0 +1,76 @@
+"""What a point in time in an answer belongs to: the names beside it, and those of parts of data as `times` knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from replay_proxy.errors import MalformedMessage
+from replay_proxy.exchange import CallHead, Request
+from replay_proxy.identifiers.rewriting.body.body_values import BodyValue, Neighbours
+from replay_proxy.wire.codecs.parameters import parse_parameters
+
+PART = "\0"
+_LISTS_OBJECTS = frozenset({"ListObjects", "ListObjectsV2", "ListObjectVersions"})
+_SHOWS_EVENTS = frozenset({"GetLogEvents", "FilterLogEvents"})
+
+
+def object_name(bucket: object, key: object, version: object = None) -> str:
+    """Return the name of an object, or of one of its versions, as `Times` knows it."""
+    return f"{bucket}{PART}{key}" + (f"{PART}{version}" if version and version != "null" else "")
+
+
+def log_stream(group: object, stream: object) -> str:
+    """Return the name of the events in a log stream, as `Times` knows it. group: its name or ARN."""
+    name = str(group).removesuffix(":*").rpartition(":log-group:")[2] if str(group).startswith("arn:") else str(group)
+    return f"{name}{PART}{stream}"
+
+
+def stream_records(stream: object) -> str:
+    """Return the name of the records in a stream, as `Times` knows it. stream: its name or ARN."""
+    return f"{str(stream).rpartition('/')[2]}{PART}records"
+
+
+def names_around(body_value: BodyValue, head: CallHead, params: Mapping[str, Any]) -> Iterator[Neighbours]:
+    """Return the names of what a time may belong to, each with its member, the nearest first."""
+    if head.service == "s3" and head.operation in _LISTS_OBJECTS:
+        yield [("", _listed(body_value.around, params))]
+        return
+    if head.service == "logs" and head.operation in _SHOWS_EVENTS:
+        stream = dict(body_value.around[0]).get("logStreamName") or params.get("logStreamName")
+        yield [("", log_stream(params.get("logGroupName") or params.get("logGroupIdentifier"), stream))]
+        return
+    for neighbours in body_value.around:
+        yield neighbours
+        if head.service == "logs" and (stream := dict(neighbours).get("logStreamName")):
+            yield [("", log_stream(params.get("logGroupName") or params.get("logGroupIdentifier"), stream))]
+    if not body_value.listed:
+        yield [(member, value) for member, value in params.items() if isinstance(value, str)]
+
+
+def _listed(around: list[Neighbours], params: Mapping[str, Any]) -> str:
+    """Return the name of the object that an entry of a list of objects describes."""
+    own, whole = dict(around[0]), dict(around[-1])
+    key = own.get("Key", "")
+    if whole.get("EncodingType") == "url":
+        key = unquote_plus(key)
+    return object_name(params.get("Bucket"), key, own.get("VersionId"))
+
+
+def source_name(source: str) -> str:
+    """Return the name of the object that `x-amz-copy-source` names."""
+    path, _, version = unquote(source).partition("?versionId=")
+    bucket, _, key = path.lstrip("/").partition("/")
+    return object_name(bucket, key, version)
+
+
+def object_of(params: Mapping[str, Any]) -> str:
+    return object_name(params.get("Bucket"), params.get("Key"), params.get("VersionId"))
+
+
+def parameters(head: CallHead, request: Request) -> dict[str, Any]:
+    try:
+        return parse_parameters(head, request)
+    except MalformedMessage:
+        return {}

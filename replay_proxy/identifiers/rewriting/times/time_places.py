@@ -1,0 +1,134 @@
+"""Which of several calls a point in time tells of: by the words of its place, and those of the calls.
+
+Things of different kinds may have one name, and be made in the same second. The `CreatedOn` of a `Job` is that of `CreateJob`
+then, and not that of `CreateCrawler`; the `StartTime` of a `VolumeModification` that of `ModifyVolume`, which answers with one,
+and not that of `CreateVolume`. The words are those of the service models: of operations, of members and of structures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from replay_proxy.footprint.additions import makes
+from replay_proxy.footprint.resource_kinds import kind_names
+from replay_proxy.wire.models import models
+
+FAR = 999
+"""The distance of a call whose words say nothing of a place."""
+_SERVICES, _OPERATIONS = 512, 4096
+_VERB = re.compile(r"(?:Batch)?[A-Z][a-z]+")
+_WORD = re.compile(r"[A-Z]?[a-z]+")
+# What the name of a list, or of an extract, has behind the name of a thing.
+_WRAPPER = re.compile(
+    r"(?:summar(?:y|ies)|details?|descriptions?|list|set|items?|members?|entr(?:y|ies)|response|result)$"
+)
+_NAMING = re.compile(r"(?:identifier|id|arn|name|url)s?$", re.IGNORECASE)
+_OF_STATE = frozenset({"Start", "Stop", "Enable", "Disable"})
+_STATE = re.compile(r"stat(?:e|us)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class TimePlace:
+    """Where a point in time stands in an answer.
+
+    service, operation: of the read. member: its own. within: the names of the structures around it, the innermost first.
+    """
+
+    service: str
+    operation: str
+    member: str
+    within: tuple[str, ...] = ()
+
+    def words(self) -> list[str]:
+        """Return what the place is of, the innermost first."""
+        return [word for each in (*self.within, bare_noun(self.operation)) if (word := noun(each))]
+
+    def distance(self, operation: str) -> int:
+        """Return how far out in the place a word stands that a call has, too; `FAR` where there is none.
+
+        A word that only begins with that of the call (`QueueAttributes`, of `CreateQueue`) is a little further.
+        """
+        nouns = nouns_of(self.service, operation)
+        words = [noun(each) for each in (*self.within, bare_noun(self.operation))]
+        for far, word in enumerate(words):
+            if word in nouns:
+                return 2 * far
+            if any(word.startswith(each) for each in nouns):
+                return 2 * far + 1
+        return FAR
+
+    def fits(self, operation: str) -> bool:
+        """Return whether the member has the verb of a call: `CreationTime` that of all that make something."""
+        verb = _VERB.match(operation)
+        if verb is None:
+            return False
+        stems = {verb[0].lower().rstrip("ey")}
+        if makes(operation) or verb[0] == "Put":
+            stems.add("creat")
+        return any(word.lower().startswith(tuple(stems)) for word in _WORD.findall(self.member))
+
+    def may_tell_of(self, operation: str) -> bool:
+        """Return whether a member that tells of changes may tell of this one: not of one to a thing of another kind.
+
+        What is started, stopped, enabled or disabled has changed its state, and is not said to have been modified.
+        """
+        verb = _VERB.match(operation)
+        if verb and verb[0] in _OF_STATE and not self.fits(operation) and not _STATE.search(self.member):
+            return False
+        return self.distance(operation) < FAR or bare_noun(operation).lower() not in kind_names(self.service)
+
+    def refers(self, member: str) -> bool:
+        """Return whether a member names something else than what the place is of: the `NamespaceId` in a `Service`."""
+        stem = noun(_NAMING.sub("", member))
+        return stem not in self.words() and stem in _things(self.service)
+
+    def can_name(self, member: str, operation: str) -> bool:
+        """Return whether a member can name what a call has made: the `stageName` of a stage names no usage plan."""
+        stem, made = noun(_NAMING.sub("", member)), bare_noun(operation)
+        kinds = kind_names(self.service)
+        return stem not in kinds or made.lower() not in kinds or stem in nouns_of(self.service, operation)
+
+
+def bare_noun(operation: str) -> str:
+    """Return the name of an operation without its verb."""
+    verb = _VERB.match(operation)
+    return operation[verb.end() :] if verb else operation
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def noun(name: str) -> str:
+    """Return what a member, a structure or a list is called after: in lower case and singular; empty for a mere wrapper."""
+    word = _WRAPPER.sub("", name.lower())
+    if word.endswith("ies"):
+        return f"{word[:-3]}y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def nouns_of(service: str, operation: str) -> frozenset[str]:
+    """Return what an operation makes or changes, by its name and by the structures in its answer."""
+    return frozenset({noun(bare_noun(operation)), *map(noun, _structures(service, operation))}) - {""}
+
+
+@lru_cache(maxsize=_SERVICES)
+def _things(service: str) -> frozenset[str]:
+    """Return what the operations of a service are about."""
+    try:
+        operations = models.service_model(service).operation_names
+    except LookupError:
+        return frozenset()
+    return frozenset(noun(bare_noun(each)) for each in operations) - {""}
+
+
+def _structures(service: str, operation: str) -> Iterator[str]:
+    try:
+        output = models.operation_model(service, operation).output_shape
+    except LookupError:
+        return
+    for member, shape in (output.members if output is not None else {}).items():
+        inner = shape.member if shape.type_name == "list" else shape
+        if inner.type_name == "structure":
+            yield from (member, inner.name)

@@ -1,0 +1,76 @@
+"""Times as texts in messages: ISO 8601, seconds or milliseconds since the epoch, HTTP dates.
+
+Read one, write another in the same form, and find fast whether bytes may hold one of a period.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from math import floor
+
+_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:?00)?")
+_EPOCH = re.compile(r"(\d{10})(\.\d+)?")
+_MILLISECONDS = re.compile(r"\d{13}")
+_HTTP = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
+_PREFIXES_MAX = 2
+
+
+def parse_time(text: str) -> float | None:
+    """Return a time in a text as seconds since the epoch; None where it is no time of a known form."""
+    if len(text) < 10 or len(text) > 40:
+        return None
+    try:
+        if match := _EPOCH.fullmatch(text):
+            return float(text)
+        if _MILLISECONDS.fullmatch(text):
+            return int(text) / 1000
+        if match := _ISO.fullmatch(text):
+            return datetime.fromisoformat(match[1]).replace(tzinfo=UTC).timestamp() + float(match[2] or 0)
+        if _HTTP.fullmatch(text):
+            return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        pass
+    return None
+
+
+def format_like(text: str, seconds: float) -> str:
+    """Return a time in the form of `text`. Where that has no fraction, or one of zeros, the new one has the same."""
+    if match := _EPOCH.fullmatch(text):
+        return f"{floor(seconds)}{_fraction(match[2], seconds)}"
+    if _MILLISECONDS.fullmatch(text):
+        return str(floor(seconds) * 1000 if text.endswith("000") else floor(seconds * 1000))
+    when = datetime.fromtimestamp(floor(seconds), UTC)
+    if match := _ISO.fullmatch(text):
+        return f"{when.strftime('%Y-%m-%dT%H:%M:%S')}{_fraction(match[2], seconds)}{match[3] or ''}"
+    return format_datetime(when, usegmt=True)
+
+
+def _fraction(like: str | None, seconds: float) -> str:
+    if not like:
+        return ""
+    digits = len(like) - 1
+    if not like.strip(".0"):
+        return like
+    return f".{floor((seconds - floor(seconds)) * 10**digits):0{digits}d}"
+
+
+def prefixes_between(begun: float, ended: float) -> tuple[bytes, ...]:
+    """Return a few prefixes, as long as possible, of which every written time between these holds one."""
+    first, last = floor(begun), floor(ended)
+    prefixes: set[str] = set()
+    # By how much the last characters of a time count, the seconds first.
+    for unit, cut in ((10, 1), (60, 3), (600, 4), (3600, 6), (86400, 9)):
+        starts = range(first // unit * unit, last + 1, unit)
+        if len(starts) <= _PREFIXES_MAX or unit == 86400:
+            for start in starts:
+                when = datetime.fromtimestamp(start, UTC)
+                prefixes |= {when.strftime("%Y-%m-%dT%H:%M:%S")[:-cut], when.strftime("%d %b %Y %H:%M:%S")[:-cut]}
+            break
+    for digits in range(1, 9):
+        starts = range(first // 10**digits * 10**digits, last + 1, 10**digits)
+        if len(starts) <= _PREFIXES_MAX:
+            prefixes.update(str(start)[:-digits] for start in starts)
+            break
+    return tuple(sorted(prefix.encode() for prefix in prefixes))
