@@ -1,9 +1,9 @@
 """Verifying a recording from end to end, and repairing what can be repaired safely.
 
-`check` reads everything and changes nothing: every line and its checksum, the order of the numbers, the torn tail,
-every blob against its name, blobs that nothing refers to, spools that were abandoned, file modes. It does not stop at
-the first damaged line. `repair` needs the recording to itself (the lock), explains each step, and keeps what it takes
-away beside the journal; what would lose recorded calls it does only when told to (`drop_damaged`).
+`check` reads everything and changes nothing: each line and its checksum, the order of the numbers, the torn tail, each blob
+against its name, blobs that nothing refers to, spools that were abandoned, file modes. It goes on behind a damaged line.
+`repair` needs the recording to itself (the lock), explains each step, and keeps what it takes away beside the journal. What
+would lose recorded calls it does only when it is told to (`drop_damaged`).
 """
 
 from __future__ import annotations
@@ -18,17 +18,28 @@ from typing import Any
 
 from replay_proxy.errors import RecordingError, StorageError
 from replay_proxy.exchange import BlobRef
-from replay_proxy.journal.blobs import SPOOLS, BlobStore
-from replay_proxy.journal.codec import LineError, decode_header, decode_line, encode_header
-from replay_proxy.journal.durable import Files, storage_error
-from replay_proxy.journal.effect import Effect
-from replay_proxy.journal.file import Pin, Shape, inspect, journal_size, pinned, raw_lines
-from replay_proxy.journal.lock import RecordingLock, holder
-from replay_proxy.journal.opening import cut_tail, replace_journal
-from replay_proxy.journal.records import JOURNAL_NAME, Item, Mark, Record, RecordingHeader, utc_now
-from replay_proxy.journal.survey import missing
-from replay_proxy.journal.switching import KEPT, bodies, kept_references, leftovers, recover
-from replay_proxy.journal.tail import Tail, TailDamage, find_tail
+from replay_proxy.journal.compaction.file_swap import BACKUP_NAME, backup_references, interrupted_files, recover
+from replay_proxy.journal.format.checksum import LineError
+from replay_proxy.journal.format.decode import decode_header, decode_line
+from replay_proxy.journal.format.encode import encode_header
+from replay_proxy.journal.format.records import JOURNAL_NAME, ControlRecord, Item, Record, RecordingHeader, utc_now
+from replay_proxy.journal.read.index import missing_numbers
+from replay_proxy.journal.read.journal_file import (
+    HeldJournal,
+    JournalLayout,
+    hold_journal,
+    inspect,
+    journal_size,
+    no_recording,
+    raw_lines,
+)
+from replay_proxy.journal.read.save_points import SavePoints
+from replay_proxy.journal.read.torn_tail import Tail, TailDamage, find_tail
+from replay_proxy.journal.storage.blobs import SPOOLS, BlobStore
+from replay_proxy.journal.storage.files import Files, storage_error
+from replay_proxy.journal.storage.lock import RecordingLock, holder
+from replay_proxy.journal.write.recovery import cut_tail, replace_journal
+from replay_proxy.wording import counted, size
 
 
 class Severity(StrEnum):
@@ -74,11 +85,11 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """Is every recorded call there and right?"""
+        """Whether every recorded call is there and right."""
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the report as `--json` prints it."""
         return {**asdict(self), "ok": self.ok}
 
     def add(
@@ -89,7 +100,7 @@ class CheckReport:
 
 
 def check(data_dir: Path, *, blobs: bool = True, files: Files | None = None) -> CheckReport:
-    """Verify the recording in `data_dir`; `blobs`: read every large body, too.
+    """Verify the recording in `data_dir`, and return what is wrong with it. blobs: read every large body, too.
 
     Raises:
         RecordingError: there is no recording, or the file is something else altogether.
@@ -97,18 +108,18 @@ def check(data_dir: Path, *, blobs: bool = True, files: Files | None = None) -> 
     """
     files = files or Files(Path(data_dir))
     report = CheckReport(str(files.root / JOURNAL_NAME))
-    pin = pinned(files)
-    shape = _shape(files, report, pin)
-    if not shape.exists:
-        raise RecordingError(f"{files.root} holds no recording", hint="--data-dir (DATA_DIR) says where it lies")
-    report.size = shape.tail.size
+    held = hold_journal(files)
+    layout = _shape(files, report, held)
+    if not layout.exists:
+        raise no_recording(files.root)
+    report.size = layout.tail.size
     refs: dict[str, BlobRef] = {}
-    if shape.legacy:
+    if layout.legacy:
         remedy = "it is converted when the proxy next starts on it, or by `replay-proxy import`"
         report.add(Severity.INFO, "this is LocalStack's legacy file", remedy)
-        report.records = sum(1 for _line in raw_lines(files, 0, report.size, pin))
+        report.records = sum(1 for _line in raw_lines(files, 0, report.size, held))
     else:
-        _lines(files, shape, report, refs, pin)
+        _lines(files, layout, report, refs, held)
     _modes(files, report)
     _blobs(files, report, refs, read_them=blobs)
     if who := holder(files.root, files=files):
@@ -119,13 +130,13 @@ def check(data_dir: Path, *, blobs: bool = True, files: Files | None = None) -> 
 # -- lines -------------------------------------------------------------------------------------------------------------
 
 
-def _shape(files: Files, report: CheckReport, pin: Pin | None) -> Shape:
-    """The journal's shape, also where `inspect` refuses it for damage."""
+def _shape(files: Files, report: CheckReport, held: HeldJournal | None) -> JournalLayout:
+    """Return the layout of the journal, also where `inspect` refuses it for damage."""
     try:
-        return inspect(files, pin)
+        return inspect(files, held)
     except RecordingError:
         size = journal_size(files)
-    lines = raw_lines(files, 0, size, pin)
+    lines = raw_lines(files, 0, size, held)
     _number, _offset, first_line = next(lines)
     try:
         header, verified = decode_header(first_line)
@@ -146,7 +157,7 @@ def _shape(files: Files, report: CheckReport, pin: Pin | None) -> Shape:
     with suppress(TailDamage):  # the last line is then found, and reported, with all others
         tail = find_tail(lambda count, offset: files.read_at(fd, count, offset), size, first)
     files.close(fd)
-    return Shape(True, header, verified, False, first, tail)
+    return JournalLayout(True, header, verified, False, first, tail)
 
 
 def _is_line(line: bytes) -> bool:
@@ -157,18 +168,20 @@ def _is_line(line: bytes) -> bool:
     return True
 
 
-def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, BlobRef], pin: Pin | None) -> None:
-    if shape.header is not None:
-        report.id, report.version = shape.header.id, shape.header.version
-        if not shape.header_verified:
+def _lines(
+    files: Files, layout: JournalLayout, report: CheckReport, refs: dict[str, BlobRef], held: HeldJournal | None
+) -> None:
+    if layout.header is not None:
+        report.id, report.version = layout.header.id, layout.header.version
+        if not layout.header_verified:
             report.add(Severity.WARNING, "the header carries no checksum: it was edited", line=1, offset=0)
-    if shape.tail.torn:
-        report.torn = shape.tail.torn
-        what = f"the last {report.torn} bytes are the torn end of a write that was never acknowledged"
-        report.add(Severity.WARNING, what, "the next start cuts them, as does --repair", offset=shape.tail.end)
-    effect, services = Effect(), []
+    if layout.tail.torn:
+        report.torn = layout.tail.torn
+        what = f"the end ({size(report.torn)}) is torn: it is that of a write that was never acknowledged"
+        report.add(Severity.WARNING, what, "the next start cuts it off, as does --repair", offset=layout.tail.end)
+    effect, services = SavePoints(), []
     last = 0
-    for number, offset, line in raw_lines(files, shape.first, shape.tail.end, pin):
+    for number, offset, line in raw_lines(files, layout.first, layout.tail.end, held):
         if not line.strip():
             continue
         try:
@@ -185,12 +198,12 @@ def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, Blob
             what = f"its seq is {item.seq}, and an earlier line has {last}"
             report.add(Severity.ERROR, what, "--drop-damaged leaves the line out", number, offset)
             continue
-        gap = missing(shape.through, last, item.seq)
+        gap = missing_numbers(layout.through, last, item.seq)
         if gap is not None and not report.damaged_lines:
             what = f"the numbers {gap[0]} to {gap[1]} are missing"
             report.add(Severity.WARNING, what, "lines were removed", number, offset)
         last = item.seq
-        if isinstance(item, Mark):
+        if isinstance(item, ControlRecord):
             report.marks += 1
             effect.add(item)
             if item.reason:
@@ -198,15 +211,18 @@ def _lines(files: Files, shape: Shape, report: CheckReport, refs: dict[str, Blob
                 report.add(Severity.WARNING, what, line=number, offset=offset)
             continue
         report.records += 1
+        if item.flaw:
+            what = f"seq {item.seq} cannot be sent: {item.flaw}"
+            report.add(Severity.WARNING, what, "a restore counts it as failed, and goes on", number, offset)
         services.append((item.seq, item.head.service if item.head is not None else ""))
-        for ref in bodies(item):
+        for ref in item.body_refs:
             refs.setdefault(ref.sha256, ref)
-    report.in_effect = sum(effect.counts(seq, service) for seq, service in services)
+    report.in_effect = sum(effect.counts_in_effect(seq, service) for seq, service in services)
     if report.unverified:
-        what = f"{report.unverified} lines carry no checksum: they were edited, and cannot be verified"
+        what = f"{counted(report.unverified, 'line', 'carries carry')} no checksum: edited, and cannot be verified"
         report.add(Severity.WARNING, what)
     if report.in_effect != report.records:
-        what = f"{report.records - report.in_effect} calls were recorded with MANUAL and never saved"
+        what = f"{counted(report.records - report.in_effect, 'call', 'was were')} recorded with MANUAL and never saved"
         report.add(Severity.INFO, what, "they are not restored")
 
 
@@ -231,7 +247,7 @@ def _blobs(files: Files, report: CheckReport, refs: dict[str, BlobRef], *, read_
         if ref.sha256 not in stored:
             report.add(Severity.ERROR, f"the body blobs/{ref.sha256[:2]}/{ref.sha256} is missing", _BLOB_REMEDY)
         elif stored[ref.sha256] != ref.size:
-            what = f"the body {ref.sha256} has {stored[ref.sha256]} bytes, and {ref.size} were recorded"
+            what = f"the body {ref.sha256} has {counted(stored[ref.sha256], 'byte')}, recorded were {ref.size}"
             report.add(Severity.ERROR, what, _BLOB_REMEDY)
         elif read_them:
             try:
@@ -239,13 +255,14 @@ def _blobs(files: Files, report: CheckReport, refs: dict[str, BlobRef], *, read_
             except (RecordingError, StorageError) as error:
                 report.add(Severity.ERROR, error.message, _BLOB_REMEDY)
     try:
-        kept, left = kept_references(files), leftovers(files)
+        kept, left = backup_references(files), interrupted_files(files)
     except OSError as error:
         raise storage_error("read what a compaction kept", files.root, error) from error
     earlier = [sha256 for sha256 in kept if sha256 in stored and sha256 not in refs]
     if earlier:
         what = (
-            f"{len(earlier)} stored bodies of {sum(stored[each] for each in earlier)} bytes are needed by {KEPT} alone"
+            f"{counted(len(earlier), 'stored body', 'is are')} needed by {BACKUP_NAME} alone "
+            f"({size(sum(stored[each] for each in earlier))})"
         )
         report.add(Severity.INFO, what, "`replay-proxy compact --discard-original` removes both")
     if left:
@@ -253,10 +270,10 @@ def _blobs(files: Files, report: CheckReport, refs: dict[str, BlobRef], *, read_
         report.add(Severity.INFO, what, "the recording is whole; the next start tidies up, as does --repair")
     loose = [size for sha256, size in stored.items() if sha256 not in refs and sha256 not in kept]
     if loose and not report.damaged_lines:
-        what = f"nothing refers to {len(loose)} stored bodies of {sum(loose)} bytes"
+        what = f"nothing refers to {counted(len(loose), 'stored body')} ({size(sum(loose))})"
         report.add(Severity.INFO, what, "--remove-unreferenced removes them")
     if spools:
-        what = f"{spools} bodies were never completed"
+        what = f"{counted(spools, 'body', 'was were')} never completed"
         report.add(Severity.INFO, what, "the next start removes them, as does --repair")
 
 
@@ -273,7 +290,7 @@ def repair(
     remove_unreferenced: bool = False,
     files: Files | None = None,
 ) -> list[str]:
-    """Do what is safe, and what was asked for; each step that was done, in words.
+    """Do what is safe, and what was asked for. Return each step that was done, in words.
 
     A torn tail is cut and abandoned spools are removed. drop_damaged: lines that cannot be read are left out; what they
     recorded is lost, the original is kept. remove_unreferenced: blobs that no line refers to are removed.
@@ -287,7 +304,7 @@ def repair(
     lock = RecordingLock.acquire(files)
     try:
         steps = []
-        if leftovers(files):
+        if interrupted_files(files):
             recover(files)
             steps.append("tidied up after a compaction that was interrupted")
         damaged = set(report.damaged_lines)
@@ -295,7 +312,7 @@ def repair(
             steps.append(_drop(files, damaged, report))
         elif damaged:
             raise RecordingError(
-                f"{report.path}: {len(damaged)} lines are damaged, the first is line {min(damaged)}",
+                f"{report.path}: {counted(len(damaged), 'line', 'is are')} damaged, the first is line {min(damaged)}",
                 hint="bring the file back from a copy, or lose what these lines recorded with --drop-damaged",
             )
         if report.torn and not damaged:
@@ -303,7 +320,7 @@ def repair(
         store = BlobStore(files.root, files=files)
         spools = store.recover(younger_than=0.0)
         if spools:
-            steps.append(f"removed {spools} bodies that were never completed")
+            steps.append(f"removed {counted(spools, 'body')} that a crash left incomplete")
         if remove_unreferenced:
             steps.extend(_remove(store, files))
         return steps
@@ -329,22 +346,22 @@ def _drop(files: Files, damaged: set[int], report: CheckReport) -> str:
 
     beside = replace_journal(files, kept(), "damaged")
     numbers = ", ".join(map(str, sorted(damaged)[:10])) + (" ..." if len(damaged) > 10 else "")
-    return f"left out {len(damaged)} damaged lines ({numbers}); the file as it was is kept as {beside}"
+    return f"left out {counted(len(damaged), 'damaged line')} ({numbers}); the file as it was is kept as {beside}"
 
 
 def _remove(store: BlobStore, files: Files) -> list[str]:
-    referenced = {ref.sha256 for item in _items(files) if isinstance(item, Record) for ref in bodies(item)}
-    referenced |= kept_references(files).keys()
-    count = size = 0
+    referenced = {ref.sha256 for item in _items(files) if isinstance(item, Record) for ref in item.body_refs}
+    referenced |= backup_references(files).keys()
+    count = total = 0
     for ref in list(store.unreferenced(referenced)):
         store.remove(ref.sha256)
         count += 1
-        size += ref.size
-    return [f"removed {count} bodies of {size} bytes that nothing refers to"] if count else []
+        total += ref.size
+    return [f"removed {counted(count, 'body')} ({size(total)}) that nothing refers to"] if count else []
 
 
 def _items(files: Files) -> Iterator[Item]:
-    shape = inspect(files)
-    for _number, _offset, line in raw_lines(files, shape.first, shape.tail.end):
+    layout = inspect(files)
+    for _number, _offset, line in raw_lines(files, layout.first, layout.tail.end):
         if line.strip():
             yield decode_line(line).item
