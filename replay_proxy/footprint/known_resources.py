@@ -1,0 +1,80 @@
+"""The resources that calls have made or named so far, by every name under which a later call may mean them.
+
+A *thing* is a text, `SERVICE NAME`: a resource, under the name by which it was known first. Its other names (id, ARN, URL, and
+the parts of these that members take) lead to the same thing, as far as one call showed them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from replay_proxy.footprint.members.answer_identifiers import AnswerTexts
+from replay_proxy.footprint.names.name_index import NameIndex
+from replay_proxy.footprint.names.resource_names import (
+    arn_service,
+    names_in_identifier,
+    services_of_arn,
+    short_name,
+)
+
+
+def thing(service: str, name: str) -> str:
+    """Return the thing that a name stands for in a service where nothing else is known of it."""
+    return f"{service} {name}"
+
+
+def service_of(known: str) -> str:
+    """Return the service of a thing."""
+    return known.partition(" ")[0]
+
+
+def is_of(service: str, text: str) -> bool:
+    """Tell whether a text can name a resource of a service: it is no ARN, or an ARN of that service."""
+    namespace = arn_service(text)
+    return not namespace or service in services_of_arn(namespace)
+
+
+class KnownResources:
+    """The things, by their names. Memory: the names."""
+
+    def __init__(self) -> None:
+        self._names: NameIndex[str] = NameIndex()
+
+    def add(self, names: Iterable[str], known: str) -> None:
+        """Let a thing be known by these names."""
+        for name in names:
+            self._names.add(name, known)
+
+    def owners(self, name: str) -> set[str]:
+        """Return the things of any service that are known by exactly this name."""
+        return set(self._names.owners(name))
+
+    def named(self, service: str, text: str) -> set[str]:
+        """Return the things of a service that a text names as a whole: by its own spelling, or as what all have in common."""
+        for name in dict.fromkeys((text, short_name(text))):
+            found = {known for known in self._names.owners(name) if service_of(known) == service}
+            if found:
+                return found
+        return set()
+
+    def referred_to(self, text: str) -> set[str]:
+        """Return the things whose names are in a text. Where an ARN tells their service, and it has such, only those."""
+        found: set[str] = set()
+        for _name, namespace, owners in self._names.found_in(text):
+            if namespace:
+                services = services_of_arn(namespace)
+                found.update([each for each in owners if service_of(each) in services] or owners)
+            else:
+                found.update(owners)
+        return found
+
+
+def names_of(value: str, answer: AnswerTexts) -> list[str]:
+    """Return the names in an identifier that an answer shows, the whole identifier first.
+
+    Parts that the answer shows as numbers, too, are revisions, and no names. Nor are the parts of a path that it shows
+    elsewhere as one name (`/aws/lambda/worker`).
+    """
+    names = names_in_identifier(value)
+    whole = any(name in answer.paths for name in names[1:])
+    return [*names[:1], *(name for name in names[1:] if name not in answer.counted and (not whole or "/" in name))]

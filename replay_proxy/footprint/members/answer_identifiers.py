@@ -1,0 +1,146 @@
+"""The identifiers in an answer: the values of those members by which later calls can name something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from replay_proxy.exchange import CallHead, Headers
+from replay_proxy.footprint.members.member_roles import Role, member_in_map, names_by_key, role_of
+from replay_proxy.footprint.members.naming_members import labels, names_account, names_range, names_something
+from replay_proxy.footprint.members.payload_members import payload_rules
+from replay_proxy.wire.codecs.answers import Outcome
+from replay_proxy.wire.codecs.streamed_values import streamed_texts
+from replay_proxy.wire.models.models import protocol_model
+
+_DEPTH = 64
+
+
+@dataclass(slots=True)
+class AnswerTexts:
+    """The texts of an answer by what they are.
+
+    identifiers, listed: values of members that name something, at the top or in the structures there; in lists.
+    accounts: values of members that hold accounts, which are no resources.
+    texts: values of members of which nothing is known; names: those of them that are in members that name a resource.
+    counted: numbers and versions, as texts; a part of an ARN that is one of them is a revision, and no name.
+    paths: names with slashes, without the first and the last one.
+    """
+
+    identifiers: list[str] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
+    accounts: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    counted: set[str] = field(default_factory=set)
+    paths: set[str] = field(default_factory=set)
+
+
+def output_shape(head: CallHead) -> Any:
+    """Return the shape of what the call returns; None where no model describes it."""
+    try:
+        return protocol_model(head.service, head.operation, head.protocol).output_shape
+    except LookupError:
+        return None
+
+
+def identifier_values(head: CallHead, outcome: Outcome) -> Iterator[str]:
+    """Return the values of those members of an outcome that are identifiers."""
+    found = answer_texts(head, outcome)
+    yield from found.identifiers
+    yield from found.listed
+    yield from found.accounts
+
+
+def answer_texts(head: CallHead, outcome: Outcome) -> AnswerTexts:
+    """Return the texts of an outcome by what they are; none of an outcome that cannot be read."""
+    found = AnswerTexts()
+    _take(head, "", output_shape(head), outcome.parsed, found, False, 0)
+    return found
+
+
+def names_shown(head: CallHead, outcome: Outcome) -> set[str]:
+    """Return the names in an outcome that are no identifiers by their member: texts of members that name a resource."""
+    found = AnswerTexts()
+    _take(head, "", output_shape(head), outcome.parsed, found, False, 0)
+    return found.names
+
+
+def identifiers_in_chunks(head: CallHead, headers: Headers, chunks: Iterable[bytes]) -> Iterator[set[str]]:
+    """Yield the identifiers and names in the body of an answer that is read in chunks, payload aside, as they come.
+
+    Raises MalformedMessage where it cannot be read further; none are found where no model describes the call.
+    """
+    try:
+        operation = protocol_model(head.service, head.operation, head.protocol)
+    except LookupError:
+        return
+    rules = payload_rules(head.service)
+
+    def is_payload(shape: Any, member: str, part: Any) -> bool:
+        return rules.mark_of(shape, member, part) is not None
+
+    for texts in streamed_texts(operation, headers, chunks, is_payload):
+        yield {each.text for each in texts if _names(head, each.member, each.shape)}
+
+
+def _names(head: CallHead, member: str, shape: Any) -> bool:
+    """Return whether a member names something: by its role, as an account, or by a name."""
+    if names_range(member):
+        return False
+    if names_account(member, getattr(shape, "name", "")):
+        return True
+    role = role_of(head.service, head.operation, member, shape)
+    return role is Role.IDENTIFIER or (role is Role.TEXT and names_something(member))
+
+
+def all_texts(value: Any, depth: int = _DEPTH) -> Iterator[str]:
+    """Return all texts in parameters or in an answer, keys of maps included, but for labels."""
+    if isinstance(value, str):
+        yield value
+    elif depth <= 0:
+        return
+    elif isinstance(value, Mapping):
+        for member, below in value.items():
+            if member not in labels():
+                yield str(member)
+                yield from all_texts(below, depth - 1)
+    elif isinstance(value, list):
+        for each in value:
+            yield from all_texts(each, depth - 1)
+
+
+def _take(head: CallHead, member: str, shape: Any, value: Any, found: AnswerTexts, listed: bool, depth: int) -> None:
+    if depth > _DEPTH:
+        return
+    if isinstance(value, dict):
+        parts = shape.members if shape is not None and shape.type_name == "structure" else {}
+        inner = shape.value if shape is not None and shape.type_name == "map" else None
+        for key, each in value.items():
+            if inner is not None and names_by_key(shape):
+                found.listed.append(key)
+            _take(head, member_in_map(member, shape, key), parts.get(key, inner), each, found, listed, depth + 1)
+    elif isinstance(value, list):
+        inner = shape.member if shape is not None and shape.type_name == "list" else None
+        for each in value:
+            _take(head, member, inner, each, found, True, depth + 1)
+    elif isinstance(value, str) and names_account(member, getattr(shape, "name", "")):
+        found.accounts.append(value)
+    elif isinstance(value, str):
+        if names_range(member):
+            return
+        if "/" in value and not value.startswith(("arn:", "http:", "https:")):
+            parts_of_path = value.strip("/").split("/")
+            found.paths.update("/".join(parts_of_path[start:]) for start in (0, 1) if len(parts_of_path) > start + 1)
+        match role_of(head.service, head.operation, member, shape):
+            case Role.IDENTIFIER:
+                (found.listed if listed else found.identifiers).append(value)
+            case Role.TEXT if shape is None or shape.type_name == "string":
+                found.texts.append(value)
+                if names_something(member):
+                    found.names.add(value)
+            case Role.CONTENT if member.endswith("ersion"):
+                found.counted.add(value)
+    elif isinstance(value, int):
+        found.counted.add(str(value))

@@ -1,0 +1,88 @@
+"""Tokens that an answer hands out and that a later call must name, told apart from tokens that only page.
+
+`LockToken`, `RevisionId`, `ETag` are of the first kind, `NextToken` is of the second. The models say which is which: a
+listing takes its page token in the same operation that returns it; the token of a lock is taken by another operation.
+An ETag is handed out, too, but for stores of objects, where it is a digest of what the client sent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from replay_proxy.wire.models import models
+from replay_proxy.wire.mutability.judge import Effect, judge
+
+_SERVICES = 256
+"""What is worked out of services is remembered for so many."""
+_FOLLOWS = re.compile(r"^(?:next|previous)(?=.)")
+_TOKEN = re.compile(r".*(?:Token|Revision|RevisionId)", re.IGNORECASE)
+_CONDITIONS = {"etag": ("etag", "ifmatch")}
+"""By the name of a member of answers, the members of requests that take it (`If-Match`, as RFC 9110 calls it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """The members of a service's requests and answers that are strings, all in lower case.
+
+    taken_by: by member of a request, the operations that have it. tokens_taken: those members that are tokens by name, of
+    which an answer may show the first or the next (`InitialConfigurationToken`). paging: members by which pages of a
+    listing are asked for, and those that answers give for that. from_client: members that SDKs fill in by themselves.
+    of_content: members of answers that follow from a body of any length that the client sends.
+    """
+
+    taken_by: dict[str, frozenset[str]]
+    tokens_taken: frozenset[str]
+    paging: frozenset[str]
+    from_client: frozenset[str]
+    of_content: frozenset[str]
+
+
+def is_handed_out(service: str, operation: str, member: str) -> bool:
+    """Tell whether the member `member` of an answer is a token that another operation takes, and does not page."""
+    members = _members(service)
+    name = member.lower()
+    if members is None or name in members.paging or name in members.from_client or name in members.of_content:
+        return False
+    wanted = {name, _FOLLOWS.sub("", name), *_CONDITIONS.get(name, ())}
+    wanted |= {token for token in members.tokens_taken if name.endswith(token)}
+    takers = {taker for each in wanted for taker in members.taken_by.get(each, ())}
+    if judge(service, operation).effect is Effect.MUTATES and (name not in members.taken_by or name in _CONDITIONS):
+        return bool(takers)  # `NextLockToken` of an update is for the next update
+    return bool(takers - {operation})
+
+
+@lru_cache(maxsize=_SERVICES)
+def _members(service: str) -> _Members | None:
+    try:
+        model = models.service_model(service)
+        operations = [model.operation_model(name) for name in model.operation_names]
+    except LookupError:
+        return None
+    taken_by: dict[str, set[str]] = {}
+    paging: set[str] = set()
+    from_client: set[str] = set()
+    of_content: set[str] = set()
+    for operation in operations:
+        taken = operation.input_shape.members if operation.input_shape is not None else {}
+        given = operation.output_shape.members if operation.output_shape is not None else {}
+        names = {name.lower(): shape for name, shape in taken.items() if shape.type_name == "string"}
+        shown = {name.lower() for name, shape in given.items() if shape.type_name == "string"}
+        for name, shape in names.items():
+            taken_by.setdefault(name, set()).add(operation.name)
+            if shape.metadata.get("idempotencyToken"):
+                from_client.add(name)
+        if operation.has_streaming_input:
+            of_content |= shown
+        if judge(service, operation.name).effect is not Effect.MUTATES:
+            for name in shown:
+                asked_by = names.keys() & {name, _FOLLOWS.sub("", name)}
+                paging |= {name, *asked_by} if asked_by else set()
+    return _Members(
+        {name: frozenset(takers) for name, takers in taken_by.items()},
+        frozenset(name for name in taken_by if _TOKEN.fullmatch(name) and name not in paging | {"token"}),
+        frozenset(paging),
+        frozenset(from_client),
+        frozenset(of_content),
+    )
