@@ -1,0 +1,160 @@
+"""Taking away the messages that a restore itself makes the emulator send: each restart would leave one more of them.
+
+S3, for one, sends a test event to each destination of a notification when that is configured, and so when it is configured
+again. The test event of the first time is restored like any other message if it still waited, and was consumed if not. So the
+new one goes. It is known by its text, and by its id, which is not that of a restored message. What to look for is in
+`data/echoes.json`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from replay_proxy import log
+from replay_proxy.errors import MalformedMessage
+from replay_proxy.exchange import CallHead
+from replay_proxy.footprint.names.resource_names import arn_place, arn_service, short_name
+from replay_proxy.identifiers.table.alias_table import AliasTable, Scope
+from replay_proxy.journal.format.records import Record
+from replay_proxy.replay.execution.sending.sender import EmulatorSender
+from replay_proxy.wire.codecs.answers import parse_answer
+from replay_proxy.wire.codecs.build_request import build_request
+from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.signing.sigv4 import Credential
+
+_log = log.get("restore")
+_DATA = Path(__file__).parent / "data" / "echoes.json"
+_HIDDEN_S: Final = 10
+"""For how long messages that are looked through are hidden, if the restore is cut off meanwhile."""
+_LOOKED_THROUGH_MAX: Final = 1000
+_ATTEMPTS_MAX: Final = 3
+_PAUSE_S: Final = 0.2
+"""Before it is looked again, where an emulator sends the message a moment after its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """A queue to which an echo goes. sign: the text by which it is known. credential: of the call that caused it."""
+
+    arn: str
+    sign: str
+    credential: Credential
+    account: str
+
+
+@cache
+def _signs() -> Mapping[tuple[str, str], tuple[str, int]]:
+    """Return of each operation the sign of its messages, and how many there are."""
+    entries = orjson.loads(_DATA.read_bytes())["echoes"]
+    return {
+        (each["service"], name): (each["sign"], each.get("count", 1)) for each in entries for name in each["operations"]
+    }
+
+
+class Echoes:
+    """The echoes of one restore."""
+
+    def __init__(self, sender: EmulatorSender, aliases: AliasTable, host: str) -> None:
+        self._sender = sender
+        self._aliases = aliases
+        self._host = host
+        self._subscribed: dict[str, set[str]] = defaultdict(set)
+        self._expected: Counter[_Destination] = Counter()
+
+    def note(self, record: Record) -> None:
+        """Note a call that was made again with success."""
+        head = record.head
+        if head is None:
+            return
+        sign, count = _signs().get((head.service, head.operation), ("", 0))
+        if not sign and (head.service, head.operation) != ("sns", "Subscribe"):
+            return
+        try:
+            params = parse_parameters(head, record.request)
+        except MalformedMessage:
+            return
+        if not sign:
+            if arn_service(str(params.get("Endpoint", ""))) == "sqs":
+                self._subscribed[str(params.get("TopicArn"))].add(params["Endpoint"])
+            return
+        for arn in _arns(params):
+            queues = {arn} if arn_service(arn) == "sqs" else self._subscribed.get(arn, set())
+            for queue in queues:
+                self._expected[_Destination(queue, sign, record.credential, head.account)] += count
+
+    async def remove(self) -> None:
+        """Take away the echoes of the calls that were noted. What cannot be taken away is logged, and stays."""
+        expected, self._expected = self._expected, Counter()
+        for destination, count in expected.items():
+            left = count
+            try:
+                for attempt in range(_ATTEMPTS_MAX):
+                    if attempt:
+                        await asyncio.sleep(_PAUSE_S)
+                    left -= await self._remove_from(destination, left)
+                    if left <= 0:
+                        break
+            except (OSError, TimeoutError, MalformedMessage, LookupError) as error:
+                reason = str(error) or type(error).__name__
+                _log.debug("a message that the restore caused was not taken away", queue=destination.arn, reason=reason)
+
+    async def _remove_from(self, destination: _Destination, count: int) -> int:
+        """Take away at most `count` echoes from a queue. Return how many there were."""
+        url = (await self._ask(destination, "GetQueueUrl", {"QueueName": short_name(destination.arn)}))["QueueUrl"]
+        asked = {"QueueUrl": url, "AttributeNames": ["All"]}
+        attributes = (await self._ask(destination, "GetQueueAttributes", asked)).get("Attributes", {})
+        waiting = int(attributes.get("ApproximateNumberOfMessages") or 0)
+        if not waiting or (attributes.get("RedrivePolicy") and waiting > count):
+            return 0  # to look through others would count as receives, and could move them to their dead-letter queue
+        scope = Scope(destination.account, arn_place(destination.arn)[0])
+        removed, others = 0, list[str]()
+        asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": _HIDDEN_S}
+        while removed < count and len(others) < _LOOKED_THROUGH_MAX:
+            messages = (await self._ask(destination, "ReceiveMessage", asked)).get("Messages") or []
+            for message in messages:
+                handle, identity = message["ReceiptHandle"], message["MessageId"]
+                if destination.sign in message.get("Body", "") and self._aliases.to_client(identity, scope) == identity:
+                    await self._ask(destination, "DeleteMessage", {"QueueUrl": url, "ReceiptHandle": handle})
+                    removed += 1
+                else:
+                    others.append(handle)
+            if not messages:
+                break
+        for begin in range(0, len(others), 10):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                for number, handle in enumerate(others[begin : begin + 10])
+            ]
+            await self._ask(destination, "ChangeMessageVisibilityBatch", {"QueueUrl": url, "Entries": entries})
+        return removed
+
+    async def _ask(self, destination: _Destination, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a call to a queue is answered, in the emulator's identifiers. Raises LookupError where it is refused."""
+        region = arn_place(destination.arn)[0]
+        own = destination.credential
+        credential = Credential(own.access_key, region, "sqs", "header")
+        head = CallHead("sqs", operation, "json", destination.account, region, own.access_key)
+        request = build_request(head, params, self._host)
+        outcome = parse_answer(head, await self._sender.send(self._sender.signed(request, credential)), request)
+        if not outcome.ok:
+            raise LookupError(f"{operation}: {outcome.error_code}")
+        return outcome.parsed
+
+
+def _arns(value: Any) -> set[str]:
+    """Return the ARNs among the texts of parameters."""
+    if isinstance(value, str):
+        return {value} if value.startswith("arn:") else set()
+    if isinstance(value, Mapping):
+        return {arn for each in value.values() for arn in _arns(each)}
+    if isinstance(value, list):
+        return {arn for each in value for arn in _arns(each)}
+    return set()

@@ -1,0 +1,249 @@
+"""When the things that a restore makes again were made at first (see `identifiers.rewriting.times`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from replay_proxy.errors import MalformedMessage
+from replay_proxy.exchange import Answer, BlobRef, CallHead, Request
+from replay_proxy.footprint import resource_kinds
+from replay_proxy.footprint.additions import makes, own_name_members
+from replay_proxy.footprint.members.answer_identifiers import all_texts, answer_texts, output_shape
+from replay_proxy.footprint.members.member_roles import Role
+from replay_proxy.footprint.members.naming_members import names_account, names_something, naming_at_top
+from replay_proxy.identifiers.learning.align import AlignedValue, AmbiguousAlignment, walk
+from replay_proxy.identifiers.learning.learn import known_from
+from replay_proxy.identifiers.rewriting.times.rewrite import Moment, Pair, Times
+from replay_proxy.identifiers.rewriting.times.time_members import (
+    may_be_time,
+    original_in,
+    seconds_of,
+    shows_times,
+)
+from replay_proxy.identifiers.rewriting.times.time_owners import log_stream, object_name, stream_records
+from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun
+from replay_proxy.identifiers.rewriting.times.time_texts import parse_time
+from replay_proxy.identifiers.table.alias_table import AliasTable
+from replay_proxy.identifiers.table.scope import scope_of
+from replay_proxy.journal.format.records import Record, RecordKind
+from replay_proxy.wire.codecs.answers import Outcome, parse_answer
+from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.mutability.judge import is_data
+
+_ROUNDED = 1.0
+"""Seconds by which a time that is shown may differ from when it was."""
+_OBJECTS = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "DeleteObject"})
+# Not `Attach`, `Tag` and the like, after which most things are not said to have been modified.
+_CHANGING = ("Update", "Put", "Set", "Modify", "Change", "Rotate", "Start", "Stop", "Enable", "Disable")
+_OF_PARTS = frozenset(
+    {"s3", "sqs", "kinesis", "logs", "dynamodb", "firehose", "sns", "cloudwatch", "events", "iot-data"}
+)
+"""Services whose data has no names of its own: its times are told of parts, or not at all."""
+_BY_ADMIN = "Admin"
+"""With this, Cognito's names of operations begin where an administrator does what a user could."""
+_MAKES_VERSION = re.compile(r"(?:Create|Publish|Register|Import)\w*Version")
+"""A new version is a change of the thing that it is a version of."""
+_MAKES_TOO = frozenset({"SignUp"})
+_MESSAGES = frozenset({"SendMessage", "SendMessageBatch"})
+_RECORDS = frozenset({"PutRecord", "PutRecords"})
+_LEVELS = 3
+"""How far out a name may stand from a time that belongs to it, where two answers are compared."""
+_MILLISECONDS_MIN = 1e11
+_EPOCH_DIGITS = 10
+_INDEX = re.compile(r"\[[^\]]*\]")
+_LEVEL = re.compile(r"(?:\.[^.\[\]]*|\[[^\]]*\])$")
+
+
+def note_times(
+    times: Times, record: Record, head: CallHead, original: Request, answer: Answer, begun: float, ended: float
+) -> None:
+    """Note in `times` that a recorded call was made again between `begun` and `ended` (seconds since the epoch).
+
+    original, answer: the recorded messages, with their bodies in memory.
+    """
+    if not record.kind.is_change or isinstance(answer.body, BlobRef):
+        return
+    try:
+        names, mentioned, creates = _named(head, original, answer)
+    except MalformedMessage:
+        return
+    of_part = creates and not names and not mentioned
+    if of_part:
+        names = [value for _, value in naming_at_top(_parameters(head, original))]
+    if not names and not mentioned:
+        return
+    taken, took = seconds_of(record.time), record.duration_ms / 1000
+    shown = original_in(answer, head, taken - _ROUNDED, taken + took + _ROUNDED)
+    moment = Moment(
+        shown or taken + took, begun, ended, creates, shown is None, head.operation, of_part=of_part, took=took
+    )
+    times.remember(head, names, moment, mentioned)
+    if creates and _MAKES_VERSION.fullmatch(head.operation):
+        whole = [value for _, value in naming_at_top(_parameters(head, original))]
+        times.remember(head, whole, replace(moment, creates=False))
+
+
+def note_pairs(
+    times: Times,
+    record: Record,
+    head: CallHead,
+    original: Request,
+    recorded: Outcome,
+    replayed: Outcome,
+    aliases: AliasTable,
+) -> None:
+    """Note in `times` which times an answer showed at first, and which it shows now: what no moment of a call tells.
+
+    Of a read, these are all: what it shows was made by nobody's call. Of a change, those that lie outside of it: when a key will
+    be deleted, until when a certificate is valid.
+    """
+    if not recorded.ok or not replayed.ok or not shows_times(head):
+        return
+    is_read = record.kind is RecordKind.WITNESS
+    taken = seconds_of(record.time)
+    latest = taken + record.duration_ms / 1000 + _ROUNDED
+    if not is_read and all(taken - _ROUNDED <= each <= latest for each in _times_in(head, "", recorded.parsed)):
+        return
+    names: dict[str, list[str]] = {}
+    found: list[tuple[str, Pair]] = []
+    for place in walk(head, output_shape(head), recorded.parsed, replayed.parsed, known_from(aliases, scope_of(head))):
+        if isinstance(place, AmbiguousAlignment):
+            continue
+        around = _LEVEL.sub("", place.path) if "." in place.path else ""
+        client, emulator = _seconds(place.recorded), _seconds(place.replayed)
+        if client is not None and emulator is not None:
+            if (
+                client != emulator
+                and may_be_time(head, place.member)
+                and (is_read or not taken - _ROUNDED <= client <= latest)
+            ):
+                within = tuple(_INDEX.sub("", each) for each in reversed(around.split(".")))
+                words = TimePlace(head.service, head.operation, place.member, within).words()
+                found.append((around, Pair(place.member.lower(), emulator, client, next(iter(words), ""))))
+        elif isinstance(place.recorded, str) and _is_name(place):
+            names.setdefault(around, []).append(place.recorded)
+    asked = [value for _, value in naming_at_top(_parameters(head, original))] if found else []
+    for around, pair in found:
+        times.pair(head, _nearest(around, names) or asked, pair)
+
+
+def _is_name(place: AlignedValue) -> bool:
+    return (place.role is Role.IDENTIFIER or names_something(place.member)) and not names_account(place.member)
+
+
+def _nearest(around: str, names: Mapping[str, list[str]]) -> list[str]:
+    """Return the names in a structure, or in the one around it that has some."""
+    for _ in range(_LEVELS):
+        if around in names:
+            return names[around]
+        if not around:
+            break
+        around = _LEVEL.sub("", around) if _LEVEL.search(around) else ""
+    return []
+
+
+def _times_in(head: CallHead, member: str, value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _times_in(head, key, each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _times_in(head, member, each)
+    elif (seconds := _seconds(value)) is not None and may_be_time(head, member):
+        yield seconds
+
+
+def _seconds(value: Any) -> float | None:
+    """Return a point in time of an answer as seconds since the epoch; None for everything else."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, str):
+        return parse_time(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    seconds = value / 1000 if value > _MILLISECONDS_MIN else float(value)
+    return seconds if len(str(int(seconds))) == _EPOCH_DIGITS else None
+
+
+def _parameters(head: CallHead, request: Request) -> dict[str, Any]:
+    try:
+        return parse_parameters(head, request)
+    except MalformedMessage:
+        return {}
+
+
+def _named(head: CallHead, request: Request, answer: Answer) -> tuple[list[str], list[str], bool]:
+    """Return the names of what a call made or changed, names that it only shows beside, and whether it made something."""
+    service, operation = head.service, head.operation
+    if service in _OF_PARTS and is_data(service, operation):
+        return _data_named(head, request, answer), [], True
+    params = parse_parameters(head, request)
+    bare = operation.removeprefix(_BY_ADMIN)
+    made = resource_kinds.created_by(service, operation)
+    if not made and not makes(bare) and operation not in _MAKES_TOO:
+        if not bare.startswith(_CHANGING):
+            return [], [], False
+        # What a change shows and was not told, it has made: a change of record sets, a modification of a volume.
+        told = set(all_texts(params))
+        new = answer_texts(head, parse_answer(head, answer, request)).identifiers
+        names = [*(value for _, value in naming_at_top(params)), *_names_inside(bare, params)]
+        return names, [value for value in new if value not in told], False
+    outcome = parse_answer(head, answer, request)
+    found = [name for kind in made for each in resource_kinds.names_made(kind, params, outcome.parsed) for name in each]
+    if not found:
+        found = _own_names(bare, params)
+    if service == "cognito-idp" and isinstance(params.get("Username"), str):
+        found.append(params["Username"])
+    shown = answer_texts(head, outcome)
+    sent = set(all_texts(params))
+    return found, [value for value in (*shown.identifiers, *shown.listed) if value not in sent], True
+
+
+def _own_names(operation: str, params: Mapping[str, Any]) -> list[str]:
+    """Return the names that a creation of no known kind gives, itself or in a structure of its parameters (`TableInput.Name`)."""
+    own = (params[member] for member in own_name_members(operation) if isinstance(params.get(member), str))
+    return [*own, *_names_inside(operation, params)]
+
+
+def _names_inside(operation: str, params: Mapping[str, Any]) -> list[str]:
+    """Return the names that the structures at the top of parameters give to what is made or changed."""
+    members = own_name_members(f"Create{bare_noun(operation)}")
+    inside = [each for each in params.values() if isinstance(each, dict)]
+    return [each[member] for each in inside for member in members if isinstance(each.get(member), str)]
+
+
+def _data_named(head: CallHead, request: Request, answer: Answer) -> list[str]:
+    """Return the names of the data that a call wrote, as `Times` knows them; none for data of which no time is shown."""
+    service, operation = head.service, head.operation
+    params = parse_parameters(head, request)
+    match service:
+        case "s3" if operation in _OBJECTS:
+            bucket, key = params.get("Bucket"), params.get("Key")
+            names = [object_name(bucket, key, answer.headers.get("x-amz-version-id"))]
+            if operation != "DeleteObject" and object_name(bucket, key) not in names:
+                names.append(object_name(bucket, key))
+            return names
+        case "s3" if operation == "DeleteObjects":
+            deleted = parse_answer(head, answer, request).parsed.get("Deleted", ())
+            marked = (each for each in deleted if each.get("DeleteMarkerVersionId"))
+            return [
+                object_name(params.get("Bucket"), each.get("Key"), each["DeleteMarkerVersionId"]) for each in marked
+            ]
+        case "sqs" if operation in _MESSAGES:
+            return list(_values("MessageId", parse_answer(head, answer, request).parsed, "Successful"))
+        case "kinesis" if operation in _RECORDS:
+            numbers = _values("SequenceNumber", parse_answer(head, answer, request).parsed, "Records")
+            return [*numbers, stream_records(params.get("StreamARN") or params.get("StreamName"))]
+        case "logs" if operation == "PutLogEvents":
+            return [log_stream(params.get("logGroupName"), params.get("logStreamName"))]
+    return []
+
+
+def _values(member: str, result: Mapping[str, Any], entries: str) -> Iterator[str]:
+    for entry in (result, *result.get(entries, ())):
+        if isinstance(entry.get(member), str):
+            yield entry[member]

@@ -1,0 +1,220 @@
+"""Which calls of a restore have to wait for which: the order that matters, and no more.
+
+The graph is built in one walk over the calls in recorded order, from what each touches (`ordering.footprint`). For every thing
+the last call that wrote it is known, and the calls that have referred to it since. A call that refers waits for the writer.
+A call that writes waits for the writer and for all that refer. So the calls on one thing keep their order, and calls that have
+nothing in common run side by side.
+
+*Joins* are nodes of the graph that are no calls (negative numbers): "all calls so far", "all infrastructure so far". They stand
+for many edges, and keep the graph linear in the number of calls.
+
+*Triggers are made last.* A notification or an event source mapping would react to the data that is restored after it. So a
+trigger waits for the data in everything that it touches, unless that data itself waits, through other calls, for a trigger.
+Settings that have nothing to do with the trigger (tags, versioning), and reads of other things, do not wait for it: data that
+comes after them would, too. Nor does anything wait for a read that shows what a trigger set.
+So it does for *senders*: calls that make the emulator tell somebody by themselves, as an alarm does when its state is set.
+
+*Creations of one kind* are made one after the other, but the next one need not wait until the work that the last one started is
+done.
+
+The graph need not know of identifiers: a call that mentions an identifier waits for the call whose answer taught it, since that
+one wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from replay_proxy.journal.format.records import Record
+from replay_proxy.replay.ordering.batch_key import batch_key
+from replay_proxy.replay.ordering.footprint import BARRIER, Footprint, Footprints
+from replay_proxy.replay.ordering.order_table import is_about_trigger, is_sender, trigger_noun
+from replay_proxy.replay.recorded_call import BlobLoader, call_of
+from replay_proxy.replay.waiters import waiter_after
+
+
+@dataclass(slots=True)
+class DependencyGraph:
+    """The calls of a restore by number, and what each waits for.
+
+    order: the calls, in recorded order. before: of each call and join, what it waits for directly; a call always for
+    earlier calls and joins, but for triggers and what waits for these.
+    late: the triggers, and the calls that wait for one.
+    following: by call, the one call of which it awaits only the answer, and not the work that it started.
+    slow: the calls that start work for which a restore waits (`replay.waiters`).
+    batches: the keys of calls that may share a request (`ordering.batch_key`).
+    services: the service of each call ("" where it was not recognised).
+    """
+
+    order: list[int] = field(default_factory=list)
+    before: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    late: set[int] = field(default_factory=set)
+    services: dict[int, str] = field(default_factory=dict)
+    following: dict[int, int] = field(default_factory=dict)
+    slow: set[int] = field(default_factory=set)
+    batches: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __contains__(self, seq: int) -> bool:
+        return seq in self.services
+
+    def predecessors(self, seq: int) -> set[int]:
+        """Return the calls that `seq` waits for directly, through joins as well."""
+        return self._reach(self.before[seq], through=lambda node: node < 0)
+
+    def waits_of(self, seq: int) -> tuple[set[int], set[int]]:
+        """Return the calls that `seq` waits for by itself, and those that it waits for through joins."""
+        before = self.before[seq]
+        joins = [node for node in before if node < 0]
+        return {node for node in before if node > 0}, self._reach(joins, through=lambda node: node < 0)
+
+    def closure(self, seqs: Iterable[int]) -> set[int]:
+        """Return these calls, with everything that they wait for, directly or not."""
+        return self._reach(seqs, through=lambda _node: True)
+
+    def _reach(self, nodes: Iterable[int], through: Callable[[int], bool]) -> set[int]:
+        found: set[int] = set()
+        waiting = list(nodes)
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                if through(node):
+                    waiting.extend(self.before[node])
+        return {node for node in found if node > 0}
+
+
+def graph_of(records: Iterable[Record], load: BlobLoader) -> DependencyGraph:
+    """Build the dependency graph of `records`, which are walked once; `load` reads blobs.
+
+    Blocking. Raises as reading the records does.
+    """
+    builder = _Builder()
+    footprints = Footprints()
+    for record in records:
+        call = call_of(record, load)
+        footprint = BARRIER if call is None else footprints.of(call)
+        head = record.head
+        slow = head is not None and waiter_after(head) is not None
+        sends = head is not None and is_sender(head)
+        builder.add(record.seq, head.service if head is not None else "", footprint, slow=slow, sends=sends)
+        if call is not None and (key := batch_key(call)):
+            builder.graph.batches[record.seq] = key
+    return builder.finish()
+
+
+class _Builder:
+    """Adds calls to a graph, in recorded order."""
+
+    def __init__(self) -> None:
+        self.graph = DependencyGraph()
+        self._writer: dict[str, int] = {}
+        self._referring: dict[str, list[int]] = {}
+        self._barrier: tuple[int, ...] = ()
+        self._since_barrier: list[int] = []
+        self._infrastructure: list[int] = []
+        self._created: dict[str, int] = {}
+        self._triggers: list[tuple[int, Footprint]] = []
+        self._nouns: dict[int, str] = {}
+        self._data: dict[str, list[int]] = {}
+        self._senders: list[int] = []
+        self._joins = 0
+
+    def add(self, seq: int, service: str, footprint: Footprint, *, slow: bool, sends: bool) -> None:
+        """Add the next call."""
+        graph = self.graph
+        if slow:
+            graph.slow.add(seq)
+        if footprint.barrier:
+            before = {*self._barrier, *self._since_barrier}
+            self._barrier, self._since_barrier = (seq,), []
+            self._writer.clear()
+            self._referring.clear()
+            self._created.clear()
+            self._infrastructure = [seq]
+        else:
+            before = set(self._barrier)
+            if footprint.stray:
+                before.update(self._all_infrastructure())
+            self._conflicts(seq, footprint, before)
+            self._order_creations(seq, footprint.creates, before)
+            self._since_barrier.append(seq)
+            if not footprint.data:
+                self._infrastructure.append(seq)
+        graph.order.append(seq)
+        graph.services[seq] = service
+        graph.before[seq] = tuple(sorted(before))
+        if footprint.trigger:
+            self._triggers.append((seq, footprint))
+            self._nouns[seq] = trigger_noun(footprint.operation)
+        if footprint.trigger or not graph.late.isdisjoint(before):
+            graph.late.add(seq)
+        elif sends:
+            self._senders.append(seq)
+        elif footprint.data:
+            for whole in footprint.wholes:
+                self._data.setdefault(whole, []).append(seq)
+
+    def finish(self) -> DependencyGraph:
+        """Return the graph, after all calls were added."""
+        senders = (self._join(self._senders),) if self._senders and self._triggers else ()
+        for seq, footprint in self._triggers:
+            data = {call for whole in footprint.wholes for call in self._data.get(whole, ())}
+            joins = (self._join(sorted(data)), *senders) if data else senders
+            self.graph.before[seq] = (*joins, *self.graph.before[seq])
+        return self.graph
+
+    def _conflicts(self, seq: int, footprint: Footprint, before: set[int]) -> None:
+        for thing in footprint.refers:
+            writer = self._writer.get(thing)
+            if writer is not None:
+                before.add(writer)
+            self._referring.setdefault(thing, []).append(seq)
+        late = False
+        for thing in footprint.writes:
+            writer = self._writer.get(thing)
+            if writer is not None:
+                before.add(writer)
+            referring = self._referring.get(thing, ())
+            kept = [each for each in referring if self._need_not_wait(footprint, each)]
+            waited_for = [each for each in referring if each not in kept] if kept else referring
+            before.update(waited_for)
+            late = late or not self.graph.late.isdisjoint(waited_for)
+            if footprint.witness and late and (writer is not None or referring):
+                # It shows what a trigger set. Data must not wait for it, or it would be put after the trigger.
+                continue
+            if kept:
+                self._referring[thing] = kept
+            else:
+                self._referring.pop(thing, None)
+            self._writer[thing] = seq
+
+    def _need_not_wait(self, footprint: Footprint, seq: int) -> bool:
+        """Need a call not wait for a trigger, although it changes what that touches?"""
+        noun = self._nouns.get(seq)
+        if noun is None or footprint.trigger:
+            return False
+        return not is_about_trigger(footprint.operation, noun, reads=footprint.witness)
+
+    def _order_creations(self, seq: int, creates: str, before: set[int]) -> None:
+        last = self._created.get(creates)
+        if creates:
+            self._created[creates] = seq
+        if last is not None and last not in before:
+            self.graph.following[seq] = last
+            before.add(last)
+
+    def _all_infrastructure(self) -> list[int]:
+        if len(self._infrastructure) > 1:
+            self._infrastructure = [self._join(self._infrastructure)]
+        return self._infrastructure[:]
+
+    def _join(self, nodes: list[int]) -> int:
+        self._joins -= 1
+        self.graph.before[self._joins] = tuple(nodes)
+        if not self.graph.late.isdisjoint(nodes):
+            self.graph.late.add(self._joins)
+        return self._joins

@@ -1,0 +1,233 @@
+"""Which reads are worth keeping as witnesses.
+
+A client learns most identifiers from the answers of its own mutations. Some it learns otherwise: the default VPC, the
+physical ids of a stack, the root resource of an API, the members of an auto scaling group. No recorded mutation produced
+them, so no replayed one could teach what they are called today. The reads that showed them can: such a read is recorded as a
+*witness*, and is repeated in a restore at the place where it was made.
+
+A read is a witness when its answer shows an identifier that nothing in the recording explains: no answer to a mutation,
+no earlier witness, and nothing that a client sent. What is an identifier is told by the member in which it stands, not by its
+length or its letters: every member that names something, be it drawn or a name that the emulator made up. Secrets,
+fingerprints and certificates that the emulator drew count like identifiers. An answer explains
+what can be learned from it, which is what its shape describes; emulators also say things that the models do not know. Payload
+neither explains nor shows anything: by the models it names nothing that a later call could refer to.
+
+A read that itself *names* something that nothing explains can be repeated only where something else teaches what that is
+called today. It is recorded, since it may be all there is, but it explains nothing: the read that shows the same without
+naming it is recorded, too. The token of a page is no such name, because pages are walked from the first again.
+
+What explains is kept as fingerprints, 8 bytes each, so that memory follows how many identifiers there are, and not what
+passes. Calls that write data make identifiers as they pass (messages, versions), so these have a set of their own, and do
+not displace those of infrastructure. A set that is full forgets what nobody asked for since it was last full. Then a read
+may be recorded as a witness though nothing needs it, which costs its place in the journal, and loses nothing.
+
+A body of more than `BODY_BYTES_MAX` is read in chunks (`is_large_witness`, `explain_large`), in a thread that the caller has.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+
+from replay_proxy.errors import MalformedMessage
+from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.footprint.members.answer_identifiers import identifiers_in_chunks, names_shown
+from replay_proxy.footprint.members.drawn_members import drawn_texts
+from replay_proxy.footprint.members.naming_members import naming_at_top
+from replay_proxy.identifiers.rewriting.body.bodies import texts_outside_payload
+from replay_proxy.identifiers.rewriting.body.payload import payload_of
+from replay_proxy.identifiers.table import tokens
+from replay_proxy.identifiers.table.scan import identifiers_in
+from replay_proxy.replay.fingerprints import Fingerprints
+from replay_proxy.wire.codecs.answers import parse_answer
+from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.models.models import streams_output
+from replay_proxy.wire.models.pagination import pagination_of
+from replay_proxy.wire.mutability.judge import is_data
+
+BODY_BYTES_MAX = 256 * 1024
+"""Of a body that is looked into as a whole. Of a larger request nothing is taken; a larger answer is read in chunks."""
+INFRASTRUCTURE_BYTES_MAX, DATA_BYTES_MAX = 16 << 20, 8 << 20
+"""Of what is remembered: room for 780,000 to 1,570,000 runs of infrastructure, and half as many of data."""
+
+Chunks = Callable[[], Iterator[bytes]]
+"""Begins to read a body from its start. Raises `OSError`, `StorageError` or `RecordingError`, also while it is read."""
+
+
+class Verdict(IntEnum):
+    """What a read is worth.
+
+    NOTHING_NEW: all that it shows is explained. WITNESS: it shows something that nothing explains. DEPENDENT: likewise, but it
+    names something that nothing explains either, and so cannot be repeated by itself.
+    """
+
+    NOTHING_NEW = 0
+    WITNESS = 1
+    DEPENDENT = 2
+
+
+class WitnessDetector:
+    """Knows the runs of characters that the recording explains, as far as they could belong to identifiers."""
+
+    def __init__(self) -> None:
+        self._infrastructure = Fingerprints(INFRASTRUCTURE_BYTES_MAX)
+        self._data = Fingerprints(DATA_BYTES_MAX)
+        self._lock = threading.Lock()
+
+    @property
+    def bytes_held(self) -> int:
+        """The size of what is remembered, in bytes."""
+        return self._infrastructure.bytes_held + self._data.bytes_held
+
+    def forget(self) -> None:
+        """Forget all that is explained: an emulator that was reset draws identifiers anew, perhaps the same ones."""
+        self._infrastructure = Fingerprints(INFRASTRUCTURE_BYTES_MAX)
+        self._data = Fingerprints(DATA_BYTES_MAX)
+
+    def explain(self, head: CallHead | None, request: Request, answer: Answer) -> None:
+        """Note a recorded exchange: what it shows is explained. Of an answer of more than `BODY_BYTES_MAX`, nothing is taken."""
+        runs = _sent(head, request) | _shown(head, request, answer)
+        with self._lock:
+            self._set_for(head).update(runs)
+
+    def explain_large(self, head: CallHead, request: Request, answer: Answer, chunks: Chunks) -> None:
+        """Note a recorded exchange whose answer has a body of any size. Blocking. Raises as `chunks`.
+
+        answer: without its body.
+        """
+        self.explain(head, request, answer)
+        for runs in _shown_in_chunks(head, answer, chunks):
+            with self._lock:
+                self._set_for(head).update(runs)
+
+    def is_witness(self, head: CallHead, request: Request, answer: Answer) -> Verdict:
+        """Return what a read is worth; false for nothing. Of an answer of more than `BODY_BYTES_MAX`, nothing is seen."""
+        unexplained = self._unexplained(_shown(head, request, answer))
+        if unexplained:
+            unexplained &= _outside(head, answer)
+        return self._verdict(head, request, unexplained)
+
+    def is_large_witness(self, head: CallHead, request: Request, answer: Answer, chunks: Chunks) -> Verdict:
+        """Return what a read is worth whose answer has a body of any size. Blocking. Raises as `chunks`.
+
+        answer: without its body. It is read to the first identifier that nothing explains, and not further.
+        """
+        verdict = self.is_witness(head, request, answer)
+        if verdict is not Verdict.NOTHING_NEW:
+            return verdict
+        sent = _sent(head, request)
+        for runs in _shown_in_chunks(head, answer, chunks):
+            unexplained = self._unexplained(runs)
+            # What the request names, too, may be all that is new: then the rest decides.
+            if unexplained - sent:
+                return self._verdict(head, request, unexplained)
+            if unexplained:
+                verdict = self._verdict(head, request, unexplained)
+        return verdict
+
+    def note_dependent(self, head: CallHead, request: Request) -> None:
+        """Note a read that is recorded and explains nothing, so that it is not recorded again and again."""
+        with self._lock:
+            self._infrastructure.update((_identity(head, request),))
+
+    def _unexplained(self, runs: set[bytes]) -> set[bytes]:
+        with self._lock:
+            return set(self._data.missing(self._infrastructure.missing(runs))) if runs else set()
+
+    def _verdict(self, head: CallHead, request: Request, unexplained: set[bytes]) -> Verdict:
+        if not unexplained:
+            return Verdict.NOTHING_NEW
+        needed = self._unexplained(_named(head, request)) | (unexplained & _sent(head, request))
+        if not needed:
+            return Verdict.WITNESS
+        is_noted = not self._unexplained({_identity(head, request)})
+        return Verdict.NOTHING_NEW if is_noted or unexplained <= needed else Verdict.DEPENDENT
+
+    def _set_for(self, head: CallHead | None) -> Fingerprints:
+        return self._data if head is None or is_data(head.service, head.operation) else self._infrastructure
+
+
+def _identity(head: CallHead, request: Request) -> bytes:
+    """Return what stands for a request among the runs; no run contains a NUL."""
+    who = (head.service, head.operation, head.account, head.region, head.access_key)
+    return b"\0".join((*(each.encode() for each in who), _target(request), _body(request)))
+
+
+def _named(head: CallHead, request: Request) -> set[bytes]:
+    """Return the runs of what a request names in members that name something, tokens of pages aside."""
+    try:
+        params = parse_parameters(head, request)
+    except MalformedMessage:
+        return set()
+    pagination = pagination_of(head.service, head.operation)
+    if pagination is not None:
+        params = pagination.first(params)
+    return {run for _, value in naming_at_top(params) for run in _runs(value)}
+
+
+def _sent(head: CallHead | None, request: Request) -> set[bytes]:
+    """Return the runs that a client named in a request."""
+    pieces = texts_outside_payload(request, head, BODY_BYTES_MAX) if head is not None else [_body(request)]
+    return set(tokens.words(b"\n".join([_target(request), *pieces])))
+
+
+def _shown(head: CallHead | None, request: Request, answer: Answer) -> set[bytes]:
+    """Return the runs in those members of an answer that are identifiers; none where it cannot be read."""
+    if head is None:
+        return set(tokens.words(b"\n".join([_fields(answer, ()), _body(answer)])))
+    if not isinstance(answer.body, bytes) or len(answer.body) > BODY_BYTES_MAX:
+        return set()
+    try:
+        outcome = parse_answer(head, answer, request)
+    except MalformedMessage:
+        return set()
+    if not outcome.ok:
+        return set()
+    texts = identifiers_in(head, outcome) | names_shown(head, outcome) | drawn_texts(head, outcome)
+    return {run for text in texts for run in _runs(text)}
+
+
+def _shown_in_chunks(head: CallHead, answer: Answer, chunks: Chunks) -> Iterator[set[bytes]]:
+    """Yield the runs in those members of a large answer that are identifiers, as they are read."""
+    if streams_output(head.service, head.operation):
+        return
+    try:
+        for texts in identifiers_in_chunks(head, answer.headers, chunks()):
+            yield {run for text in texts for run in _runs(text)}
+    except MalformedMessage:
+        return
+
+
+def _outside(head: CallHead, answer: Answer) -> set[bytes]:
+    """Return all runs of an answer that are outside of payload."""
+    payload = payload_of(head, "json", answer=True).headers
+    return set(
+        tokens.words(b"\n".join([_fields(answer, payload), *texts_outside_payload(answer, head, BODY_BYTES_MAX)]))
+    )
+
+
+def _runs(text: str) -> list[bytes]:
+    return tokens.words(text.encode("ascii", "replace"))
+
+
+def _target(request: Request) -> bytes:
+    return request.target.encode("latin-1", "replace")
+
+
+def _body(message: Request | Answer) -> bytes:
+    """Return what may be looked into of a body."""
+    body = message.body
+    return body if isinstance(body, bytes) and len(body) <= BODY_BYTES_MAX else b""
+
+
+def _fields(answer: Answer, payload: tuple[str, ...]) -> bytes:
+    """Return the values of header fields that are no payload. payload: names of fields, a trailing `*` for any ending."""
+    exactly = {name for name in payload if not name.endswith("*")}
+    beginnings = tuple(name[:-1] for name in payload if name.endswith("*"))
+    values = [
+        value
+        for (_, value), lower in zip(answer.headers.pairs, answer.headers.lowers, strict=True)
+        if lower not in exactly and not lower.startswith(beginnings)
+    ]
+    return "\n".join(values).encode("latin-1", "replace")
