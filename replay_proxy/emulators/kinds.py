@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from replay_proxy.emulators import environment
 from replay_proxy.errors import EmulatorError
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class EmulatorKind:
     """How to start one emulator.
 
     module: the Python module whose presence means "installed".
     arguments: for the interpreter; `{port}` and `{scratch}` (a private directory) are filled in.
     environment: variables of the child, filled in the same way.
+    withheld: variables that it does not get from the environment of the proxy, with the reason.
     install: what to type where it is missing.
     """
 
@@ -28,67 +30,79 @@ class Kind:
     module: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
+    withheld: Mapping[str, str]
     install: str
 
 
-KINDS: Mapping[str, Kind] = {
+_LOOPBACK = Path(__file__).parent / "loopback.py"
+
+KINDS: Mapping[str, EmulatorKind] = {
     kind.name: kind
     for kind in (
-        Kind(
+        EmulatorKind(
             "moto",
             "moto.server",
             ("-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"),
-            {},
+            {"TMPDIR": "{scratch}"},
+            environment.MOTO,
             "pip install 'replay-proxy[moto]'",
         ),
-        Kind(
+        EmulatorKind(
             "ministack",
             "ministack",
             ("-m", "ministack"),
-            {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": "{port}"},
+            {
+                "BIND_HOST": "127.0.0.1",
+                "GATEWAY_PORT": "{port}",
+                "PERSIST_STATE": "0",
+                "STATE_DIR": "{scratch}/state",
+                "S3_PERSIST": "0",
+                "S3_DATA_DIR": "{scratch}/s3",
+                "IOT_MTLS_ENABLED": "0",  # it knows no other address than all of them for that port
+                "SFTP_HOST": "127.0.0.1",
+                "TMPDIR": "{scratch}",
+            },
+            environment.MINISTACK,
             "pip install 'replay-proxy[ministack]'",
         ),
-        Kind(
+        EmulatorKind(
             "localstack",
             "localstack.runtime.main",
-            ("-m", "localstack.runtime.main"),
+            (str(_LOOPBACK), "localstack.runtime.main"),  # its gateway does not heed the host in GATEWAY_LISTEN
             {
                 "GATEWAY_LISTEN": "127.0.0.1:{port}",
                 "FILESYSTEM_ROOT": "{scratch}",
+                "CONFIG_DIR": "{scratch}/config",
+                "DNS_ADDRESS": "0",  # no name server
+                "PERSISTENCE": "0",
+                "KINESIS_PERSISTENCE": "0",
+                "TMPDIR": "{scratch}",
                 "SKIP_SSL_CERT_DOWNLOAD": "1",
                 "DISABLE_EVENTS": "1",
             },
+            environment.LOCALSTACK,
             "pip install 'localstack-core[runtime]==4.14.0' into a Python 3.13, and name it with --emulator-python",
         ),
     )
 }
 
-OURS = frozenset({"PERSISTENCE", "DATA_DIR", "AUTO_LOAD_POD"})
-"""Variables that are the proxy's when it starts an emulator: passed on, they would switch on a second persistence."""
-
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A process to start: its command line, what to add to its environment, and what to call it."""
+    """A process to start: its command line, what to call it, and what to add to its environment.
+
+    withheld: what it does not get of the proxy's environment, with the reason.
+    """
 
     name: str
     command: tuple[str, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    withheld: Mapping[str, str] = field(default_factory=dict)
     hint: str = ""
 
 
-def child_environment(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child process: ours, less the settings that speak to the proxy alone, plus `extra`."""
-    kept = {
-        name: value
-        for name, value in base.items()
-        if name not in OURS and not name.startswith(("SNAPSHOT_", "REPLAY_"))
-    }
-    return {**kept, **extra}
-
-
 def launch_of(name: str, port: int, scratch: Path, python: Path | None = None) -> Launch:
-    """How to start the emulator called `name` on 127.0.0.1:`port`, with `scratch` as its private directory.
+    """Return how to start the emulator called `name` on 127.0.0.1:`port`, with `scratch` as its private directory.
 
     Raises:
         EmulatorError: it is not installed in this interpreter (or in `python`, where that does not exist).
@@ -97,7 +111,10 @@ def launch_of(name: str, port: int, scratch: Path, python: Path | None = None) -
     if python is None:
         # A spec lookup would import the parent package, which for some emulators takes seconds.
         if not _installed(kind.module):
-            raise EmulatorError(f"the emulator {name} is not installed beside the proxy", hint=kind.install)
+            raise EmulatorError(
+                f"the emulator {name} is not installed beside the proxy",
+                hint=f"{kind.install}, or --upstream URL (REPLAY_UPSTREAM) for one that runs elsewhere",
+            )
         interpreter = sys.executable
     else:
         if not python.exists():
@@ -108,8 +125,9 @@ def launch_of(name: str, port: int, scratch: Path, python: Path | None = None) -
     places = {"port": str(port), "scratch": str(scratch)}
     return Launch(
         name,
-        (interpreter, *(word.format(**places) for word in kind.arguments)),
+        (interpreter, *(word.replace("{port}", str(port)) for word in kind.arguments)),
         {key: value.format(**places) for key, value in kind.environment.items()},
+        kind.withheld,
         kind.install,
     )
 

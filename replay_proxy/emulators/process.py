@@ -3,7 +3,12 @@
 A proxy that is killed with SIGKILL cannot clean up after itself. So beside each emulator runs a *watcher*: a shell that
 waits for the end of its standard input, whose other end only the proxy holds, and then kills the emulator's process
 group. The kernel closes that pipe however the proxy dies. (`PR_SET_PDEATHSIG` would need no second process, but it is
-Linux alone, and follows the thread that started the child.)
+Linux alone, and follows the thread that started the child.) It is started first, so that there is no moment without it.
+
+An emulator starts servers of its own, some in sessions of theirs (LocalStack does), which no signal to its group reaches, and
+which have lost their parent when it is killed. They are found by a variable in their environment, the *run*, which
+every process inherits from the one that started it; where the system shows that (`/proc`, Linux), nothing is left behind.
+The watcher removes the emulator's scratch directory, too.
 """
 
 from __future__ import annotations
@@ -16,13 +21,34 @@ import secrets
 import signal
 import socket
 import sys
+from pathlib import Path
 
-from replay_proxy.emulators.kinds import Launch, child_environment
+from replay_proxy.emulators.environment import child_environment
+from replay_proxy.emulators.kinds import Launch
 from replay_proxy.errors import EmulatorError
+from replay_proxy.supervision import Supervisor
 
-_WATCHER = 'read -r _ ; kill -s KILL -- "-$1" 2>/dev/null'
-_TAIL_LINES = 30
-_LINE_LIMIT = 1 << 16
+READING = "reading the emulator's output"
+"""What the errors of that are reported under."""
+RUN_NAME = "REPLAY_EMULATOR_RUN"
+"""The variable by which the processes of one emulator are known."""
+
+_WATCHER = """
+group=
+while read -r told; do group=$told; done
+[ -z "$group" ] || kill -s KILL -- "-$group" 2>/dev/null
+for turn in 1 2 3 4 5; do
+    found=$(grep -lsF -e "$1" /proc/[0-9]*/environ)
+    [ -n "$found" ] || break
+    for each in $found; do each=${each#/proc/}; kill -s KILL "${each%/environ}" 2>/dev/null; done
+    sleep 0.1
+done
+[ -z "$2" ] || rm -rf -- "$2"
+"""
+_SWEEPS_MAX = 5
+_SWEEP_PAUSE_S = 0.05
+_LAST_LINES_MAX = 30
+_LINE_BYTES_MAX = 1 << 16
 
 
 _PORTS = range(20_000, 32_768)
@@ -31,7 +57,7 @@ or two after it was chosen, and again whenever it has died: nobody's connection 
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on, and that no outgoing connection is given."""
+    """Return a TCP port of 127.0.0.1 that nobody listens on, and that no outgoing connection is given."""
     for _ in range(100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", secrets.choice(_PORTS)))
@@ -42,15 +68,21 @@ def free_port() -> int:
 
 
 class EmulatorProcess:
-    """An emulator that runs as our child. Its output is kept (the last lines) and shown when it dies."""
+    """An emulator that runs as a child of the proxy. Its output is kept (the last lines) and shown when it dies.
 
-    def __init__(self, launch: Launch, *, show_output: bool) -> None:
+    scratch: a directory of its own, removed where the proxy is killed; None where it has none.
+    """
+
+    def __init__(self, launch: Launch, *, show_output: bool, scratch: Path | None = None) -> None:
         self.launch = launch
         self._show_output = show_output
+        self._scratch = scratch
+        self._run = secrets.token_hex(16)
+        self._supervisor = Supervisor()
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._tail: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
+        self._last_lines: collections.deque[str] = collections.deque(maxlen=_LAST_LINES_MAX)
 
     @property
     def pid(self) -> int | None:
@@ -60,8 +92,8 @@ class EmulatorProcess:
 
     @property
     def last_output(self) -> str:
-        """The last lines that it printed."""
-        return "\n".join(self._tail)
+        """The last lines that it printed, at most `_LAST_LINES_MAX`."""
+        return "\n".join(self._last_lines)
 
     async def start(self) -> None:
         """Start it.
@@ -69,50 +101,61 @@ class EmulatorProcess:
         Raises:
             EmulatorError: the command cannot be run.
         """
-        self._tail.clear()
+        self._last_lines.clear()
+        await self._start_watcher()
+        extra = {**self.launch.environment, RUN_NAME: self._run}
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self.launch.command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                env=child_environment(os.environ, self.launch.environment),
+                env=child_environment(os.environ, extra, self.launch.withheld),
                 start_new_session=True,
             )
         except OSError as error:
+            await self._end_watcher()
             raise EmulatorError(
                 f"the emulator's command {self.launch.command[0]!r} cannot be run: {error.strerror or error}",
                 hint="check the command after --",
             ) from error
+        assert self._watcher is not None
+        assert self._watcher.stdin is not None
+        self._watcher.stdin.write(b"%d\n" % self._process.pid)
+        self._reader = self._supervisor.start(READING, self._read_output(self._process))
+
+    async def _start_watcher(self) -> None:
         self._watcher = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",
             _WATCHER,
             "watcher",
-            str(self._process.pid),
+            f"{RUN_NAME}={self._run}",
+            "" if self._scratch is None else str(self._scratch),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             # A group of its own: an interrupt typed at the terminal must not end the watcher before the proxy.
             start_new_session=True,
         )
-        self._reader = asyncio.create_task(self._read_output(self._process))
 
     async def _read_output(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         pending = b""
-        while chunk := await process.stdout.read(_LINE_LIMIT):
+        while chunk := await process.stdout.read(_LINE_BYTES_MAX):
             if self._show_output:
-                sys.stderr.buffer.write(chunk)
-                sys.stderr.flush()
+                # Where that cannot be written, it is lost; an emulator whose output nobody reads any more would stand still.
+                with contextlib.suppress(OSError, ValueError):
+                    sys.stderr.buffer.write(chunk)
+                    sys.stderr.flush()
             *lines, pending = (pending + chunk).split(b"\n")
-            self._tail.extend(line.decode("utf-8", "replace") for line in lines)
-            pending = pending[-_LINE_LIMIT:]
+            self._last_lines.extend(line.decode("utf-8", "replace") for line in lines)
+            pending = pending[-_LINE_BYTES_MAX:]
         if pending:
-            self._tail.append(pending.decode("utf-8", "replace"))
+            self._last_lines.append(pending.decode("utf-8", "replace"))
 
     async def wait(self) -> int:
-        """Wait until it ends; its exit status (negative: the signal that ended it)."""
+        """Wait until it ends. Return its exit status (negative: the signal that ended it)."""
         assert self._process is not None
         status = await self._process.wait()
         if self._reader is not None:
@@ -121,19 +164,19 @@ class EmulatorProcess:
         await self._end_watcher()
         return status
 
-    async def stop(self, grace: float = 10.0) -> None:
-        """End it and everything it started: politely, and after `grace` seconds by force."""
+    async def stop(self, grace_s: float = 10.0) -> None:
+        """End it and everything it started: by SIGTERM, and after `grace_s` seconds by SIGKILL."""
         process = self._process
-        if process is None:
-            return
-        if process.returncode is None:
-            _signal_group(process.pid, signal.SIGTERM)
-            try:
-                await asyncio.wait_for(process.wait(), grace)
-            except TimeoutError:
-                _signal_group(process.pid, signal.SIGKILL)
-                await process.wait()
-        _signal_group(process.pid, signal.SIGKILL)
+        if process is not None:
+            if process.returncode is None:
+                _signal_group(process.pid, signal.SIGTERM)
+                try:
+                    await asyncio.wait_for(process.wait(), grace_s)
+                except TimeoutError:
+                    _signal_group(process.pid, signal.SIGKILL)
+                    await process.wait()
+            _signal_group(process.pid, signal.SIGKILL)
+        await self._sweep()
         await self._end_watcher()
         if self._reader is not None:
             self._reader.cancel()
@@ -141,12 +184,34 @@ class EmulatorProcess:
                 await self._reader
             self._reader = None
 
+    async def _sweep(self) -> None:
+        """Kill the processes that it started outside of its process group."""
+        for _ in range(_SWEEPS_MAX):
+            found = await asyncio.to_thread(processes_of, self._run)
+            if not found:
+                return
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(_SWEEP_PAUSE_S)
+
     async def _end_watcher(self) -> None:
         watcher, self._watcher = self._watcher, None
         if watcher is not None and watcher.returncode is None:
             # Killed before its pipe closes: the group id may belong to somebody else by then.
             watcher.kill()
             await watcher.wait()
+
+
+def processes_of(run: str) -> list[int]:
+    """Return the ids of the living processes of one run of an emulator; none where the system does not show environments."""
+    found = []
+    sought = f"{RUN_NAME}={run}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if sought in entry.read_bytes():
+                found.append(int(entry.parent.name))
+    return found
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
