@@ -1,0 +1,7 @@
+"""Receipts of messages that a client holds while the emulator loses its memory.
+
+    handles   which message each receipt handle stands for, and which handles are of an earlier generation of the emulator
+    renewal   a request that names such a handle goes on with the handle of today
+
+May import `wire` and `exchange`. Sends nothing by itself: `renewal` is given a function that asks the emulator.
+"""
