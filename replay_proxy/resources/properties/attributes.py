@@ -1,0 +1,263 @@
+"""Attributes of a resource, folded from the calls that set them.
+
+What a creation was given, and each change in its order. A change overwrites the members that it names, with these exceptions:
+
+- `Set…` and `Modify…` change single keys of a map (`SetQueueAttributes`), or one that two members name (`AttributeName`,
+  `AttributeValue`).
+- `patchOperations` (API Gateway) change one path each.
+- `Attach…`, `Associate…`, `Add…`, `Register…`, `Authorize…` add an entry to a list that is called like the operation's noun;
+  `Detach…` and the others take off the entries that they name.
+- `Put…` of something that is no resource by itself sets the members that it gives; `Delete…` of the same noun removes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from replay_proxy.exchange import BlobRef
+from replay_proxy.resources.kinds import no_attributes, relations
+from replay_proxy.resources.resource import LONG_CHARACTERS, PREVIEW_CHARACTERS, Hidden, Long, Resource
+from replay_proxy.wire.models import models
+from replay_proxy.wire.sensitive.masking import HIDDEN, masked
+
+_DEPTH: Final = 48
+_ADDING: Final = ("Attach", "Associate", "Add", "Register", "Authorize", "AdminAdd")
+_MERGING: Final = ("Set", "Modify")
+_LIST_ITEMS_MAX: Final = 10_000
+
+
+def tree(shape: Any, value: Any) -> Any:
+    """Return parsed parameters or answers as attributes: JSON values, and `Hidden` and `Long` where they are that."""
+    return _tree(value, masked(shape, value), 0)
+
+
+def _tree(raw: Any, mask: Any, depth: int) -> Any:
+    if isinstance(mask, str) and mask == HIDDEN and raw != HIDDEN:
+        return Hidden(raw)
+    if depth > _DEPTH:
+        return str(type(raw).__name__)
+    if isinstance(raw, dict):
+        if not isinstance(mask, dict) or len(mask) != len(raw) or HIDDEN in mask:
+            return Hidden(raw)
+        return {str(name): _tree(below, mask[name], depth + 1) for name, below in raw.items()}
+    if isinstance(raw, list):
+        if not isinstance(mask, list):
+            return Hidden(raw)
+        return [_tree(one, hidden, depth + 1) for one, hidden in zip(raw[:_LIST_ITEMS_MAX], mask, strict=False)]
+    return leaf(raw)
+
+
+def leaf(value: Any) -> Any:
+    """Return a single value as attributes hold it."""
+    if isinstance(value, str):
+        if len(value) <= LONG_CHARACTERS:
+            return value
+        content = value.encode("utf-8", "surrogatepass")
+        return Long(value[:PREVIEW_CHARACTERS], len(content), hashlib.sha256(content).hexdigest())
+    if isinstance(value, BlobRef):
+        return Long("", value.size, value.sha256)
+    if isinstance(value, bytes | bytearray):
+        try:
+            if len(value) <= LONG_CHARACTERS:
+                return value.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+        return Long(b64encode(bytes(value[:48])).decode(), len(value), hashlib.sha256(value).hexdigest())
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def noun_of(operation: str) -> tuple[str, str]:
+    """Return verb and noun of an operation: `Attach` and `RolePolicy`."""
+    for verb in ("AdminAdd", "AdminRemove", "BatchPut", "BatchDelete"):
+        if operation.startswith(verb):
+            return verb, operation.removeprefix(verb)
+    for at in range(1, len(operation)):
+        if operation[at].isupper():
+            return operation[:at], operation[at:]
+    return operation, ""
+
+
+def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming: Iterable[str], made: bool) -> None:
+    """Take a call into the attributes of a resource.
+
+    given: its parameters as attributes (see `tree`), without tags. naming: those that name the resource. made: the call made it.
+    """
+    verb, noun = noun_of(operation)
+    left_out = {each.lower() for each in naming}
+    left_out |= no_attributes()
+    values = {member: value for member, value in given.items() if member.lower() not in left_out}
+    attributes = resource.attributes
+    if made:
+        attributes.update(values)
+    elif "patchOperations" in values:
+        for patch in values["patchOperations"] if isinstance(values["patchOperations"], list) else ():
+            if isinstance(patch, Mapping):
+                _patch(attributes, patch)
+    elif isinstance(values.get("AttributeName"), str) and "AttributeValue" in values:
+        held = attributes.setdefault("Attributes", {})
+        if isinstance(held, dict):
+            held[values["AttributeName"]] = values["AttributeValue"]
+    elif verb in ("Enable", "Disable") and not values:
+        attributes[f"{noun}Enabled"] = verb == "Enable"
+    elif verb in _ADDING or (verb == "Put" and has_operation(resource.service, f"Remove{noun}")):
+        _add_entries(attributes, noun, values, replace=verb == "Put")
+    elif verb in relations() and _begun(resource, verb, noun, values):
+        return
+    elif verb in ("Delete", "Remove", "Disable"):
+        for member in resource.set_by.pop(noun, ()):
+            attributes.pop(member, None)
+    elif verb == "Create" and noun.endswith("Version"):
+        # A new version of what it is about, such as the text of a policy.
+        if values.get("SetAsDefault", True):
+            _overlay(resource, {each: value for each, value in values.items() if each in attributes}, merge=False)
+    elif verb in ("Put", "Create"):
+        _put(resource, noun, values)
+    else:
+        _overlay(resource, values, merge=verb in _MERGING)
+
+
+def has_operation(service: str, operation: str) -> bool:
+    """Tell whether a service has an operation of this name."""
+    try:
+        models.operation_model(service, operation)
+    except LookupError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=4096)
+def _home_of(service: str, noun: str, member: str) -> str:
+    """Return the structure in which a creation holds a member that a change has at its top (`Code` of a function)."""
+    try:
+        shape = models.operation_model(service, f"Create{noun}").input_shape
+    except LookupError:
+        return ""
+    if shape is None or member in shape.members:
+        return ""
+    homes = [name for name, part in shape.members.items() if part.type_name == "structure" and member in part.members]
+    return homes[0] if len(homes) == 1 else ""
+
+
+def _overlay(resource: Resource, values: Mapping[str, Any], *, merge: bool) -> None:
+    attributes = resource.attributes
+    homes: dict[str, dict[str, Any]] = {}
+    for member, value in values.items():
+        home = _home_of(resource.service, resource.key.noun, member)
+        if home:
+            homes.setdefault(home, {})[member] = value
+            continue
+        before = attributes.get(member)
+        if merge and isinstance(before, dict) and isinstance(value, Mapping):
+            attributes[member] = {**before, **value}
+        elif merge and isinstance(before, list) and isinstance(value, list) and _by_key(value):
+            attributes[member] = list({**_by_key(before), **_by_key(value)}.values())
+        else:
+            attributes[member] = value
+    attributes.update(homes)
+
+
+def _by_key(entries: list[Any]) -> dict[str, Any]:
+    """Return entries of `Key` and `Value` by their key; empty where they are none."""
+    found = {each["Key"]: each for each in entries if isinstance(each, Mapping) and isinstance(each.get("Key"), str)}
+    return found if len(found) == len(entries) else {}
+
+
+def _put(resource: Resource, noun: str, values: Mapping[str, Any]) -> None:
+    """Set the members of something that is no resource by itself, under its noun where it has several."""
+    attributes = resource.attributes
+    if len(values) == 1:
+        attributes.update(values)
+        resource.set_by[noun] = list(values)
+        return
+    keys = [key for key in _deleted_by(resource.service, noun) if key in values]
+    if keys:
+        _add_entries(attributes, noun, values, replace=True, keys=keys)
+    else:
+        attributes[noun] = dict(values)
+    resource.set_by[noun] = [noun]
+
+
+def _deleted_by(service: str, noun: str) -> list[str]:
+    try:
+        shape = models.operation_model(service, f"Delete{noun}").input_shape
+    except LookupError:
+        return []
+    return list(shape.required_members) if shape is not None else []
+
+
+def _entries(values: Mapping[str, Any]) -> list[Any]:
+    """Return the entries that a call adds: the elements of its one list of structures, else the parameters themselves."""
+    lists = [value for value in values.values() if isinstance(value, list) and value and isinstance(value[0], Mapping)]
+    return list(lists[0]) if len(lists) == 1 else [dict(values)]
+
+
+def _add_entries(
+    attributes: dict[str, Any], noun: str, values: Mapping[str, Any], *, replace: bool, keys: Iterable[str] = ()
+) -> None:
+    held = attributes.get(noun)
+    entries = list(held) if isinstance(held, list) else []
+    for entry in _entries(values):
+        same = tuple(keys) or tuple(key for key in ("Id", "StatementId", "Label", "Sid") if key in entry)
+        if same and (replace or not tuple(keys)):
+            entries = [each for each in entries if any(each.get(key) != entry.get(key) for key in same)]
+        if entry not in entries:
+            entries.append(entry)
+    attributes[noun] = entries
+
+
+def _begun(resource: Resource, verb: str, noun: str, values: Mapping[str, Any]) -> bool:
+    """Take off the entries that a call names; return whether there is such a list.
+
+    `Remove` may be said in the plural, and of `AddRoleToGroup` it is `RemoveRoleFromGroup`.
+    """
+    attributes = resource.attributes
+    candidates = (noun, f"{noun}s", noun.removesuffix("s"), noun.replace("From", "To", 1))
+    name = next((each for each in candidates if isinstance(attributes.get(each), list)), None)
+    if name is None:
+        return False
+    held = attributes[name]
+    texts = {each for value in values.values() if isinstance(value, list) for each in value if isinstance(each, str)}
+    structures = [
+        each for value in values.values() if isinstance(value, list) for each in value if isinstance(each, Mapping)
+    ]
+    plain = {member: value for member, value in values.items() if not isinstance(value, list | Mapping)}
+
+    def goes(entry: Any) -> bool:
+        if not isinstance(entry, Mapping):
+            return entry in texts
+        if structures:
+            return any(all(entry.get(member) == value for member, value in each.items()) for each in structures)
+        if texts:
+            return any(isinstance(value, str) and value in texts for value in entry.values())
+        return bool(plain) and all(entry.get(member) == value for member, value in plain.items())
+
+    left = [entry for entry in held if not goes(entry)]
+    if left or verb == "Put":
+        attributes[name] = left
+    else:
+        del attributes[name]
+    return True
+
+
+def _patch(attributes: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    """Apply one patch operation: `{"op": "replace", "path": "/variables/stage", "value": "prod"}`."""
+    path = str(patch.get("path", "")).strip("/")
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")] if path else []
+    if not steps:
+        return
+    at: Any = attributes
+    for step in steps[:-1]:
+        below = at.get(step)
+        if not isinstance(below, dict):
+            below = at[step] = {}
+        at = below
+    if patch.get("op") == "remove":
+        at.pop(steps[-1], None)
+    else:
+        at[steps[-1]] = patch.get("value")
