@@ -1,0 +1,109 @@
+"""Pods that are loaded at the start of a proxy: those of AUTO_LOAD_POD, then those of a folder.
+
+They are merged into the recording before the emulator is started, and restored with it: so they are there before the first
+request is let through. A version is loaded once into a recording, and not at each start: that would undo what was done since.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from replay_proxy import log
+from replay_proxy.config import Settings
+from replay_proxy.errors import StorageError, UsageError
+from replay_proxy.wording import counted
+
+_log = log.get("pods")
+
+LOADED_NAME: Final = "loaded-pods.json"
+_LIST_BYTES_MAX: Final = 64 << 10
+
+
+async def load_at_start(settings: Settings, emulator: str) -> int:
+    """Merge the pods of the settings into the recording, which nobody uses yet. Return how many were.
+
+    emulator: for which a recording is begun where there is none yet.
+
+    Raises:
+        UsageError: there is no such pod. PodError: it is damaged. RecordingError, StorageError: the recording cannot be changed.
+    """
+    names = list(_named(settings.auto_load_pod or ""))
+    if settings.init_pods_dir is not None:
+        names += _in_folder(settings.init_pods_dir)
+    if not names:
+        return 0
+    if settings.read_only or not settings.persistence:
+        raise UsageError(
+            f"{counted(len(names), 'pod')} to be loaded at the start, and nothing may be recorded",
+            hint="leave out AUTO_LOAD_POD, or --read-only and PERSISTENCE=0",
+        )
+    return sum([await _load(each, settings, emulator) for each in names])
+
+
+async def _load(name: str, settings: Settings, emulator: str) -> bool:
+    """Load one pod, unless this recording had that very version before. Return whether it was loaded."""
+    from replay_proxy.cli.pod.places import found
+    from replay_proxy.journal.read.reader import read
+    from replay_proxy.pods.load_at_rest import load_at_rest
+    from replay_proxy.pods.merge.strategies import MergeStrategy
+    from replay_proxy.pods.state.unpack import unpack
+
+    with found(name, settings) as version, tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
+        digest = version.descriptor.digest
+        before = _loaded(settings.data_dir)
+        if digest in before:
+            _log.info("the pod was loaded into this recording before", pod=version.where)
+            return False
+        folder = Path(scratch) / "pod"
+        unpack(version.layout, version.manifest, folder, version.where)
+        strategy = MergeStrategy(settings.pod_merge)
+        report = await load_at_rest(settings.data_dir, read(folder), strategy, dry_run=False, emulator=emulator)
+        _note(settings.data_dir, [*before, digest])
+    _log.info("loaded a pod into the recording", pod=version.where, merge=settings.pod_merge, calls=report.calls)
+    return True
+
+
+def _named(text: str) -> Iterator[str]:
+    """Yield the names in a list that commas, blanks and line ends separate."""
+    yield from text.replace(",", " ").split()
+
+
+def _in_folder(folder: Path) -> list[str]:
+    """Return what the files of a folder name, in the order of their names: pod files themselves, and pods in text files."""
+    found: list[str] = []
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(f"cannot read {folder}: {error.strerror}", hint="see --init-pods-dir") from error
+    for path in paths:
+        with path.open("rb") as file:
+            start = file.read(_LIST_BYTES_MAX)
+        if b"\0" in start:
+            found.append(str(path))
+        else:
+            found += _named(start.decode("utf-8", "replace"))
+    return found
+
+
+def _loaded(data_dir: Path) -> list[str]:
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        return [str(each) for each in orjson.loads((data_dir / LOADED_NAME).read_bytes())["loaded"]]
+    return []
+
+
+def _note(data_dir: Path, digests: list[str]) -> None:
+    from replay_proxy.journal.storage.files import Files, replace, storage_error
+
+    try:
+        data = orjson.dumps({"loaded": digests})
+        replace(Files(data_dir), LOADED_NAME, [data], temporary=f"{LOADED_NAME}.tmp")
+    except OSError as error:
+        raise storage_error("note which pods were loaded", data_dir / LOADED_NAME, error) from error

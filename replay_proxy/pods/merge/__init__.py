@@ -1,0 +1,27 @@
+"""Merging: what comes of the recording of a living emulator when a pod is loaded into it.
+
+**In:** the live part of a recording, a version of a pod, a strategy. **Out:** the calls that make the merged state, and a
+report of what is added, changed, replaced and removed. Pure but for reading: nothing is sent, nothing is written.
+
+| strategy | the outcome |
+|---|---|
+| `overwrite` | exactly the pod |
+| `account-region-merge` | services of an account and region of both sides; where both have one, the pod's is taken |
+| `service-merge` | resources of both sides; of the same one the data and attributes of both, the pod's where both have one |
+
+Resources are the same where account, region, type and names are. A call is the same where it was recorded at the same moment for
+the same account and place: so a pod that is loaded again, or into the state that it was saved from, adds nothing.
+
+| module | subject |
+|---|---|
+| `strategies` | the ways to merge |
+| `merge_recordings` | a merge of two recordings into a third; also as a process |
+| `merging` | a merge by its strategy: the calls in their order |
+| `side` | one side: its calls, and the resources that they add up to |
+| `collisions` | identifiers that mean one thing in ours and another one in the pod |
+| `twins` | what both sides made alike, and of which there can be one only |
+| `call_edits` | calls that lose what the pod sets, or get what it lacks |
+| `overwriting` | what a call would set otherwise than the pod has |
+| `data_edits` | writes of data that lose the parts which the pod has |
+| `report` | what a merge does to which resource; conflicts |
+"""
