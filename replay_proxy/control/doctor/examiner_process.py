@@ -1,0 +1,104 @@
+"""The child process that examines (`examiner_worker`), as the proxy sees it: it asks, until it has a document."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+from replay_proxy.control.doctor.messages import LINE_BYTES_MAX, answer_of, read_question
+from replay_proxy.errors import EmulatorError, ReplayProxyError
+from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.proxy.lifecycle.proxy import Proxy
+from replay_proxy.proxy.lifecycle.repair import repeat_calls
+from replay_proxy.proxy.observation.questions import Questions
+from replay_proxy.wire.signing.sigv4 import Credential
+
+TIMEOUT_S: Final = 600.0
+
+
+async def examine(
+    proxy: Proxy,
+    services: Collection[str] = (),
+    *,
+    repair: bool = False,
+    before_save: bool = False,
+    smoke: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the document of a diagnosis (`reports.doctor_document`), or of a repair.
+
+    before_save: with what is under way. smoke: smoke tests to be carried out (`doctor.smoke.document`), instead of all else.
+
+    Raises:
+        EmulatorError: the emulator does not answer, or no process can be started. RecordingError, StorageError: the recording
+        cannot be read.
+    """
+    options = {"services": sorted(services), "repair": repair, "before_save": before_save, "smoke": smoke}
+    command = [sys.executable, "-m", "replay_proxy.control.doctor.examiner_worker", str(proxy.settings.data_dir)]
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, start_new_session=True, limit=LINE_BYTES_MAX
+        )
+    except OSError as error:
+        raise EmulatorError(f"no process can be started: {error}", hint="look at the limits of this user") from error
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            assert child.stdin is not None
+            child.stdin.write(orjson.dumps(options, option=orjson.OPT_APPEND_NEWLINE))
+            return await _serve(proxy, child)
+    except TimeoutError as error:
+        raise EmulatorError("the examination has taken too long", hint="examine single services: --services") from error
+    finally:
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+
+
+async def _serve(proxy: Proxy, child: Process) -> dict[str, Any]:
+    """Answer what the child asks, until it has a document."""
+    assert child.stdout is not None
+    assert child.stdin is not None
+    questions = Questions(proxy.engine.translator, proxy.upstream, proxy.settings.call_timeout)
+    answering: set[asyncio.Task[None]] = set()
+
+    async def ask(head: CallHead | None, request: Request, credential: Credential) -> Answer:
+        if head is None:
+            return await proxy.engine.translator.ask(request, None)
+        return await questions.ask(head, request, credential)
+
+    async def answer(asked: dict[str, Any]) -> None:
+        told: dict[str, Any]
+        try:
+            if "ask" in asked:
+                told = {"answer": answer_of(await ask(*read_question(asked["ask"])))}
+            else:
+                told = {"repeated": await repeat_calls(proxy, asked["repeat"])}
+        except (OSError, TimeoutError, ReplayProxyError) as error:
+            told = {"error": str(error) or type(error).__name__}
+        with suppress(ConnectionError):
+            assert child.stdin is not None
+            child.stdin.write(orjson.dumps({"id": asked["id"], **told}, option=orjson.OPT_APPEND_NEWLINE))
+            await child.stdin.drain()
+
+    try:
+        while line := await child.stdout.readline():
+            message: dict[str, Any] = orjson.loads(line)
+            if "document" in message:
+                document: dict[str, Any] = message["document"]
+                return document
+            if "failed" in message:
+                raise EmulatorError(message["failed"], hint=message["hint"])
+            task = asyncio.create_task(answer(message))
+            answering.add(task)
+            task.add_done_callback(answering.discard)
+    finally:
+        for task in answering:
+            task.cancel()
+    raise EmulatorError(
+        f"the process that examines has ended with {await child.wait()}", hint="its error is in the log of the proxy"
+    )

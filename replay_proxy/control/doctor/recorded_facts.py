@@ -1,0 +1,42 @@
+"""What an examination asks of a recording: its resources, and what single calls say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from replay_proxy.doctor.asking import RecordedCall
+from replay_proxy.errors import MalformedMessage, ReplayProxyError
+from replay_proxy.journal.read.reader import Recording, read
+from replay_proxy.reports.call_document import call_document
+from replay_proxy.resources.build import build_model
+from replay_proxy.resources.folding.model import ResourceModel
+from replay_proxy.wire.codecs.answers import parse_answer
+
+
+class RecordedFacts:
+    """One recording. Every method blocks, and may raise RecordingError or StorageError."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.recording: Recording = read(data_dir)
+
+    def model(self) -> ResourceModel:
+        """Return the resources that the calls add up to."""
+        return build_model(self.recording.items(), lambda ref: b"".join(self.recording.blobs.read(ref)))
+
+    def facts(self, seq: int) -> RecordedCall:
+        """Return what a call says. Raises LookupError, too."""
+        record = self.recording.fetch(seq)
+        head = record.head
+        try:
+            parsed = parse_answer(head, record.answer, record.request).parsed if head is not None else {}
+        except MalformedMessage:
+            parsed = {}
+        return RecordedCall(record.credential.access_key, head.protocol if head is not None else "", parsed)
+
+    def command(self, seq: int) -> str:
+        """Return a call as a command of the AWS CLI; empty where it cannot be written as one."""
+        try:
+            record = self.recording.fetch(seq)
+            return str(call_document(record, lambda ref: b"".join(self.recording.blobs.read(ref)))["aws"])
+        except (ReplayProxyError, LookupError):
+            return ""

@@ -1,0 +1,137 @@
+"""What an answer to a reading says of a resource: that it is there, that it is not, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum, auto
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+import orjson
+
+from replay_proxy.exchange import CallHead
+from replay_proxy.resources.linking.documents import document
+from replay_proxy.wire.codecs.answers import Outcome
+from replay_proxy.wire.models.models import operation_model
+
+_DATA = Path(__file__).parent / "data" / "readings.json"
+_DEPTH: Final = 32
+_NOT_FOUND: Final = 404
+_SERVER_ERROR_MIN: Final = 500
+
+
+class Refusal(Enum):
+    """Why a reading was refused."""
+
+    ABSENT = auto()
+    NOT_OFFERED = auto()
+    FAILED = auto()
+    OTHER = auto()
+
+
+def refusal_of(head: CallHead, outcome: Outcome) -> Refusal:
+    """Return what an error says. The models tell which errors of an operation mean that something is not there; where a code is
+    in no model, the words of codes do (`data/readings.json`).
+    """
+    code = outcome.error_code
+    if _matches("not_offered", code) or outcome.status == 501:
+        return Refusal.NOT_OFFERED
+    try:
+        shapes = operation_model(head.service, head.operation).error_shapes
+    except LookupError:
+        shapes = []
+    for shape in shapes:
+        error = shape.metadata.get("error", {})
+        if code in (shape.name, error.get("code")) and error.get("httpStatusCode") == _NOT_FOUND:
+            return Refusal.ABSENT
+    if _matches("absent", code):
+        return Refusal.ABSENT
+    if outcome.status == _NOT_FOUND:
+        # Without a code of its own, it may be the path that is unknown. A HEAD has no body, and so no code.
+        is_head = operation_model(head.service, head.operation).http.get("method") == "HEAD"
+        return Refusal.ABSENT if is_head else Refusal.NOT_OFFERED
+    return Refusal.FAILED if outcome.status >= _SERVER_ERROR_MIN else Refusal.OTHER
+
+
+def texts_in(value: Any, depth: int = _DEPTH) -> Iterator[str]:
+    """Return every text in an answer, keys of maps included; of JSON documents in texts, the texts in them as well."""
+    if depth == 0:
+        return
+    if isinstance(value, Mapping):
+        for member, below in value.items():
+            yield str(member)
+            yield from texts_in(below, depth - 1)
+    elif isinstance(value, list | tuple):
+        for below in value:
+            yield from texts_in(below, depth - 1)
+    elif isinstance(value, str):
+        inside = document(value) or (document(unquote(value)) if "%" in value else None)
+        if inside is not None:
+            yield from texts_in(inside, depth - 1)
+        else:
+            yield value
+    elif isinstance(value, bytes | bytearray):
+        yield bytes(value[: 1 << 16]).decode("utf-8", "replace")
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)
+
+
+def mentions(texts: frozenset[str], names: frozenset[str]) -> bool:
+    """Return whether one of these texts is one of the names, or has it as a whole part, as an ARN and an address have."""
+    if texts & names:
+        return True
+    patterns = [re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(name)}(?![A-Za-z0-9_-])") for name in names if name]
+    return any(pattern.search(text) for text in texts for pattern in patterns)
+
+
+def element_of(answer: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any] | None:
+    """Return the one structure in the lists of an answer that mentions one of the names; None where there is none, or several."""
+    found = [
+        each
+        for value in answer.values()
+        if isinstance(value, list)
+        for each in value
+        if isinstance(each, Mapping) and mentions(frozenset(texts_in(each)), names)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def status_in(value: Any, depth: int = 3) -> str:
+    """Return the state that an answer tells, where nothing can be used in it: on its way, or failed; else ""."""
+    if depth == 0:
+        return ""
+    if isinstance(value, Mapping):
+        for member, below in value.items():
+            if isinstance(below, str) and member.lower() in _status_members() and _matches("not_ready", below):
+                return below
+        for below in value.values():
+            found = status_in(below, depth - 1) if isinstance(below, Mapping | list) else ""
+            if found:
+                return found
+    elif isinstance(value, list) and len(value) == 1:
+        return status_in(value[0], depth - 1)
+    return ""
+
+
+@lru_cache(maxsize=1)
+def table() -> Mapping[str, Any]:
+    """Return the reviewed data (`data/readings.json`)."""
+    document: dict[str, Any] = orjson.loads(_DATA.read_bytes())
+    return document
+
+
+@lru_cache(maxsize=1)
+def _status_members() -> frozenset[str]:
+    return frozenset(member.lower() for member in table()["status_members"]["members"])
+
+
+@lru_cache(maxsize=8)
+def _pattern(what: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{each})" for each in table()[what]["patterns"]))
+
+
+def _matches(what: str, text: str) -> bool:
+    return _pattern(what).search(text) is not None

@@ -1,0 +1,82 @@
+"""Whether attributes are as recorded, member by member, where a description has a member of the same path.
+
+Emulators show many values in their own way: a default instead of what was sent, numbers as texts, a policy with other blanks. So
+only plain values are compared, texts without regard to case and form, and documents by what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from replay_proxy.resources.linking.documents import document
+from replay_proxy.resources.resource import Hidden, Long
+
+_DEPTH: Final = 4
+
+
+def differences(recorded: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any, bool]]:
+    """Return path, recorded and shown value, and whether they are equal, for every plain value that both have."""
+    description = _description(shown, set(recorded))
+    yield from _compare(recorded, description, "", 0)
+
+
+def _description(shown: Mapping[str, Any], wanted: set[str]) -> Mapping[str, Any]:
+    """Return the structure in an answer that describes the resource: the one that has most of the recorded members."""
+    best, best_count = shown, _common(shown, wanted)
+    for value in shown.values():
+        inner = value[0] if isinstance(value, list) and len(value) == 1 else value
+        if isinstance(inner, Mapping) and _common(inner, wanted) > best_count:
+            best, best_count = inner, _common(inner, wanted)
+    return best
+
+
+def _common(value: Mapping[str, Any], wanted: set[str]) -> int:
+    folded = {member.lower() for member in wanted}
+    return sum(str(member).lower() in folded for member in value)
+
+
+def _compare(
+    recorded: Mapping[str, Any], shown: Mapping[str, Any], path: str, depth: int
+) -> Iterator[tuple[str, Any, Any, bool]]:
+    folded = {str(member).lower(): value for member, value in shown.items()}
+    for member, value in recorded.items():
+        if member.lower() not in folded or isinstance(value, Hidden | Long):
+            continue
+        now = folded[member.lower()]
+        inner = f"{path}.{member}" if path else member
+        if isinstance(value, Mapping) and isinstance(now, Mapping):
+            if depth < _DEPTH:
+                yield from _compare(value, now, inner, depth + 1)
+        elif _is_plain(value) and _is_plain(now):
+            yield inner, value, now, _same(value, now)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | bool | int | float)
+
+
+def _same(one: Any, two: Any) -> bool:
+    if one == two:
+        return True
+    texts = [str(each).strip() for each in (one, two)]
+    inside = [document(each) for each in texts]
+    if all(each is not None for each in inside):
+        return bool(_loose(inside[0]) == _loose(inside[1]))
+    folded = [each.casefold().strip("/") for each in texts]
+    if folded[0] == folded[1]:
+        return True
+    try:
+        return float(texts[0]) == float(texts[1])
+    except ValueError:
+        # A name, and the ARN or the address that ends in it.
+        return any(a.endswith((f"/{b}", f":{b}")) for a, b in (folded, folded[::-1]))
+
+
+def _loose(value: Any) -> Any:
+    """Return a document with its numbers and truth values as texts: services keep them either way."""
+    if isinstance(value, Mapping):
+        return {str(member): _loose(below) for member, below in value.items()}
+    if isinstance(value, list):
+        return [_loose(below) for below in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,222 @@
+"""What follows from the answers: which links hold, what is missing, what is other than recorded, and which calls mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from replay_proxy.doctor import causes
+from replay_proxy.doctor.answers import mentions, table, texts_in
+from replay_proxy.doctor.attributes import differences
+from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, Problem, State, Update
+from replay_proxy.doctor.links import Description, is_shown
+from replay_proxy.doctor.readings import Names
+from replay_proxy.doctor.repair import members_of, repair_of, switched_on, update_of
+from replay_proxy.resources.folding.model import ResourceModel
+from replay_proxy.resources.resource import Link, Resource, leaves
+
+_SHOWN_CHARACTERS: Final = 300
+_RECORDED_ANSWERS: Final = 3
+"""How many of the latest changes are looked at for what the emulator is known to show."""
+
+_Kept = set[tuple[str, str]]
+
+
+class Conclusions:
+    """Completes one diagnosis. descriptions: of the resources that are there. recorded_answer: to a recorded call."""
+
+    def __init__(
+        self,
+        model: ResourceModel,
+        descriptions: Mapping[int, Description],
+        recorded_answer: Callable[[int], Mapping[str, Any]],
+        diagnosis: Diagnosis,
+    ) -> None:
+        self._model = model
+        self._descriptions = descriptions
+        self._recorded_answer = recorded_answer
+        self._diagnosis = diagnosis
+        self._operations = {entry.seq: entry.operation for entry in model.calls}
+        self._states = {check.resource.number: check.state for check in diagnosis.checks}
+
+    def draw(self) -> None:
+        """Check links, attributes and entries, and add what is wrong to the diagnosis. Blocking."""
+        kept = self._check_links()
+        for check in self._diagnosis.checks:
+            if check.state is State.ABSENT:
+                self._absent(check)
+            elif check.state is State.THERE:
+                self._find_state(check)
+                self._find_lost_links(check)
+                self._find_lost_entries(check)
+        self._compare_attributes(kept)
+
+    def stack_lacks(self, stack: Resource, logical_id: str, answer: str) -> None:
+        """Add that a resource of a stack is not there."""
+        self._add(stack, Problem.LINK_TO_NOTHING, f"Resources.{logical_id}", answer, causes.OF_STACK_MEMBER)
+
+    # Links.
+
+    def _check_links(self) -> _Kept:
+        """Check the links of every resource that is there. Return types and members that the emulator is known to show."""
+        kept: _Kept = set()
+        undecided: list[tuple[Check, Link]] = []
+        for check in self._diagnosis.checks:
+            resource = check.resource
+            if check.state is not State.THERE:
+                continue
+            for link in self._model.links(resource):
+                if not link.target:
+                    continue
+                if self._states.get(link.target) is State.ABSENT:
+                    check.links.append(LinkCheck(link, holds=False, consequence=True))
+                    continue
+                if link.target in resource.parents:
+                    continue
+                target = self._model.resources[link.target]
+                names = Names(self._model, target).all | {link.text, self._model.arn(target)} - {""}
+                holds = is_shown(self._descriptions[resource.number], link.member, frozenset(names))
+                if holds is None:
+                    undecided.append((check, link))
+                    continue
+                if holds:
+                    kept.add((resource.type, link.member))
+                check.links.append(LinkCheck(link, holds))
+        for check, link in undecided:
+            proven = (check.resource.type, link.member) in kept or self._was_shown(check.resource, link.text)
+            check.links.append(LinkCheck(link, holds=False if proven else None))
+        return kept
+
+    def _recorded_answers(self, resource: Resource) -> list[Mapping[str, Any]]:
+        """Return the recorded answers to the calls that changed a resource last, and to the one that made it."""
+        seqs = [*reversed(resource.changed_by[-_RECORDED_ANSWERS:]), resource.made_by]
+        return [self._recorded_answer(seq) for seq in seqs if seq]
+
+    def _was_shown(self, resource: Resource, text: str) -> bool:
+        names = frozenset({text})
+        return any(mentions(frozenset(texts_in(answer)), names) for answer in self._recorded_answers(resource))
+
+    # Findings.
+
+    def _absent(self, check: Check) -> None:
+        resource = check.resource
+        if any(self._states.get(each) is State.ABSENT for each in (*resource.parents, resource.maker)):
+            return  # it went with what it is a part of
+        if not resource.made_by and not resource.maker:
+            return  # a call named it, and nothing says that it ever was there
+        cause = causes.of_absence(resource.key.noun, check.answer, made_here=bool(resource.made_by))
+        self._add(resource, Problem.MISSING, "", check.answer, cause)
+
+    def _find_state(self, check: Check) -> None:
+        resource = check.resource
+        if check.status:
+            cause, failed = causes.of_state(check.status)
+            finding = Finding(resource.number, Problem.NOT_READY, "", resource.made_by, check.status, cause)
+            (self._diagnosis.findings if failed else self._diagnosis.notes).append(finding)
+        shown = self._descriptions[resource.number].shown
+        for switch in table()["switches"]:
+            if switch["kind"] != f"{resource.service}:{resource.key.noun}":
+                continue
+            recorded = resource.attributes.get(switch["recorded"])
+            needed = switch.get("only_with")
+            if recorded in switch["recorded_off"] or (needed and needed not in resource.attributes):
+                continue
+            values = [value for path, value in leaves(shown) if path.rpartition(".")[2] == switch["shown"]]
+            off = next((value for value in values if value in switch["off"]), None)
+            if off is not None:
+                answer = f"{switch['shown']} is {off}"
+                member = needed or switch["recorded"]
+                update = switched_on(Names(self._model, resource), switch)
+                self._add(resource, Problem.SWITCHED_OFF, member, answer, causes.OF_SWITCH, update=update)
+
+    def _find_lost_links(self, check: Check) -> None:
+        resource = check.resource
+        lost: dict[str, LinkCheck] = {}
+        for link in check.links:
+            if link.holds is False and not link.consequence:
+                lost.setdefault(link.link.member, link)
+        for member, each in lost.items():
+            target = self._model.resources[each.link.target]
+            empty = self._descriptions[resource.number].has_empty_part
+            cause = causes.of_lost_link(member, target.name, empty=empty)
+            answer = f"{check.reading} does not show it"
+            self._add(resource, Problem.LINK_LOST, member, answer, cause, recorded=each.link.text)
+
+    def _find_lost_entries(self, check: Check) -> None:
+        """Find entries of lists that the read of just that list does not show: a target that is not registered any more."""
+        resource = check.resource
+        description = self._descriptions[resource.number]
+        if not description.dedicated:
+            return
+        telling = frozenset(table()["entries"]["members"])
+        linked = {link.link.member.partition(".")[0] for link in check.links}
+        for member, value in resource.attributes.items():
+            if not isinstance(value, list) or member in linked:
+                continue
+            for entry in value:
+                if not isinstance(entry, Mapping):
+                    continue
+                names = [text for name, text in entry.items() if name in telling and isinstance(text, str) and text]
+                if names and not description.names(frozenset(names)):
+                    cause = causes.of_lost_link(member, names[0], empty=description.has_empty_part)
+                    answer = f"no read shows {names[0]}"
+                    self._add(resource, Problem.LINK_LOST, member, answer, cause, recorded=names[0])
+                    break
+
+    def _compare_attributes(self, kept: _Kept) -> None:
+        """Compare attributes. What differs is a finding where the emulator is known to keep that member, else a note."""
+        differing: list[tuple[Resource, str, Any, Any]] = []
+        for check in self._diagnosis.checks:
+            resource = check.resource
+            if check.state is not State.THERE:
+                continue
+            linked = {each.link.member for each in check.links}
+            sent = self._members_sent(resource)
+            given = {member: value for member, value in resource.attributes.items() if member.lower() in sent}
+            for path, recorded, now, same in differences(given, self._descriptions[resource.number].shown):
+                if same:
+                    kept.add((resource.type, path))
+                elif path not in linked:
+                    differing.append((resource, path, recorded, now))
+        for resource, path, recorded, now in differing:
+            answer, was = f"it is {now!s}"[:_SHOWN_CHARACTERS], f"{recorded!s}"[:_SHOWN_CHARACTERS]
+            if (resource.type, path) in kept or self._kept_in_answer(resource, path, recorded):
+                self._add(resource, Problem.CHANGED, path, answer, causes.OF_CHANGE, recorded=was)
+            else:
+                self._diagnosis.notes.append(
+                    Finding(resource.number, Problem.CHANGED, path, resource.made_by, answer, causes.OF_NOT_KEPT, was)
+                )
+
+    def _members_sent(self, resource: Resource) -> set[str]:
+        """Return the members, in lower case, that the calls about a resource could set. Others are the emulator's own."""
+        operations = {self._operations.get(seq, "") for seq in (resource.made_by, *resource.changed_by)}
+        nouns = {noun.lower() for noun in resource.set_by}
+        return nouns | {member.lower() for each in operations for member in members_of(resource.service, each)}
+
+    def _kept_in_answer(self, resource: Resource, path: str, recorded: Any) -> bool:
+        """Did the recorded answer to a call that made or changed a resource show a member with the recorded value?"""
+        last = path.rpartition(".")[2].lower()
+        return any(
+            member.rpartition(".")[2].lower() == last and value == recorded
+            for answer in self._recorded_answers(resource)
+            for member, value in leaves(answer)
+        )
+
+    def _add(
+        self,
+        resource: Resource,
+        problem: Problem,
+        member: str,
+        answer: str,
+        cause: str,
+        *,
+        recorded: str = "",
+        update: Update | None = None,
+    ) -> None:
+        calls = () if update is not None else repair_of(self._model, resource, problem, member)
+        if member and not calls and update is None and problem is not Problem.LINK_TO_NOTHING:
+            update = update_of(Names(self._model, resource), member)
+        call = calls[-1] if member and calls else resource.made_by
+        self._diagnosis.findings.append(
+            Finding(resource.number, problem, member, call, answer, cause, recorded, calls, update)
+        )

@@ -1,0 +1,125 @@
+"""Asks the emulator for all resources of a model, some at a time, and puts the diagnosis together.
+
+Only reads are sent. What follows from the answers is concluded by `conclusions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from replay_proxy.doctor.answers import Refusal, element_of, mentions, refusal_of, status_in, texts_in
+from replay_proxy.doctor.asking import Ask, Asker, CallFacts
+from replay_proxy.doctor.conclusions import Conclusions
+from replay_proxy.doctor.diagnosis import Check, Diagnosis, Pending, State
+from replay_proxy.doctor.links import Description
+from replay_proxy.doctor.pending import pending_of
+from replay_proxy.doctor.readings import Names, reading_after, readings_of
+from replay_proxy.doctor.stack_members import absent_members
+from replay_proxy.resources.folding.model import ResourceModel
+from replay_proxy.resources.resource import Resource
+
+CONCURRENCY: Final = 8
+"""Reads that are under way at a time."""
+_SETTERS_MAX: Final = 24
+_STACK: Final = "AWS::CloudFormation::Stack"
+
+
+class Examination:
+    """One examination. facts: of recorded calls. services: only resources of these; empty for all.
+
+    before_save: find out what is under way, too.
+    """
+
+    def __init__(
+        self,
+        model: ResourceModel,
+        ask: Ask,
+        facts: CallFacts,
+        *,
+        services: Iterable[str] = (),
+        before_save: bool = False,
+        concurrency: int = CONCURRENCY,
+    ) -> None:
+        self._model = model
+        self._asker = Asker(ask, facts, concurrency)
+        self._services = frozenset(services)
+        self._operations = {entry.seq: entry.operation for entry in model.calls}
+        self._before_save = before_save
+        self._descriptions: dict[int, Description] = {}
+
+    async def run(self) -> Diagnosis:
+        """Ask, and return what was found.
+
+        Raises:
+            OSError, TimeoutError: the emulator does not answer.
+        """
+        begun = time.monotonic()
+        resources = self._model.resources.values()
+        wanted = [each for each in resources if not self._services or each.service in self._services]
+        checks = list(await asyncio.gather(*(self._check(resource) for resource in wanted)))
+        diagnosis = Diagnosis(checks)
+        conclusions = Conclusions(self._model, self._descriptions, self._asker.recorded_answer, diagnosis)
+        await asyncio.to_thread(conclusions.draw)
+        for check in checks:
+            if check.resource.type == _STACK and check.state is State.THERE:
+                for member, answer in await absent_members(self._model, self._asker, check.resource):
+                    conclusions.stack_lacks(check.resource, member, answer)
+        if self._before_save:
+            there = [check for check in checks if check.resource.number in self._descriptions]
+            for found in await asyncio.gather(*map(self._pending, there)):
+                diagnosis.pending += found
+        diagnosis.findings.sort(key=lambda each: each.resource)
+        diagnosis.reads = self._asker.reads
+        diagnosis.seconds = time.monotonic() - begun
+        return diagnosis
+
+    async def _pending(self, check: Check) -> list[Pending]:
+        return await pending_of(self._model, self._asker, check, self._descriptions[check.resource.number])
+
+    async def _check(self, resource: Resource) -> Check:
+        names = Names(self._model, resource)
+        check = Check(resource, State.UNKNOWN, answer="no read shows such a resource")
+        for reading in readings_of(names):
+            answered = await self._asker.read(resource, reading)
+            check.reading, check.answer = reading.operation, answered.said
+            outcome = answered.outcome
+            if outcome is None:
+                continue
+            if outcome.ok:
+                texts = frozenset(texts_in(outcome.parsed))
+                if reading.search and not mentions(texts, names.all):
+                    check.state, check.answer = State.ABSENT, f"{reading.operation} does not list it"
+                    break
+                check.state, check.answer = State.THERE, ""
+                described = element_of(outcome.parsed, names.all) if reading.search else outcome.parsed
+                if described is not None:
+                    check.status = status_in(described)
+                    texts = frozenset(texts_in(described))
+                description = Description(texts, described or {})
+                self._descriptions[resource.number] = description
+                await self._read_parts(resource, names, description)
+                break
+            if refusal_of(answered.head, outcome) is Refusal.ABSENT:
+                check.state = State.ABSENT
+                break
+        return check
+
+    async def _read_parts(self, resource: Resource, names: Names, description: Description) -> None:
+        """Read what was set of a resource by calls of their own."""
+        operations = [self._operations[seq] for seq in reversed(resource.changed_by) if seq in self._operations]
+        for setter in list(dict.fromkeys(operations))[:_SETTERS_MAX]:
+            description.setters.append(setter)
+            reading = reading_after(names, setter)
+            if reading is None:
+                continue
+            answered = await self._asker.read(resource, reading)
+            outcome = answered.outcome
+            if outcome is None:
+                continue
+            if outcome.ok:
+                description.dedicated[setter] = frozenset(texts_in(outcome.parsed))
+            elif refusal_of(answered.head, outcome) is Refusal.ABSENT:
+                description.dedicated[setter] = frozenset()

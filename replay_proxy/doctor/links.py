@@ -1,0 +1,51 @@
+"""Whether a link still holds: does the emulator's description of the resource still name its target?
+
+Where a description does not, there are two reasons: the link is gone, or this emulator does not show that member. It is gone
+where the description has the map that held the member; where the read of exactly this member answered; where the recorded answer
+to the call that set it had shown it; or where another resource of the same type shows the same member today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from replay_proxy.doctor.answers import mentions
+
+
+@dataclass(slots=True)
+class Description:
+    """What the emulator says of a resource.
+
+    texts: all texts in it, names of members included. shown: the structure that describes it. setters: the operations that
+    changed it, the latest first. dedicated: by such an operation, the texts in the answer to the read of just what it sets; empty
+    where nothing is set.
+    """
+
+    texts: frozenset[str] = frozenset()
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    setters: list[str] = field(default_factory=list)
+    dedicated: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def names(self, names: frozenset[str]) -> bool:
+        """Return whether any of these names is mentioned."""
+        return mentions(self.texts, names) or any(mentions(texts, names) for texts in self.dedicated.values())
+
+    @property
+    def has_empty_part(self) -> bool:
+        """Whether something that was set is not set at all any more."""
+        return any(not texts for texts in self.dedicated.values())
+
+
+def is_shown(description: Description, member: str, names: frozenset[str]) -> bool | None:
+    """Return whether a description shows a link; None where it does not say.
+
+    member: the path to the member that holds it. names: of its target.
+    """
+    if description.names(names):
+        return True
+    if description.dedicated:
+        return False
+    holder = member.partition(".")[0].lower()
+    return False if holder in {text.lower() for text in description.texts} else None
