@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
 
 
-def run_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` to its end, and raise what it raises."""
+def run_loop(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run `work` to its end; return what it returns, and raise what it raises."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
+        return asyncio.run(work)
+    return uvloop.run(work)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from replay_proxy.replay.report import RestoreReport
+from replay_proxy.replay.execution.reporting.report import RestoreReport
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-MOMENT = 0.7
+SHOWN_AFTER_S = 0.7
+"""Shorter restores have no bar."""
 
 
 class RestoreProgress:
-    """Told after every restored call; draws on standard error, and leaves no trace there."""
+    """A progress bar on standard error; called after every restored call. It is removed at the end."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
@@ -27,13 +28,13 @@ class RestoreProgress:
             return
         if report.done >= report.total:
             self.close()
-        elif self._bar is None and report.seconds > MOMENT:
+        elif self._bar is None and report.seconds > SHOWN_AFTER_S:
             self._open()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, total=report.total, completed=report.done)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

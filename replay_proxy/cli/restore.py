@@ -10,16 +10,17 @@ import sys
 
 from replay_proxy.config import Settings, add_options, resolve
 from replay_proxy.errors import DivergedError, UsageError
+from replay_proxy.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `restore`."""
+    """Give `parser` the options of `restore`."""
     add_options(parser, "restore")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore once."""
+    """Restore once, and return the exit code."""
     settings = resolve(args)
     if settings.upstream is None:
         raise UsageError("restore needs to know the emulator", hint="add --upstream http://127.0.0.1:PORT")
@@ -35,7 +36,8 @@ async def _restore(settings: Settings, as_json: bool) -> None:
     import orjson
 
     from replay_proxy.cli.progress import RestoreProgress
-    from replay_proxy.proxy.restoring import restore_once
+    from replay_proxy.proxy.lifecycle.restoring.restore import restore_once
+    from replay_proxy.replay.execution.reporting.report import Result
 
     progress = RestoreProgress()
     try:
@@ -45,7 +47,11 @@ async def _restore(settings: Settings, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode() + "\n")
     if not report.complete:
-        raise DivergedError(
-            f"{len(report.problems)} of {report.total} recorded calls had no equivalent outcome",
-            hint="each is named above; --json prints the whole report",
+        uncertain = report.counts[Result.UNCERTAIN]
+        doubled = f"; {uncertain} of them may have been carried out, or not" if uncertain else ""
+        said = (
+            f"{report.troubled.total()} of {counted(report.total, 'recorded call')} had no equivalent outcome{doubled}"
         )
+        if report.lost:
+            said += f"; {counted(report.lost, 'finding')} of reads say that something is not there that was there"
+        raise DivergedError(said, hint="each is named above; --json prints the whole report")

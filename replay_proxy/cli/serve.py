@@ -6,25 +6,31 @@
   replay-proxy serve --upstream http://127.0.0.1:5000 -- COMMAND ARGUMENT ...
                                                             any command, started and supervised by the proxy
 
-Clients are pointed at the proxy with AWS_ENDPOINT_URL. An option wins over its environment variable (in brackets).
+Clients are pointed at the proxy with AWS_ENDPOINT_URL; those that know no such setting, with --intercept, HTTPS_PROXY and a
+certificate authority (`replay-proxy ca`). SIGTERM and SIGINT (Ctrl-C) end it in order, a second SIGINT at once.
 "Restored N API calls" counts the recorded calls whose replay had an equivalent outcome, and no others.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
-from replay_proxy.config import Settings, add_options, resolve
-from replay_proxy.errors import UsageError
+from replay_proxy.cli.serving import serve_until, serving_settings
+from replay_proxy.config import Settings, add_options
+from replay_proxy.errors import INTERRUPTED, UsageError
+from replay_proxy.values import Address
 
 if TYPE_CHECKING:
-    from replay_proxy.proxy.lifecycle import Proxy
+    import asyncio
+
+    from replay_proxy.proxy.lifecycle.proxy import Proxy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `serve`."""
+    """Give `parser` the options of `serve`."""
     add_options(parser, "serve")
     parser.add_argument(
         "command",
@@ -35,53 +41,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until interrupted."""
-    settings = resolve(args)
+    """Serve until the process gets a signal, and return the exit code."""
+    settings = serving_settings(args)
     if args.command and settings.upstream is None:
         raise UsageError(
             "a COMMAND after -- needs to be told where its emulator listens",
             hint="add --upstream http://127.0.0.1:PORT",
         )
-    if settings.upstream is not None and settings.emulator is not None:
-        raise UsageError(
-            "--upstream and --emulator exclude each other", hint="leave one of them out (environment included)"
-        )
-    from replay_proxy import log
     from replay_proxy.cli.loop import run_loop
-    from replay_proxy.wire.selection import to_record, to_restore
 
-    to_record(settings), to_restore(settings)  # a name that does not exist is told before anything is started
-    log.set_up(settings.log_format, settings.log_level)
     run_loop(_serve(settings, args.command))
     return 0
 
 
 async def _serve(settings: Settings, command: list[str]) -> None:
     import asyncio
-    import gc
     import signal
 
-    from replay_proxy.cli.progress import RestoreProgress
-    from replay_proxy.control.routes import front_of
-    from replay_proxy.proxy.backend import backend_of
-    from replay_proxy.proxy.lifecycle import Proxy
-    from replay_proxy.proxy.restoring import open_recording
-
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    backend = backend_of(settings, command)
-    try:
-        recording = await open_recording(settings, backend.name) if settings.persistence else None
-    except BaseException:
-        await backend.down()
-        raise
-    proxy = Proxy(settings, backend, recording, front_of, RestoreProgress())
-    # What start-up made (modules, models' indexes) stays: the collector need not walk through it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5000, 20, 50)
-    await proxy.run(stopped, lambda ready: _announce(ready, settings))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, _interrupt, stopped)
+    await serve_until(stopped, settings, command, lambda proxy: _announce(proxy, settings))
+
+
+def _interrupt(stopped: asyncio.Event) -> None:
+    """End in order; at a second interrupt end at once. What was acknowledged is recorded, and the emulator is ended, too."""
+    if stopped.is_set():
+        sys.stderr.write("interrupted again: ended at once\n")
+        sys.stderr.flush()
+        from replay_proxy.init_scripts.script_process import kill_running
+
+        kill_running()
+        os._exit(INTERRUPTED)
+    stopped.set()
 
 
 def _announce(proxy: Proxy, settings: Settings) -> None:
@@ -98,7 +90,21 @@ def _announce(proxy: Proxy, settings: Settings) -> None:
         recording=recording,
         save="nothing, the recording is only read" if settings.read_only else settings.save_strategy,
     )
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        logger.warning("this address can be reached from other machines; emulators check no credentials", listen=host)
+    hosts = {host}
+    if (interception_door := proxy.interception_door) is not None:
+        bound = {"http": interception_door.address, "socks5": interception_door.socks_address}
+        shown_at = {
+            scheme: f"{scheme}://{Address(*address)}" for scheme, address in bound.items() if address is not None
+        }
+        logger.info("intercepting", ca=str(settings.ca_directory), others=settings.intercept_others, **shown_at)
+        hosts |= {address[0] for address in bound.values() if address is not None}
+    for open_host in sorted(hosts - {"127.0.0.1", "::1", "localhost"}):
+        logger.warning(
+            "this address can be reached from other machines; emulators check no credentials", listen=open_host
+        )
     if settings.log_format == "console" and sys.stderr.isatty():
-        sys.stderr.write(f"\n  export AWS_ENDPOINT_URL=http://{shown}:{port}\n\n")
+        sys.stderr.write(f"\n  export AWS_ENDPOINT_URL=http://{shown}:{port}\n")
+        if interception_door is not None and interception_door.address is not None:
+            door = Address(*interception_door.address)
+            sys.stderr.write(f'  eval "$(replay-proxy env --intercept {door})"    for clients without an endpoint\n')
+        sys.stderr.write("\n")

@@ -11,30 +11,27 @@ import sys
 from typing import Any
 
 from replay_proxy.config import Settings, add_options, resolve
-from replay_proxy.errors import RecordingError
+from replay_proxy.wording import counted, duration
 
 SHOWN_WAITS = 6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `plan`."""
+    """Give `parser` the options of `plan`."""
     add_options(parser, "plan")
     parser.add_argument("--all", action="store_true", help="list every call, not only the sums")
     parser.add_argument("--json", action="store_true", help="print the whole plan as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the plan."""
+    """Print the plan, and return the exit code."""
     settings = resolve(args)
     import orjson
 
-    from replay_proxy.journal.reader import read
-    from replay_proxy.journal.records import JOURNAL_NAME
+    from replay_proxy.journal.read.journal_file import require_recording
+    from replay_proxy.journal.read.reader import read
 
-    if not (settings.data_dir / JOURNAL_NAME).exists():
-        raise RecordingError(
-            f"there is no recording in {settings.data_dir}", hint="name its directory with --data-dir (DATA_DIR)"
-        )
+    require_recording(settings.data_dir)
     document = _document(read(settings.data_dir), settings)
     if args.json:
         sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -46,15 +43,15 @@ def run(args: argparse.Namespace) -> int:
 def _document(recording: Any, settings: Settings) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from replay_proxy.journal.records import Kind
-    from replay_proxy.replay.compact import plan_of
-    from replay_proxy.replay.execute import default_concurrency
-    from replay_proxy.replay.forecast import forecast
-    from replay_proxy.wire.selection import to_restore
+    from replay_proxy.call_filter import to_restore
+    from replay_proxy.journal.format.records import RecordKind
+    from replay_proxy.replay.execution.executor import default_concurrency
+    from replay_proxy.replay.ordering.estimate import estimate
+    from replay_proxy.replay.planning.plan import plan_of
 
-    plan = plan_of(recording, datetime.now(UTC), compaction=settings.compaction, selection=to_restore(settings))
+    plan = plan_of(recording, datetime.now(UTC), supersede=settings.compaction, call_filter=to_restore(settings))
     graph = plan.graph
-    dropped = {each.seq: each for each in plan.dropped}
+    dropped = {each.seq: each for each in plan.omissions}
     calls, durations = [], {}
     for record in recording.records():
         call: dict[str, Any] = {"seq": record.seq, "call": record.request.method}
@@ -64,22 +61,24 @@ def _document(recording: Any, settings: Settings) -> dict[str, Any]:
             call |= {"action": "leave out", "reason": dropped[record.seq].reason}
         else:
             call |= {"action": "replay", "reason": ""}
-            if record.kind is Kind.WITNESS:
+            if record.kind is RecordKind.WITNESS:
                 call |= {"action": "read again", "reason": "it showed identifiers that no recorded call explains"}
             if record.seq in graph.late:
                 call["reason"] = call["reason"] or "after the data that would set it off, or what waits for such a call"
             call["waits_for"] = sorted(graph.predecessors(record.seq))
-            durations[record.seq] = record.duration_ms
+            durations[record.seq] = 0.0 if record.flaw else record.duration_ms
+            if record.flaw:
+                call["reason"] = f"it cannot be sent, and counts as failed: {record.flaw}"
         calls.append(call)
     at_once = settings.restore_concurrency or default_concurrency()
-    expected = forecast(graph, durations, at_once)
+    expected = estimate(graph, durations, at_once)
     places = {seq: place for place, seq in enumerate(expected.order, 1)}
     for call in calls:
         if call["seq"] in places:
             call["order"] = places[call["seq"]]
     return {
         "recording": str(recording.path),
-        "replay": plan.kept_count,
+        "replay": plan.mutation_count,
         "leave_out": len(dropped) - plan.switched_off_count,
         "switched_off": plan.switched_off_count,
         "will_be_missed": len(plan.losses),
@@ -96,10 +95,10 @@ def _show(document: dict[str, Any], every: bool) -> None:
     from rich.table import Table
 
     console = Console() if sys.stdout.isatty() else Console(width=160)
-    summary = f"{document['replay']} calls to replay, {document['leave_out']} to leave out"
+    summary = f"{counted(document['replay'], 'call')} to replay, {document['leave_out']} to leave out"
     if document["switched_off"]:
         summary += f", {document['switched_off']} switched off"
-    estimate = f"about {document['estimated_seconds']:g} s, {document['at_once']} at a time"
+    estimate = f"about {duration(document['estimated_seconds'])}, {document['at_once']} at a time"
     console.print(f"{document['recording']}: {summary}; {estimate}", highlight=False)
     if every:
         table = Table("seq", "call", "what a restore does", "order", "waits for", "why", box=None)

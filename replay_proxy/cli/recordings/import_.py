@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 from replay_proxy.config import add_options, resolve
+from replay_proxy.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `import`."""
+    """Give `parser` the options of `import`."""
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="what to import: files, or a directory of LocalStack's"
     )
@@ -26,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Import the files."""
+    """Import the files, and return the exit code."""
     import asyncio
 
-    from replay_proxy.journal.importing import import_files
+    from replay_proxy.journal.interchange.import_ import import_files
 
     settings = resolve(args)
-    if _sealed(args.files):
-        return _unseal(args, settings.data_dir)
+    if _is_encrypted_export(args.files):
+        return _import_encrypted(args, settings.data_dir)
     report = asyncio.run(
         import_files(args.files, settings.data_dir, append=args.append, threshold=settings.body_threshold)
     )
@@ -44,32 +45,34 @@ def run(args: argparse.Namespace) -> int:
 
         sys.stdout.write(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode() + "\n")
         return 0
-    print(f"imported {report.imported} calls into {report.path}")
+    print(f"imported {counted(report.imported, 'call')} into {report.path}")
     for reason, count in sorted(report.left_out.items()):
         print(f"left out {count}: {reason}")
     return 0
 
 
-def _sealed(files: list[Path]) -> bool:
-    from replay_proxy.journal.sealing import MAGIC, is_sealed
+def _is_encrypted_export(files: list[Path]) -> bool:
+    from replay_proxy.journal.interchange.encryption import MAGIC, is_encrypted
+    from replay_proxy.journal.interchange.foreign.formats import is_directory
+    from replay_proxy.journal.interchange.foreign.source_files import opened
 
-    if len(files) != 1 or not files[0].is_file():
+    if len(files) != 1 or is_directory(files[0]):
         return False
-    with files[0].open("rb") as source:
-        return is_sealed(source.read(len(MAGIC)))
+    with opened(files[0]) as source:
+        return is_encrypted(source.read(len(MAGIC)))
 
 
-def _unseal(args: argparse.Namespace, data_dir: Path) -> int:
+def _import_encrypted(args: argparse.Namespace, data_dir: Path) -> int:
     import asyncio
 
-    from replay_proxy.cli.export import passphrase
-    from replay_proxy.journal.exporting import unseal
+    from replay_proxy.cli.recordings.export import passphrase
+    from replay_proxy.journal.interchange.encrypted_archive import decrypt_recording
 
-    calls = asyncio.run(unseal(args.files[0], data_dir, passphrase(twice=False)))
+    calls = asyncio.run(decrypt_recording(args.files[0], data_dir, passphrase(twice=False)))
     if args.json:
         import orjson
 
         sys.stdout.write(orjson.dumps({"path": str(data_dir), "imported": calls}).decode() + "\n")
         return 0
-    print(f"imported {calls} calls into {data_dir}")
+    print(f"imported {counted(calls, 'call')} into {data_dir}")
     return 0

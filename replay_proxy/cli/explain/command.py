@@ -16,11 +16,11 @@ from pathlib import Path
 
 from replay_proxy.errors import UsageError
 
-_LIMIT = 64 * 1024 * 1024
+_INPUT_BYTES_MAX = 64 * 1024 * 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `explain`."""
+    """Give `parser` the arguments of `explain`."""
     parser.add_argument(
         "what",
         metavar="WHAT",
@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the explanation."""
-    from replay_proxy.cli.explain_views import View, as_json, operation_view, request_view, service_view
+    """Print the explanation, and return the exit code."""
+    from replay_proxy.cli.explain.views import View, as_json, operation_view, request_view, service_view
 
     words: list[str] = args.what
     if len(words) > 1 and words[0] in ("curl", "$"):
@@ -66,8 +66,8 @@ def _is_name(word: str) -> bool:
 
 def _text(word: str) -> str:
     if word == "-":
-        content = sys.stdin.buffer.read(_LIMIT + 1)
-        if len(content) > _LIMIT:
+        content = sys.stdin.buffer.read(_INPUT_BYTES_MAX + 1)
+        if len(content) > _INPUT_BYTES_MAX:
             raise UsageError("more than 64 MiB on standard input", hint="paste one request at a time")
         text = content.decode("utf-8", "surrogateescape")
     elif word.startswith("@"):
@@ -82,10 +82,10 @@ def _text(word: str) -> str:
 def _read_file(name: str) -> bytes:
     try:
         with Path(name).expanduser().open("rb") as file:
-            content = file.read(_LIMIT + 1)
+            content = file.read(_INPUT_BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"cannot read {name!r}: {error.strerror}", hint="check the path after `@`") from None
-    if len(content) > _LIMIT:
+    if len(content) > _INPUT_BYTES_MAX:
         raise UsageError(
             f"{name!r} is larger than 64 MiB", hint="shorten the body: what matters stands at its beginning"
         )

@@ -13,32 +13,34 @@ from replay_proxy.errors import RecordingError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `aliases`."""
+    """Give `parser` the options of `aliases`."""
     add_options(parser, "aliases")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table."""
+    """Print the aliases, and return the exit code."""
     settings = resolve(args)
     import orjson
 
-    from replay_proxy.proxy.session import FILE_NAME, load_saved
+    from replay_proxy.identifiers.table.alias import without_secrets
+    from replay_proxy.proxy.lifecycle.restoring.session_store import FILE_NAME, read_saved
 
-    saved = load_saved(settings.data_dir)
+    saved = read_saved(settings.data_dir)
     if saved is None:
         raise RecordingError(
-            f"{settings.data_dir / FILE_NAME} does not exist or cannot be read",
+            f"{settings.data_dir / FILE_NAME} does not exist",
             hint="aliases are learned by a restore: start the proxy on this recording once",
         )
+    aliases = without_secrets(saved.aliases)
     if args.json:
-        sys.stdout.write(orjson.dumps(saved.aliases, option=orjson.OPT_INDENT_2).decode() + "\n")
+        sys.stdout.write(orjson.dumps(aliases, option=orjson.OPT_INDENT_2).decode() + "\n")
         return 0
     from rich.console import Console
     from rich.table import Table
 
     table = Table("client id", "emulator id", "kind", "account", "region", "learned from", box=None)
-    for entry in saved.aliases:
+    for entry in aliases:
         origin = entry["learned_from"]
         taught = "live" if entry["minted"] else f"{origin['seq']} {origin['call']} {origin['member']}"
         table.add_row(entry["client"], entry["emulator"], entry["kind"], entry["account"], entry["region"], taught)

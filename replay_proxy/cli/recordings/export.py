@@ -5,8 +5,10 @@
                                                     asked for); `replay-proxy import FILE` reads it back
   replay-proxy export --output DIR                  as it is: only what a restore needs, verified
 
---redact replaces what AWS's models mark as sensitive, and passwords, secrets and private keys by their names. It cannot
-know what else is confidential: objects in buckets, messages, items of tables, templates and names stay as they are.
+--redact replaces what AWS's models mark as sensitive, and what a name says is a password, a token or a key, wherever it
+stands: members, keys of maps, variables, header fields, texts in objects and messages. Each value found is then looked for in
+the whole recording, in every spelling. The report says what was redacted, left out, and what could not be judged
+(archives, images and the like). It cannot know what else is confidential: names, addresses and other contents stay.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from pathlib import Path
 
 from replay_proxy.config import add_options, resolve
 from replay_proxy.errors import UsageError
+from replay_proxy.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `export`."""
+    """Give `parser` the options of `export`."""
     add_options(parser, "export")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="PATH", help="a new directory; with --encrypt, a new file"
@@ -36,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export."""
+    """Copy the recording, and return the exit code."""
     import asyncio
 
-    from replay_proxy.journal.exporting import export
+    from replay_proxy.journal.interchange.export import export
 
     settings = resolve(args)
     phrase = passphrase(twice=True) if args.encrypt else None
@@ -53,9 +56,13 @@ def run(args: argparse.Namespace) -> int:
 
         sys.stdout.write(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2).decode() + "\n")
         return 0
-    print(f"exported {report.calls} calls and {report.blobs} large bodies to {report.path}")
+    print(f"exported {counted(report.calls, 'call')} and {counted(report.blobs, 'large body')} to {report.path}")
     for member, count in report.redacted.items():
         print(f"redacted {count}: {member}")
+    for call, count in report.elsewhere.items():
+        print(f"redacted in other members {count}: {call}")
+    for member, count in report.not_judged.items():
+        print(f"not judged {count}: {member}")
     for reason, count in sorted(report.left_out.items()):
         print(f"left out {count}: {reason}")
     if not args.redact and not args.encrypt:
@@ -64,7 +71,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def passphrase(*, twice: bool) -> str:
-    """From the environment, else from the terminal. Raises UsageError where there is none."""
+    """Return the passphrase, from the environment or else the terminal. Raises UsageError where there is none.
+
+    twice: ask for it two times, since a mistake would make an export unreadable.
+    """
     given = os.environ.get("REPLAY_PASSPHRASE", "")
     if given:
         return given

@@ -17,14 +17,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from replay_proxy.config import add_options, resolve
-from replay_proxy.errors import RecordingError
+from replay_proxy.wording import counted, size
 
 if TYPE_CHECKING:
-    from replay_proxy.journal.compacting import CompactionReport
+    from replay_proxy.journal.compaction.rewrite import CompactionReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `compact`."""
+    """Give `parser` the options of `compact`."""
     add_options(parser, "compact")
     parser.add_argument("--dry-run", action="store_true", help="say what would go and why, and change nothing")
     parser.add_argument(
@@ -36,18 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compact."""
-    from replay_proxy.journal.durable import Files
-    from replay_proxy.journal.records import JOURNAL_NAME
-    from replay_proxy.replay.condensing import compact_recording, condense
+    """Compact the recording, or say what that would do; return the exit code."""
+    from replay_proxy.journal.read.journal_file import require_recording
+    from replay_proxy.journal.storage.files import Files
+    from replay_proxy.replay.planning.compact_recording import compact_recording, stage_compaction
 
     data_dir = resolve(args).data_dir
-    if not (data_dir / JOURNAL_NAME).exists():
-        raise RecordingError(
-            f"there is no recording in {data_dir}", hint="name its directory with --data-dir (DATA_DIR)"
-        )
+    require_recording(data_dir)
     if args.dry_run:
-        report = condense(Files(data_dir), write=False)
+        report = stage_compaction(Files(data_dir), write=False)
     else:
         report = compact_recording(data_dir, discard_original=args.discard_original)
     for warning in report.warnings:
@@ -63,28 +60,31 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(report: CompactionReport, dry_run: bool, discarded: bool) -> None:
-    from replay_proxy.journal.switching import KEPT
+    from replay_proxy.journal.compaction.file_swap import BACKUP_NAME
 
     gone = report.calls_before - report.calls_after
     if not report.worth_it:
-        print(f"{report.path}: all of its {report.calls_before} calls are needed; nothing to leave out")
+        print(
+            f"{report.path}: {counted(report.calls_before, 'call')} recorded, and all of it is needed; nothing to leave out"
+        )
     else:
         verb = "would go" if dry_run else "went"
-        print(f"{report.path}: {gone} of {report.calls_before} calls {verb}, {report.calls_after} stay")
+        print(f"{report.path}: {gone} of {counted(report.calls_before, 'call')} {verb}, {report.calls_after} stay")
         for reason, count in sorted(report.reasons.items(), key=lambda each: (-each[1], each[0])):
             print(f"{count:>8}  {reason}")
         if report.changed:
             print(f"{report.changed:>8}  stay in part: batches that lost entries, and the like")
-        print(f"journal: {report.journal_before} bytes before, {report.journal_after} after")
+        print(f"journal: {size(report.journal_before)} before, {size(report.journal_after)} after")
         if report.bodies_before:
-            print(f"large bodies that it needs: {report.bodies_before} bytes before, {report.bodies_after} after")
+            print(f"large bodies that it needs: {size(report.bodies_before)} before, {size(report.bodies_after)} after")
     if report.waiting:
         print(
-            f"{report.waiting} calls were not looked at, because they, or calls before them, are not saved yet (MANUAL)"
+            f"{counted(report.waiting, 'call', 'was were')} not looked at: not saved yet (MANUAL), or behind what is not"
         )
     if report.bodies_removed:
         print(
-            f"removed {report.bodies_removed} large bodies of {report.body_bytes_removed} bytes that nothing needs any more"
+            f"removed {counted(report.bodies_removed, 'large body')} ({size(report.body_bytes_removed)}) that nothing needs "
+            "any more"
         )
     if report.worth_it and not dry_run and not discarded:
-        print(f"the journal as it was is kept as {KEPT} until the next compaction")
+        print(f"the journal as it was is kept as {BACKUP_NAME} until the next compaction")

@@ -1,4 +1,4 @@
-"""What `replay-proxy explain` has to say, as data, and as text to read.
+"""What `replay-proxy explain` prints, as data, and as text to read.
 
 A view holds plain values; `as_json` writes them out in full, `print` lays them out for a terminal and cuts what is
 long. Nothing depends on colour.
@@ -14,30 +14,40 @@ from typing import Any, Protocol
 
 import orjson
 
+from replay_proxy.cli.explain.pasted import parse_pasted
 from replay_proxy.errors import MalformedMessage, UsageError
 from replay_proxy.exchange import BlobRef, CallHead, Request
-from replay_proxy.journal.codec import LineError, decode_line
-from replay_proxy.journal.legacy import is_legacy_line, legacy_record
-from replay_proxy.journal.records import Record
-from replay_proxy.wire.masking import masked
-from replay_proxy.wire.models import UnknownModelError, protocol_model, service_model, service_names
-from replay_proxy.wire.mutability import Effect, Layer, Verdict, judge, judge_call, kind, reviewed_services
-from replay_proxy.wire.mutability_requests import depends_on_request
-from replay_proxy.wire.parameters import parse_parameters
-from replay_proxy.wire.pasted import parse_pasted
-from replay_proxy.wire.recognise import recognise
-from replay_proxy.wire.services import service_index
+from replay_proxy.journal.format.checksum import LineError
+from replay_proxy.journal.format.decode import decode_line
+from replay_proxy.journal.format.localstack_legacy import is_legacy_line, legacy_record
+from replay_proxy.journal.format.records import Record
+from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.models.models import UnknownModelError, protocol_model, service_model, service_names
+from replay_proxy.wire.models.service_index import service_index
+from replay_proxy.wire.mutability.by_request import depends_on_request
+from replay_proxy.wire.mutability.judge import (
+    Effect,
+    Judgement,
+    JudgementSource,
+    judge,
+    judge_call,
+    kind,
+    reviewed_services,
+)
+from replay_proxy.wire.recognition.recognise import recognise
+from replay_proxy.wire.sensitive.masking import masked
 
 _LAYERS = {
-    Layer.REQUEST: "seen in the request",
-    Layer.TABLE: "hand-checked table",
-    Layer.TRAIT: "trait of the service model",
-    Layer.VERB: "rule for the verb",
-    Layer.METHOD: "rule for the HTTP method",
-    Layer.UNKNOWN: "no rule knows it",
+    JudgementSource.REQUEST: "seen in the request",
+    JudgementSource.ANSWER: "seen in the model of its answer",
+    JudgementSource.TABLE: "hand-checked table",
+    JudgementSource.TRAIT: "trait of the service model",
+    JudgementSource.VERB: "rule for the verb",
+    JudgementSource.METHOD: "rule for the HTTP method",
+    JudgementSource.UNKNOWN: "no rule knows it",
 }
-_TEXT_LIMIT = 400
-_LIST_LIMIT = 30
+_TEXT_CHARACTERS_MAX = 400
+_LIST_ITEMS_MAX = 30
 
 
 class View(Protocol):
@@ -48,7 +58,11 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class CallView:
-    """One call, or one operation where there is no request to look at (`parameters` is None then)."""
+    """One call, or one operation where there is no request (`parameters` is None then).
+
+    effect, reason, layer: what it does to the state, why, and which rule says so. kind, kind_reason: which kind of state a
+    mutating call writes, and why. recorded: whether a successful call is recorded.
+    """
 
     recognised: bool
     method: str = ""
@@ -102,7 +116,10 @@ class CallView:
 
 @dataclass(frozen=True)
 class ServiceView:
-    """All operations of a service."""
+    """All operations of a service. counts: operations by effect.
+
+    operations: the members `operation`, `effect`, `reason`, `layer`, `kind` and `kind_reason` of each.
+    """
 
     service: str
     reviewed: bool
@@ -119,11 +136,13 @@ class ServiceView:
         for row in self.operations:
             cells = (row["operation"], row["effect"], row["kind"])
             start = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-            print(f"{start}  {row['reason']} ({row['layer']})")
+            print(f"{start}  {row['effect']}: {row['reason']} ({row['layer']})")
+            if row["kind"]:
+                print(f"{' ' * len(start)}  {row['kind']}: {row['kind_reason']}")
 
 
 def operation_view(service: str, operation: str) -> CallView:
-    """What is known of an operation without a request. Names are found whatever their case, dashes left out.
+    """Return what is known of an operation without a request. Case and dashes in names do not matter.
 
     Raises UsageError where there is none of that name.
     """
@@ -132,7 +151,7 @@ def operation_view(service: str, operation: str) -> CallView:
 
 
 def service_view(name: str) -> ServiceView:
-    """All operations of a service. Raises UsageError where there is none of that name."""
+    """Return all operations of a service. Raises UsageError where there is none of that name."""
     service = _services(name)[0]
     rows, counts = [], {effect.value: 0 for effect in Effect}
     for operation in sorted(service_model(service).operation_names):
@@ -145,6 +164,7 @@ def service_view(name: str) -> ServiceView:
                 "effect": verdict.effect.value,
                 "kind": written.kind.value if written else "",
                 "reason": verdict.reason,
+                "kind_reason": written.reason if written else "",
                 "layer": _LAYERS[verdict.layer],
             }
         )
@@ -152,14 +172,14 @@ def service_view(name: str) -> ServiceView:
 
 
 def request_view(text: str, read_file: Callable[[str], bytes]) -> CallView:
-    """What is made of a pasted request. Raises UsageError where the text is none."""
+    """Return what is known of a pasted request. Raises UsageError where the text is none."""
     record = _record(text)
     if record is None:
         request = parse_pasted(text, read_file)
         head = recognise(request)
     else:
         request = record.request
-        # What was recorded has no signature any more: what was recognised then stands beside it.
+        # A recorded request has no signature any more; the record holds what was recognised then.
         head = record.head or recognise(request)
     if head is None:
         return CallView(recognised=False, method=request.method, target=request.target)
@@ -172,14 +192,14 @@ def request_view(text: str, read_file: Callable[[str], bytes]) -> CallView:
 
 
 def as_json(view: Any) -> str:
-    """All fields of a view as JSON, with a newline."""
+    """Return all fields of a view as JSON, with a newline."""
     text = orjson.dumps(asdict(view), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
     return text.decode() + "\n"
 
 
 def _view(
     head: CallHead,
-    verdict: Verdict,
+    verdict: Judgement,
     request: Request | None = None,
     parameters: Mapping[str, Any] | None = None,
     error: str = "",
@@ -209,7 +229,7 @@ def _view(
 
 
 def _record(text: str) -> Record | None:
-    """The record of a pasted line of a recording, ours or LocalStack's; None where it is no such line."""
+    """Return the record of a pasted line of a recording, ours or LocalStack's; None where it is no such line."""
     line = text.encode("utf-8", "surrogateescape")
     try:
         if is_legacy_line(line):
@@ -245,7 +265,7 @@ def _find(service: str, operation: str) -> tuple[str, str]:
 
 
 def _services(name: str) -> list[str]:
-    """The service called `name` by botocore, else those that sign under that name (`states`, `monitoring`)."""
+    """Return the service that botocore calls `name`, else those that sign under that name (`states`, `monitoring`)."""
     wanted = name.lower()
     names = service_names()
     if wanted in names:
@@ -265,7 +285,7 @@ def _folded(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """`value` as JSON can hold it: bytes as text where they are text, blobs by name."""
+    """Return `value` as JSON can hold it: bytes as text where they are text, blobs by name."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -297,13 +317,13 @@ def _print_member(label: str, value: Any, indent: str) -> None:
         _print_members(value, indent + "  ")
     elif isinstance(value, list) and value:
         print(label)
-        for item in value[:_LIST_LIMIT]:
+        for item in value[:_LIST_ITEMS_MAX]:
             if isinstance(item, Mapping | list) and item:
                 _print_member(f"{indent}  -", item, indent + "  ")
             else:
                 print(f"{indent}  - {_scalar(item)}")
-        if len(value) > _LIST_LIMIT:
-            print(f"{indent}  … and {len(value) - _LIST_LIMIT} more")
+        if len(value) > _LIST_ITEMS_MAX:
+            print(f"{indent}  … and {len(value) - _LIST_ITEMS_MAX} more")
     else:
         print(f"{label} {_scalar(value)}")
 
@@ -315,5 +335,5 @@ def _scalar(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:_TEXT_LIMIT])
-    return shown if len(text) <= _TEXT_LIMIT else f"{shown}… ({len(text)} characters)"
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:_TEXT_CHARACTERS_MAX])
+    return shown if len(text) <= _TEXT_CHARACTERS_MAX else f"{shown}… ({len(text)} characters)"

@@ -13,10 +13,11 @@ import sys
 from collections.abc import Iterable
 
 from replay_proxy.config import add_options, resolve
+from replay_proxy.wording import counted, size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `check`."""
+    """Give `parser` the options of `check`."""
     add_options(parser, "check")
     parser.add_argument(
         "--quick", action="store_true", help="do not read the large bodies, only look whether they are there"
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, and repair where that was asked for."""
+    """Check the recording, and repair it where that is asked for; return the exit code."""
     from replay_proxy.errors import RecordingError, UsageError
     from replay_proxy.journal.check import check, repair
 
@@ -48,9 +49,9 @@ def run(args: argparse.Namespace) -> int:
     report = check(data_dir, blobs=not args.quick)
     steps: list[str] = []
     if args.repair:
-        _tell(str(finding) for finding in report.findings)
+        _print_errors(str(finding) for finding in report.findings)
         steps = repair(data_dir, drop_damaged=args.drop_damaged, remove_unreferenced=args.remove_unreferenced)
-        _tell(f"repair: {step}" for step in steps or ["nothing to do"])
+        _print_errors(f"repair: {step}" for step in steps or ["nothing to do"])
         report = check(data_dir, blobs=not args.quick)
     if args.json:
         import orjson
@@ -58,15 +59,15 @@ def run(args: argparse.Namespace) -> int:
         whole = {**report.as_json(), "steps": steps}
         sys.stdout.write(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        _tell(str(finding) for finding in report.findings)
+        _print_errors(str(finding) for finding in report.findings)
         print(
-            f"{report.path}: format version {report.version}, {report.records} calls ({report.in_effect} in effect), "
-            f"{report.size} bytes; {report.blobs} large bodies, {report.blob_bytes} bytes"
+            f"{report.path}: format version {report.version}, {counted(report.records, 'call')} ({report.in_effect} in effect), "
+            f"{size(report.size)}; {counted(report.blobs, 'large body')}, {size(report.blob_bytes)}"
         )
         print("everything recorded is there" if report.ok else "this recording is damaged")
     return 0 if report.ok else RecordingError.exit_code
 
 
-def _tell(lines: Iterable[str]) -> None:
+def _print_errors(lines: Iterable[str]) -> None:
     for line in lines:
         print(line, file=sys.stderr)

@@ -1,0 +1,70 @@
+"""Asks the endpoints of a running proxy, for the commands that need one."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import quote
+
+from replay_proxy.client_environment import client_url
+from replay_proxy.config import Settings
+from replay_proxy.errors import EmulatorError, ReplayProxyError, UsageError
+
+TIMEOUT_S = 600.0
+
+
+class ControlClient:
+    """The endpoints of the proxy at `url`. token: its control token; empty where it has none."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._token = token
+
+    @classmethod
+    def of(cls, settings: Settings) -> ControlClient:
+        """Return the client of the proxy that these settings name."""
+        return cls(client_url(settings.listen.host, settings.listen.port), settings.control_token or "")
+
+    @staticmethod
+    def quoted(names: str) -> str:
+        """Return a list of names, separated by commas, as a part of a path or a query."""
+        return quote(names.replace(" ", ""), safe=",")
+
+    def post(self, target: str, body: bytes = b"") -> Any:
+        """Return what the proxy answers to a POST, read as JSON.
+
+        Raises:
+            EmulatorError: no proxy answers, or it cannot do what is asked. UsageError: it refuses what is asked.
+        """
+        import orjson
+
+        request = urllib.request.Request(self.url + target, data=body, method="POST")  # noqa: S310 - http, and its own address
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            # A proxy of the environment is for other machines than this one's.
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(request, timeout=TIMEOUT_S) as answer:
+                return orjson.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            raise refusal_of(error.code, error.read(), self.url) from error
+        except (OSError, ValueError) as error:
+            raise EmulatorError(
+                f"no proxy answers at {self.url}: {getattr(error, 'reason', error)}",
+                hint="--listen names the address of the proxy that is running",
+            ) from error
+
+
+def refusal_of(status: int, body: bytes, address: str) -> ReplayProxyError:
+    """Return the error for an answer of the proxy that says no."""
+    import orjson
+
+    try:
+        told: Any = orjson.loads(body)
+        message, hint = str(told["error"]), str(told.get("hint", ""))
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        message, hint = f"{address} answered with {status}", "is that the address of a replay-proxy?"
+    if status in (400, 401, 404, 409):
+        return UsageError(message, hint=hint)
+    return EmulatorError(message, hint=hint)
