@@ -1,0 +1,17 @@
+"""A proxy in front of AWS emulators that records the calls that change state, and replays them after a restart.
+
+From top to bottom; each package may import those below it (`import-linter` holds this, see pyproject.toml):
+
+- `cli`: the commands that a person types.
+- `control`: the proxy's own endpoints: health, state, status.
+- `proxy`: `http` (connections), `requests` (what happens to one request), `lifecycle` (the process over time).
+- `replay`: which recorded calls a restore sends, in which order, and what came of them.
+- `identifiers`, `journal`, `emulators`: stable identifiers; the recording on disk; starting, watching and asking
+  emulators.
+- `footprint`: what a call touches: names, references, identifiers.
+- `call_filter`, `supervision`: which services and kinds are recorded and restored; background tasks.
+- `wire`: from bytes to calls, through botocore's service models.
+- `config`, `values`: every setting, and how its value is read.
+- `exchange`, `errors`: the records that travel between all of these; what can go wrong.
+- `wording`, `log`: counts and durations in messages; log lines.
+"""

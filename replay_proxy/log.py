@@ -30,14 +30,14 @@ def set_up(log_format: str = "console", log_level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Steady())),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _LenientStandardError())),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_LibraryLogHandler()], level=logging.WARNING, force=True)
 
 
-class _Steady:
-    """Standard error that never fails: where it lies on a disk that is full, a line is lost, and no request."""
+class _LenientStandardError:
+    """Standard error that never raises: where it is a file on a full disk, a line is lost, and no request."""
 
     def write(self, text: str) -> int:
         with suppress(OSError, ValueError):
@@ -49,15 +49,15 @@ class _Steady:
             sys.stderr.flush()
 
 
-class _Bridge(logging.Handler):
-    """Lines of libraries (aiohttp, asyncio), in the same form."""
+class _LibraryLogHandler(logging.Handler):
+    """Writes log lines of libraries (aiohttp, asyncio) in the form of ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass one line on."""
+        """Write one line."""
         level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
         get(record.name).log(level, record.getMessage(), exc_info=record.exc_info or None)
 
 
 def get(name: str) -> Any:
-    """A logger whose lines say which part of the program speaks."""
+    """Return a logger whose lines name the part of the program that they are from."""
     return structlog.get_logger(part=name)

@@ -1,6 +1,12 @@
-"""The proxy's own endpoints: health as LocalStack's clients expect it, and `/_replay/` for everything else.
+"""The proxy's own endpoints: LocalStack's for health and state, as its clients expect them, and `/_replay/` for the rest.
 
-- `routes`: which request is for the proxy itself, and who answers it.
-- `health`: the emulator's health, with our word on persistence.
+In comes a request from a door; out goes an answer, or nothing where the request is for the emulator. What the endpoints ask
+of the proxy is done by `proxy/lifecycle`; only `cli` stands above this package.
+
+- `routes`: which request is for the proxy itself, and who answers it; the list of all endpoints.
+- `health`: the emulator's health, with the proxy's word on persistence.
+- `state`: saving and loading, one JSON line for each service.
+- `pods`, `pod_remotes`: saving and loading pods; LocalStack's endpoints for them, and for their remotes.
+- `metrics`: what was counted, for Prometheus.
 - `answers`: JSON answers, and the guard against web pages that post to a local port.
 """

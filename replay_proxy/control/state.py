@@ -7,15 +7,20 @@ an error of the endpoint; afterwards it is a line of its own, since the status h
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from urllib.parse import parse_qs
 
 import orjson
 
-from replay_proxy.control.answers import problem
-from replay_proxy.errors import ReplayProxyError, UsageError
+from replay_proxy.control.answers import failure_of, problem, status_of_error
+from replay_proxy.emulators.reset_requests import ResetRequest
+from replay_proxy.errors import UsageError
 from replay_proxy.exchange import Headers
-from replay_proxy.proxy.lifecycle import Proxy
-from replay_proxy.proxy.streams import Outgoing
-from replay_proxy.replay.report import Line
+from replay_proxy.proxy.http.streams import Incoming, Outgoing
+from replay_proxy.proxy.lifecycle.proxy import Proxy
+from replay_proxy.replay.execution.reporting.report import ServiceSummary
+from replay_proxy.values import parse_switch
+from replay_proxy.wire.models.service_names import services_of
 
 _LINES = Headers((("Content-Type", "application/x-ndjson"), ("Cache-Control", "no-store")))
 
@@ -25,41 +30,60 @@ async def save_state(proxy: Proxy, service: str) -> Outgoing:
     return await _streamed(_saving(proxy, service))
 
 
-async def load_state(proxy: Proxy, service: str) -> Outgoing:
-    """Restore the recording now (one `service` with what it needs, or all); with how many calls were restored."""
-    assert proxy.loader is not None
-    return await _streamed(proxy.loader.load(service))
+async def load_state(proxy: Proxy, service: str, query: str) -> Outgoing:
+    """Restore what is not restored yet (one `service` with what it needs, or all); everything anew with `reset=1`.
+
+    `reset=own`: the same, and the emulator empties itself where it can, although the proxy could start it anew.
+    """
+    assert proxy.requested_loads is not None
+    asked = (parse_qs(query, keep_blank_values=True).get("reset") or ["0"])[-1] or "1"
+    by_own_reset = asked == "own"
+    try:
+        reset = by_own_reset or parse_switch(asked)
+    except UsageError as error:
+        return problem(400, f"reset: {error.message}", "write 1, 0, or own for the emulator's own reset")
+    return await _streamed(proxy.requested_loads.load(service, reset=reset, by_own_reset=by_own_reset))
 
 
-async def _saving(proxy: Proxy, service: str) -> AsyncIterator[Line]:
+async def reset_state(proxy: Proxy, what: ResetRequest, incoming: Incoming) -> Outgoing:
+    """Have the emulator forget what the request says, and return its answer; or say why it has not."""
+    assert proxy.requested_resets is not None
+    try:
+        return await proxy.requested_resets.reset(what, incoming)
+    except Exception as error:
+        return problem(status_of_error(error), *failure_of(error))
+
+
+async def _saving(proxy: Proxy, service: str) -> AsyncIterator[ServiceSummary]:
     assert proxy.recording is not None
     writer = proxy.recording.writer
     if writer is None:
         raise UsageError(
             "the recording is only read (--read-only)", hint="nothing is written, so there is nothing to save"
         )
+    if service:
+        services_of(service, frozenset(proxy.engine.policy.counters.recorded))
+    if proxy.observer is not None:
+        with suppress(OSError, TimeoutError):  # a save does not need the emulator
+            await proxy.observer.observe([service] if service else ())
     await writer.save(service)
-    for name in [service] if service else sorted(proxy.engine.decisions.counters.by_service):
+    for name in [service] if service else sorted(proxy.engine.policy.counters.recorded):
         yield {"service": name, "status": "ok"}
 
 
-async def _streamed(lines: AsyncIterator[Line]) -> Outgoing:
+async def _streamed(lines: AsyncIterator[ServiceSummary]) -> Outgoing:
     try:
         first = await anext(lines, None)
-    except (ReplayProxyError, OSError) as error:
-        return problem(409 if isinstance(error, UsageError) else 500, *_told(error))
+    except Exception as error:
+        return problem(status_of_error(error), *failure_of(error))
     return Outgoing(200, "OK", _LINES, b"" if first is None else _chunks(first, lines))
 
 
-async def _chunks(first: Line, lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
+async def _chunks(first: ServiceSummary, lines: AsyncIterator[ServiceSummary]) -> AsyncIterator[bytes]:
     yield orjson.dumps(first) + b"\n"
     try:
         async for line in lines:
             yield orjson.dumps(line) + b"\n"
-    except (ReplayProxyError, OSError) as error:
-        message, hint = _told(error)
+    except Exception as error:
+        message, hint = failure_of(error)
         yield orjson.dumps({"status": "error", "error": message, "hint": hint}) + b"\n"
-
-
-def _told(error: ReplayProxyError | OSError) -> tuple[str, str]:
-    return (error.message, error.hint) if isinstance(error, ReplayProxyError) else (str(error), "")
