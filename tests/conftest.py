@@ -14,8 +14,15 @@ from tests.support.processes import EMULATORS, Emulator, Proxy, missing
 
 LONGEST_FIRST = (
     "e2e/terraform/test_terraform.py",
+    "e2e/test_lost_answers.py",
     "crash/test_kills.py",
     "crash/test_peers.py",
+    "crash/test_load_kills.py",
+    "e2e/test_loads.py",
+    "e2e/test_without_ssm.py",
+    "proxy/test_supervision.py",
+    "e2e/test_observations.py",
+    "e2e/test_children.py",
     "e2e/test_load_strategies.py",
     "e2e/cloudformation/test_cloudformation.py",
     "e2e/test_equivalence.py",

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.config import SETTINGS, Settings, add_options, resolve
+from replay_proxy.config import SETTINGS, Setting, Settings, add_options, resolve
 from replay_proxy.errors import UsageError
-from replay_proxy.values import Address, parse_address, parse_bytes, parse_seconds, parse_switch, parse_url
+from replay_proxy.values import Address, parse_address, parse_bytes, parse_seconds
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,7 +57,7 @@ def test_an_address_reads_back_as_it_is_shown(port: int, host: str) -> None:
 
 @given(st.text())
 def test_any_text_is_a_value_or_a_usage_error(text: str) -> None:
-    for parse in (parse_address, parse_url, parse_switch, parse_seconds, parse_bytes):
+    for parse in {setting.parse for setting in SETTINGS} - {str}:
         try:
             parse(text)
         except UsageError as error:
@@ -67,6 +67,51 @@ def test_any_text_is_a_value_or_a_usage_error(text: str) -> None:
 @pytest.mark.parametrize(("text", "size"), [("1", 1), ("2k", 2048), ("3M", 3 << 20), ("1GiB", 1 << 30), ("5kb", 5120)])
 def test_sizes(text: str, size: int) -> None:
     assert parse_bytes(text) == size
+
+
+NO_SIZES = [
+    "5mg",
+    "5gk",
+    "5kk",
+    "5ib",
+    "5 x",
+    "5t",
+    "k",
+    "0",
+    "0k",
+    "-1",
+    "1.5m",
+    "1e3",
+    "5bb",
+    "٣",
+    "9" * 5000,
+    "5m 5k",
+]
+SIZES = [setting for setting in SETTINGS if setting.parse is parse_bytes]
+DURATIONS = [setting for setting in SETTINGS if setting.parse is parse_seconds]
+
+
+@pytest.mark.parametrize("setting", SIZES, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("text", NO_SIZES)
+def test_a_size_with_a_unit_that_is_none_is_refused_with_what_is_accepted(setting: Setting, text: str) -> None:
+    with pytest.raises(UsageError, match=f"^{setting.flag}: .* is not a size") as caught:
+        resolve(argparse.Namespace(**{setting.name: text}), {})
+    assert "k, m and g" in caught.value.hint
+
+
+@pytest.mark.parametrize("setting", DURATIONS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize(
+    "text", ["5m", "15s", "1_5", "nan", "inf", "0", "-1", "1e3", "٣", "9" * 5000, "1 5", "99999999999"]
+)
+def test_a_duration_with_a_unit_is_refused_with_what_is_accepted(setting: Setting, text: str) -> None:
+    with pytest.raises(UsageError, match=f"^{setting.flag}: .* is not a number of seconds") as caught:
+        resolve(argparse.Namespace(**{setting.name: text}), {})
+    assert "without a unit" in caught.value.hint
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("15", 15.0), ("0.5", 0.5), (" 3. ", 3.0), (".25", 0.25)])
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_seconds(text) == seconds
 
 
 def test_the_command_line_document_is_up_to_date() -> None:

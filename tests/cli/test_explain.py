@@ -14,8 +14,8 @@ import pytest
 
 from replay_proxy.cli.main import main
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.journal.codec import encode_record
-from replay_proxy.journal.records import Credential, Kind, Record
+from replay_proxy.journal.format.encode import encode_record
+from replay_proxy.journal.format.records import Credential, Record, RecordKind
 
 CAPTURES = Path(__file__).resolve().parents[1] / "wire" / "captures"
 CURL = (
@@ -90,6 +90,29 @@ def test_a_curl_line(explain: Any) -> None:
     assert "  QueueName: orders\n  Attributes:\n    DelaySeconds: 5\n" in out
 
 
+@pytest.mark.parametrize(
+    "operation", ["sqs:SendMessage", "logs:PutLogEvents", "dynamodb:ExecuteStatement", "ssm:PutParameter"]
+)
+def test_why_it_mutates_and_which_kind_it_writes_have_a_reason_each(explain: Any, operation: str) -> None:
+    shown = lines(explain(operation)[1])
+    why, kind = shown["why"].removesuffix(" (hand-checked table)"), shown["kind"].partition(": ")[2]
+    assert why
+    assert kind
+    assert why not in kind
+    assert kind not in why
+
+
+@pytest.mark.parametrize("service", ["sqs", "logs", "ssm"])
+def test_a_service_shows_both_reasons_of_each_operation(explain: Any, service: str) -> None:
+    shown = explain(service)[1].splitlines()
+    rows = {row["operation"]: row for row in json.loads(explain("--json", service)[1])["operations"]}
+    for name, row in rows.items():
+        (at,) = [number for number, line in enumerate(shown) if line.split()[:1] == [name]]
+        assert f"{row['effect']}: {row['reason']} ({row['layer']})" in shown[at]
+        if row["kind"]:
+            assert shown[at + 1].strip() == f"{row['kind']}: {row['kind_reason']}"
+
+
 def test_json_says_the_same(explain: Any) -> None:
     code, out, _ = explain("--json", CURL)
     assert code == 0
@@ -154,7 +177,7 @@ def record() -> Record:
         seq=7,
         time="2024-01-01T00:00:00.000000Z",
         duration_ms=1.5,
-        kind=Kind.MUTATION,
+        kind=RecordKind.MUTATION,
         head=CallHead("ec2", "CreateVpc", "ec2", "111122223333", "eu-west-1", "111122223333"),
         request=Request(
             "POST",
@@ -260,7 +283,7 @@ def test_bad_input_is_one_message_with_a_hint(explain: Any, words: list[str], me
 
 
 def test_help_is_quick_to_import() -> None:
-    program = "import sys, replay_proxy.cli.explain; assert not {'botocore', 'orjson'} & sys.modules.keys()"
+    program = "import sys, replay_proxy.cli.explain.command; assert not {'botocore', 'orjson'} & sys.modules.keys()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

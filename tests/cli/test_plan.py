@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import Kind
+from replay_proxy.journal.format.records import RecordKind
+from replay_proxy.journal.read.reader import read
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 
@@ -35,12 +35,26 @@ def test_every_call_is_accounted_for(recording: Path) -> None:
     calls = {call["seq"]: call for call in document["calls"]}
     assert calls.keys() == records.keys()
     kept = {seq for seq, call in calls.items() if call["action"] != "leave out"}
-    assert document["replay"] == sum(records[seq].kind is Kind.MUTATION for seq in kept)
+    assert document["replay"] == sum(records[seq].kind is RecordKind.MUTATION for seq in kept)
     assert document["leave_out"] == len(calls) - len(kept)
     assert sorted(calls[seq]["order"] for seq in kept) == list(range(1, len(kept) + 1))
     for seq in kept:
         assert set(calls[seq]["waits_for"]) <= kept
         assert all(calls[other]["order"] < calls[seq]["order"] for other in calls[seq]["waits_for"])
+
+
+@pytest.mark.parametrize(("member", "value"), [("ms", -1e300), ("ms", 1e300), ("time", "2026-13-01")])
+def test_a_call_that_cannot_be_sent_is_named_and_takes_no_time(recording: Path, member: str, value: object) -> None:
+    journal = recording / "recorded_api_calls.json"
+    before = plan(recording, "--json")
+    header, first, *others = journal.read_bytes().splitlines(keepends=True)
+    line = {**orjson.loads(first), member: value}
+    del line["crc"]
+    journal.write_bytes(b"".join([header, orjson.dumps(line) + b"\n", *others]))
+    document = plan(recording, "--json")
+    assert 0 <= document["estimated_seconds"] <= before["estimated_seconds"]
+    named = next(call["reason"] for call in document["calls"] if call["seq"] == line["seq"])
+    assert named.startswith("it cannot be sent, and counts as failed: ")
 
 
 def test_one_at_a_time_takes_as_long_as_all_calls_together(recording: Path) -> None:

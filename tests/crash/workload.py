@@ -31,14 +31,17 @@ def prepare(url: str) -> None:
     )
 
 
-def run(url: str, turn: int, ledger: Ledger, stop: threading.Event) -> list[threading.Thread]:
+def run(
+    url: str, turn: int, ledger: Ledger, stop: threading.Event, clients: Callable[..., Any] | None = None
+) -> list[threading.Thread]:
     """Start the clients; they end when `stop` is set, or with the first error they get."""
     threads = []
     for worker in (_small_objects, _large_objects, _messages, _items, _counter):
 
         def work(worker: Callable[..., None] = worker) -> None:
             def make(service: str) -> Any:
-                return client(service, url, retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60)
+                settings: dict[str, Any] = {"retries": {"max_attempts": 0}, "connect_timeout": 5, "read_timeout": 60}
+                return client(service, url, **settings) if clients is None else clients(service, **settings)
 
             try:
                 worker(make, turn, ledger, stop)

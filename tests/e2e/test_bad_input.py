@@ -13,7 +13,10 @@ import pytest
 
 from replay_proxy.emulators.process import free_port
 from replay_proxy.emulators.ready import wait_until_ready
-from replay_proxy.errors import EmulatorError
+from replay_proxy.errors import ConnectError, EmulatorError, StorageError
+from replay_proxy.exchange import Headers
+from replay_proxy.pods.oci.layout import Layout
+from replay_proxy.proxy.http.client.upstream import UpstreamClient
 from tests.support.processes import replay_proxy
 
 
@@ -61,6 +64,21 @@ def test_a_bad_environment_variable_is_named() -> None:
     refused(["serve"], 2, "SNAPSHOT_FLUSH_INTERVAL", "often", env={"SNAPSHOT_FLUSH_INTERVAL": "often"})
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc here")
+def test_a_directory_that_cannot_be_made_was_not_removed_by_anybody() -> None:
+    refused(
+        ["serve", "--upstream", "http://127.0.0.1:9", "--data-dir", "/proc/x"],
+        5,
+        "/proc/x",
+        "can be made",
+        "--data-dir",
+    )
+    with pytest.raises(StorageError) as failed:
+        Layout(Path("/proc/x")).create()
+    assert "can be made" in failed.value.hint
+    assert "--pods-dir" in failed.value.hint
+
+
 def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -79,7 +97,9 @@ def serve(tmp_path: Path, *words: str) -> list[str]:
 
 def test_an_upstream_that_nobody_runs(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    refused(serve(tmp_path, "--upstream", url, "--ready-timeout", "0.5"), 6, url, "0.5 s", "--ready-timeout")
+    refused(
+        serve(tmp_path, "--upstream", url, "--ready-timeout", "0.5"), 6, url, "0.5 s: ", "refused", "--ready-timeout"
+    )
 
 
 def test_an_upstream_that_accepts_and_never_answers(tmp_path: Path) -> None:
@@ -98,6 +118,19 @@ async def test_a_probe_that_never_ends_is_given_up_when_the_time_is_over() -> No
 
     with pytest.raises(EmulatorError, match=r"within 0\.2 s"):
         await asyncio.wait_for(wait_until_ready(probe, 0.2, address="http://silent"), 10)
+
+
+async def test_that_a_host_has_no_address_is_told_however_late_that_is_known() -> None:
+    """Whoever asks next waits for the same answer, also where a name server takes longer than a connection may."""
+    upstream = UpstreamClient("http://nobody-has-this-name.invalid", connect_timeout=0.0001)
+    reason = ""
+    async with asyncio.timeout(60):
+        while "cannot be reached" not in reason:
+            with pytest.raises(ConnectError) as failed:
+                await upstream.send("GET", "/", Headers())
+            reason = str(failed.value)
+            await asyncio.sleep(0.05)
+    await upstream.close()
 
 
 def test_a_command_that_ends_at_once(tmp_path: Path) -> None:

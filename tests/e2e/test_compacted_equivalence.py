@@ -24,13 +24,13 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import Record
-from replay_proxy.journal.writer import JournalWriter
-from replay_proxy.replay import keeping
-from replay_proxy.replay.compact import PARTIAL, plan_of
-from replay_proxy.replay.condensing import compact_recording
-from replay_proxy.replay.graph import graph_of
+from replay_proxy.journal.format.records import Record
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.write.writer import JournalWriter
+from replay_proxy.replay.ordering.dependency_graph import graph_of
+from replay_proxy.replay.planning import plan_cache
+from replay_proxy.replay.planning.compact_recording import compact_recording
+from replay_proxy.replay.planning.plan import PARTIAL, plan_of
 from tests.e2e import test_equivalence as histories
 from tests.replay.lab import RESETS, Lab, operations
 from tests.support.histories import Step, steps
@@ -159,14 +159,14 @@ async def record(root: Path, records: list[Record]) -> None:
 
 def keep(root: Path) -> None:
     """Keep the plan, however short the recording is."""
-    with patch.object(keeping, "FEWEST", 0):
-        keeping.keep_up(read(root), NOW, lambda: None)
+    with patch.object(plan_cache, "RECORDS_MIN", 0):
+        plan_cache.update_cached_plan(read(root), NOW, lambda: None)
 
 
 def plan_of_kept(root: Path) -> list[Record]:
     """What the kept plan says, which must be current; its graph must be the one that its records lead to."""
     recording = read(root)
-    plan = keeping.plan_for(recording, NOW)
+    plan = plan_cache.plan_for(recording, NOW)
     assert not plan.is_new
     records = list(plan.records())
     graph = graph_of((plan.record(seq) for seq in plan.order), lambda ref: b"".join(recording.blobs.read(ref)))

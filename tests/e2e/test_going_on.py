@@ -199,3 +199,41 @@ def test_the_verb_does_not_go_on_with_parts(
     assert done.returncode not in (0, 3)
     assert "holds a part of this recording" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_proxy_that_died_in_front_of_a_living_emulator_is_counted(
+    start_proxy: Callable[..., Proxy], emulator: Emulator
+) -> None:
+    proxy = start_proxy("--upstream", emulator.url)
+    client("sqs", proxy.url).create_queue(QueueName="jobs")
+    assert proxy.status()["gaps"] == 0
+    for deaths in (1, 2):
+        proxy.kill()
+        proxy.again()
+        assert proxy.status()["gaps"] == deaths
+    assert "died while the emulator lived on" in proxy.log
+    assert proxy.stop() == 0
+    proxy.again()
+    assert proxy.status()["gaps"] == 2, "what it may hold is still there; an end in order adds nothing"
+    emulator.restart()
+    proxy.wait_for_log("is lost")
+    proxy.wait_until("/_localstack/health", [200])
+    assert proxy.status()["gaps"] == 0, "an emulator that has forgotten holds what is recorded, and no more"
+
+
+def test_what_was_under_way_when_the_proxy_died_is_there_until_the_emulator_is_restarted(
+    start_proxy: Callable[..., Proxy], emulator: Emulator
+) -> None:
+    """As docs/durability.md says it. The proxy is killed between the emulator's answer and its record."""
+    proxy = start_proxy("--upstream", emulator.url)
+    sqs = client("sqs", proxy.url, **PATIENT)
+    sqs.create_queue(QueueName="kept")
+    client("sqs", emulator.url).create_queue(QueueName="under-way")  # carried out, and nobody has recorded it
+    proxy.kill()
+    proxy.again()
+    assert len(sqs.list_queues()["QueueUrls"]) == 2
+    proxy.kill()
+    emulator.restart()
+    proxy.again()
+    assert len(sqs.list_queues()["QueueUrls"]) == 1
+    assert proxy.status()["gaps"] == 0

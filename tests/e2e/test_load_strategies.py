@@ -351,7 +351,8 @@ class TestManual:
         arrived = list(post(proxy, "/_localstack/state/load"))
         assert [line["service"] for _time, line in arrived] == ["ssm", "sqs"]
         assert arrived[1][0] - arrived[0][0] > 0.05
-        whole = list(post(proxy, "/_localstack/state/load"))
+        assert [line for _time, line in post(proxy, "/_localstack/state/load")] == [{"status": "ok"}]
+        whole = list(post(proxy, "/_localstack/state/load?reset=1"))
         assert [line["calls"] for _time, line in sorted(whole, key=lambda each: str(each[1]["service"]))] == [120, 1]
 
     def test_a_request_waits_while_its_service_is_loaded(self, start_proxy: Callable[..., Proxy]) -> None:

@@ -52,7 +52,7 @@ def test_calls_that_had_no_equivalent_outcome_are_named_and_make_exit_code_3(
     done = restore(start_emulator("moto"), proxy.data_dir)
     assert done.returncode == 3
     assert "not restored: sqs:SetQueueAttributes" in done.stderr
-    assert "error: 1 of 1 recorded calls" in done.stderr
+    assert "error: 1 of 1 recorded call had" in done.stderr
     assert "hint: " in done.stderr
 
 

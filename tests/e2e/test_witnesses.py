@@ -10,13 +10,14 @@ import pytest
 
 from tests.support.clients import SOON, client
 from tests.support.processes import Proxy
+from tests.support.stories import Story
 
 pytestmark = pytest.mark.emulator
 
 
 def settle(proxy: Proxy, witnesses: int) -> None:
     """Witnesses are recorded off the latency path; wait until there are as many."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(proxy.records("witness")) < witnesses:
         assert time.monotonic() < deadline, proxy.records("witness")
         time.sleep(0.05)
@@ -75,3 +76,58 @@ def test_a_repeated_read_is_kept_once(start_proxy: Callable[..., Proxy]) -> None
         ec2.describe_vpcs()
     proxy.stop()
     assert len(proxy.records("witness")) == 1
+
+
+ZONE = {"Resources": {"Z": {"Type": "AWS::Route53::HostedZone", "Properties": {"Name": "zz.example.com."}}}}
+INTEGRATION = {"type": "HTTP_PROXY", "httpMethod": "GET", "payloadFormatVersion": "1.0", "uri": "https://example.com"}
+GET = {"get": {"responses": {"default": {"description": "d"}}, "x-amazon-apigateway-integration": INTEGRATION}}
+
+
+def test_what_only_a_large_answer_a_later_page_or_short_ids_showed(start_proxy: Callable[..., Proxy]) -> None:
+    story = Story(start_proxy, "moto")
+    scaling, ec2, route53 = (story.client(each) for each in ("autoscaling", "ec2", "route53"))
+    gateway, discovery = story.client("apigatewayv2"), story.client("servicediscovery")
+    scaling.create_launch_configuration(LaunchConfigurationName="lc", ImageId="ami-12c6146b", InstanceType="t3.micro")
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName="group",
+        LaunchConfigurationName="lc",
+        MinSize=25,
+        MaxSize=25,
+        AvailabilityZones=["us-east-1a"],
+        Tags=[{"Key": f"k{n}", "Value": "v" * 250, "PropagateAtLaunch": True} for n in range(45)],
+    )
+    for name in "abcdef":
+        route53.create_hosted_zone(Name=f"{name}.example.com", CallerReference=name)
+    story.client("cloudformation").create_stack(StackName="zone", TemplateBody=json.dumps(ZONE))
+    for name in ("first", "second"):
+        api = gateway.create_api(Name=name, ProtocolType="HTTP")["ApiId"]
+    document = {"openapi": "3.0.1", "info": {"title": "t", "version": "v1"}, "paths": {"/a": GET, "/b": GET}}
+    gateway.reimport_api(ApiId=api, Body=json.dumps(document))
+    made = discovery.create_http_namespace(Name="space")["OperationId"]
+
+    def instances() -> list[tuple[str, ...]]:
+        found = [each for r in ec2.describe_instances()["Reservations"] for each in r["Instances"]]
+        return sorted(
+            (each["InstanceId"], each["PrivateIpAddress"], each["NetworkInterfaces"][0]["NetworkInterfaceId"])
+            for each in found
+        )
+
+    def zones() -> list[str]:
+        pages = route53.get_paginator("list_hosted_zones").paginate(PaginationConfig={"PageSize": 2})
+        return sorted(f"{zone['Name']} {zone['Id']}" for page in pages for zone in page["HostedZones"])
+
+    def all_that_was_shown() -> object:
+        return (
+            instances(),
+            zones(),
+            sorted(
+                (each["RouteKey"], each["RouteId"], each["Target"]) for each in gateway.get_routes(ApiId=api)["Items"]
+            ),
+            discovery.get_operation(OperationId=made)["Operation"]["Targets"],
+        )
+
+    before = story.survives(all_that_was_shown)
+    assert len(before[0]) == 25 and len(before[1]) == 7 and len(before[2]) == 2
+    described = [each for each in story.proxy.records("witness") if each["operation"] == "DescribeInstances"]
+    assert len(described) == 1, "each restart read it again, and that is no reason to record it again"
+    assert "blob" in json.dumps(described[0])

@@ -17,8 +17,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.wire.answers import Outcome, parse_answer
-from replay_proxy.wire.recognise import recognise
+from replay_proxy.wire.codecs.answers import Outcome, parse_answer
+from replay_proxy.wire.recognition.recognise import recognise
 from tests.support.processes import Emulator
 
 

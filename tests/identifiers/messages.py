@@ -13,7 +13,7 @@ from botocore.config import Config
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.wire.recognise import recognise
+from replay_proxy.wire.recognition.recognise import recognise
 
 PROXY = "http://localhost:4566"
 

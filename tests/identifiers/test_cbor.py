@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.identifiers import cbor
-from replay_proxy.identifiers.payload import ALL, ITEM, VALUE
-from replay_proxy.wire.parse_cbor import load_cbor
+from replay_proxy.footprint.members.payload_members import ALL
+from replay_proxy.identifiers.rewriting.body import cbor
+from replay_proxy.identifiers.rewriting.body.payload import ITEM, VALUE
+from replay_proxy.wire.codecs.protocols.cbor import load_cbor
 
 
 def encoded(value: Any, *, indefinite: bool = False) -> bytes:
@@ -61,7 +62,7 @@ documents = st.recursive(
 @given(documents, st.booleans(), st.sampled_from(["x" * 30, "y", "ID"]))
 def test_exactly_the_text_strings_change(document: Any, indefinite: bool, new: str) -> None:
     body = encoded(document, indefinite=indefinite)
-    result = cbor.rewritten(body, {}, lambda text: text.replace(b"ID", new.encode()))
+    result = cbor.rewrite_texts(body, {}, lambda text: text.replace(b"ID", new.encode()))
     assert load_cbor(result) == changed(document, "ID", new)
     if changed(document, "ID", new) == document:
         assert result is body
@@ -70,7 +71,7 @@ def test_exactly_the_text_strings_change(document: Any, indefinite: bool, new: s
 def test_what_the_tree_marks_stays() -> None:
     document = {"StreamName": "ID", "Records": [{"Key": "ID", "Data": "ID"}], "Map": {"ID": "ID"}}
     tree = {"Records": {ITEM: {"Data": ALL}}, "Map": {VALUE: ALL}}
-    body = cbor.rewritten(encoded(document), tree, lambda text: text.replace(b"ID", b"NEW"))
+    body = cbor.rewrite_texts(encoded(document), tree, lambda text: text.replace(b"ID", b"NEW"))
     assert load_cbor(body) == {
         "StreamName": "NEW",
         "Records": [{"Key": "NEW", "Data": "ID"}],
@@ -80,4 +81,4 @@ def test_what_the_tree_marks_stays() -> None:
 
 @pytest.mark.parametrize("body", [b"\xa1", b"\x62a", b"\x7f\x61a", b"\x81" * 300 + b"\x00", b"\x61a\x00", b"\x1c", b""])
 def test_what_is_not_one_item_is_left_alone(body: bytes) -> None:
-    assert cbor.rewritten(body, {}, lambda text: b"changed") is body
+    assert cbor.rewrite_texts(body, {}, lambda text: b"changed") is body

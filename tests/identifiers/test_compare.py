@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from replay_proxy.exchange import BlobRef, CallHead
-from replay_proxy.identifiers.aliases import AliasTable
-from replay_proxy.identifiers.compare import Difference, Severity, Verdict, differences, equivalent
-from replay_proxy.wire.answers import Outcome
+from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers
+from replay_proxy.identifiers.learning.compare import Comparison, Difference, Severity, compare_outcomes, differences
+from replay_proxy.identifiers.learning.comparison_rules import _data
+from replay_proxy.identifiers.table.alias_table import AliasTable, Origin
+from replay_proxy.wire.codecs.answers import Outcome, parse_answer
+from replay_proxy.wire.codecs.build_request import build_request
 
 NOW, THEN = (
     datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
@@ -16,13 +18,13 @@ NOW, THEN = (
 )
 
 
-def judged(call: str, recorded: Any, replayed: Any) -> Verdict:
+def judged(call: str, recorded: Any, replayed: Any) -> Comparison:
     table = AliasTable()
     table.add("vpc-0c111111", "vpc-0e222222")
     table.add("123456789012", "000000000000")
     service, _, operation = call.partition(":")
     head = CallHead(service, operation, "json", region="us-east-1")
-    return equivalent(head, Outcome(200, recorded), Outcome(200, replayed), table)
+    return compare_outcomes(head, Outcome(200, recorded), Outcome(200, replayed), table)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def judged(call: str, recorded: Any, replayed: Any) -> Verdict:
     ],
 )
 def test_what_means_the_same_is_no_difference(call: str, recorded: Any, replayed: Any) -> None:
-    assert judged(call, recorded, replayed) == Verdict(True, ())
+    assert judged(call, recorded, replayed) == Comparison(True, ())
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_what_cannot_be_the_same_is_noted(call: str, recorded: Any, replayed: An
 )
 def test_what_differs_has_diverged(call: str, recorded: Any, replayed: Any, difference: tuple[str, str, str]) -> None:
     verdict = judged(call, recorded, replayed)
-    assert verdict == Verdict(False, (Difference(*difference),))
+    assert verdict == Comparison(False, (Difference(*difference),))
     assert str(verdict.differences[0]) == "{}: expected {}, got {}".format(*difference)
 
 
@@ -156,7 +158,7 @@ def test_outcomes_of_different_kind() -> None:
         "outcome: expected status 200, got status 400 (VpcLimitExceeded)"
     ]
     assert differences(head, bad, Outcome(403, {}, "VpcLimitExceeded", "other words"), table) == []
-    assert not equivalent(head, bad, Outcome(500, {}, "InternalError", ""), table).equivalent
+    assert not compare_outcomes(head, bad, Outcome(500, {}, "InternalError", ""), table).equivalent
 
 
 def test_long_values_are_cut() -> None:
@@ -164,3 +166,159 @@ def test_long_values_are_cut() -> None:
         "ssm:GetParameter", {"Parameter": {"Value": "a" * 999}}, {"Parameter": {"Value": "b"}}
     ).differences
     assert len(difference.expected) == 200 and difference.expected.endswith("…")
+
+
+ACTIVITY = "At 2024-01-01T00:00:00Z a user request changed the capacity to 3."
+SHADOW = b'{"state":{"a":1},"metadata":{"a":{"timestamp":1}},"timestamp":1,"version":1}'
+
+
+@pytest.mark.parametrize(
+    ("call", "recorded", "replayed"),
+    [
+        ("rds:DescribeDBInstances", {"Endpoint": "db.local:5432"}, {"Endpoint": "db.local:4510"}),
+        ("opensearch:DescribeDomain", {"Endpoint": "localhost:1/d"}, {"Endpoint": "localhost:2/d"}),
+        (
+            "autoscaling:DescribeScalingActivities",
+            {"Activities": [{"ActivityId": "a", "Cause": ACTIVITY}]},
+            {"Activities": [{"ActivityId": "a", "Cause": ACTIVITY.replace("2024", "2026")}]},
+        ),
+        ("iot-data:GetThingShadow", {"payload": SHADOW}, {"payload": SHADOW.replace(b'timestamp":1', b'timestamp":2')}),
+        ("codebuild:BatchGetBuilds", {"builds": [{"buildNumber": 3}]}, {"builds": [{"buildNumber": 9}]}),
+        ("appsync:CreateApiKey", {"apiKey": {"deletes": 1, "expires": 1}}, {"apiKey": {"deletes": 2, "expires": 2}}),
+    ],
+)
+def test_what_must_differ_is_no_difference(call: str, recorded: Any, replayed: Any) -> None:
+    assert judged(call, recorded, replayed) == Comparison(True, ())
+
+
+@pytest.mark.parametrize(
+    ("call", "recorded", "replayed"),
+    [
+        (
+            "ecs:DescribeServices",
+            {"services": [{"taskDefinition": "arn:aws:ecs:us-east-1:1:task-definition/job:1"}]},
+            {"services": [{"taskDefinition": "arn:aws:ecs:us-east-1:1:task-definition/job:2"}]},
+        ),
+        ("ecs:X", {"Image": "registry.example.com/app:1"}, {"Image": "registry.example.com/app:2"}),
+        ("ecs:X", {"image": "app:1"}, {"image": "app:2"}),
+        ("lambda:X", {"FunctionArn": "arn:aws:lambda:::function:f:1"}, {"FunctionArn": "arn:aws:lambda:::function:f:3"}),
+        ("ec2:DescribeVolumes", {"Volumes": [{"State": "in-use"}]}, {"Volumes": [{"State": "available"}]}),
+        ("cloudformation:X", {"StackStatus": "CREATE_COMPLETE"}, {"StackStatus": "CREATE_FAILED"}),
+        ("ec2:X", {"State": "running"}, {"State": "stopped"}),
+        ("ec2:X", {"State": "running"}, {"State": "shutting-down"}),
+        ("eks:X", {"status": "CREATING"}, {"status": "FAILED"}),
+        ("autoscaling:X", {"Cause": ACTIVITY}, {"Cause": ACTIVITY.replace("to 3", "to 4")}),
+        ("iot-data:GetThingShadow", {"payload": SHADOW}, {"payload": SHADOW.replace(b'"a":1}', b'"a":2}')}),
+        ("lambda:X", {"StateReason": "The function is being created."}, {"StateReason": "The functiob is being created."}),
+        ("ec2:X", {"StateTransitionReason": "User initiated"}, {"StateTransitionReason": "User imitiated"}),
+        ("lambda:X", {"State": "Pending"}, {"State": "Penaing"}),
+        ("route53:X", {"Status": "PENDING"}, {"Status": "PENDIaG"}),
+        ("elbv2:X", {"State": {"Reason": "Target is healthy"}}, {"State": {"Reason": "Target is wealthy"}}),
+    ],
+)  # fmt: skip
+def test_what_only_looks_alike_has_diverged(call: str, recorded: Any, replayed: Any) -> None:
+    assert not judged(call, recorded, replayed).equivalent
+
+
+@pytest.mark.parametrize(
+    ("recorded", "replayed"),
+    [
+        ("CREATING", "ACTIVE"),
+        ("ACTIVE", "CREATING"),
+        ("Pending", "InService"),
+        ("stopping", "stopped"),
+        ("DELETE_IN_PROGRESS", "DELETE_COMPLETE"),
+        ("PENDING_VALIDATION", "ISSUED"),
+        ("RUNNING", "SUCCEEDED"),
+        ("Available", "available"),
+    ],
+)
+def test_a_state_on_its_way_is_only_noted(recorded: str, replayed: str) -> None:
+    verdict = judged("x:X", {"Status": recorded}, {"Status": replayed})
+    assert verdict.equivalent and all(each.severity is Severity.NOTE for each in verdict.differences)
+
+
+@pytest.mark.parametrize(
+    ("call", "member", "recorded", "replayed"),
+    [
+        ("lambda:PublishVersion", "StateReasonCode", "Updating", ""),
+        ("lambda:PublishVersion", "StateReason", "The function is being updated.", ""),
+        ("lambda:PublishVersion", "LastUpdateStatusReasonCode", "", "Restoring"),
+        ("dynamodb:X", "ReplicaStatusDescription", "Replica is being created", "Replica is there"),
+        ("emr:X", "LastStateChangeReason", "Provisioning instances", "Cluster is ready"),
+        ("ec2:X", "StateTransitionReason", "at 2026-11-29 04:00:00 GMT", "at 2026-11-29 05:00:00 GMT"),
+    ],
+)
+def test_why_a_state_is_on_its_way_is_only_noted(call: str, member: str, recorded: str, replayed: str) -> None:
+    assert judged(call, {member: recorded}, {member: replayed}).equivalent
+
+
+def test_a_sentence_about_a_state_names_things_as_they_are_called_now() -> None:
+    """Identifiers of digits alone are aliases where identifiers stand; a sentence repeats them."""
+    head, table = CallHead("ecs", "UpdateService", "json"), AliasTable()
+    table.add("4102", "2642", learned_from=Origin(1, "ecs:CreateService", "service.deployments[0].id"))
+    said = [
+        {"rolloutStateReason": f"ECS deployment {each} completed."}
+        for each in ("ecs-svc/4102", "ecs-svc/2642", "ecs-svc/9")
+    ]
+    assert compare_outcomes(head, Outcome(200, said[0]), Outcome(200, said[1]), table).equivalent
+    assert not compare_outcomes(head, Outcome(200, said[0]), Outcome(200, said[2]), table).equivalent
+
+
+@pytest.mark.parametrize(
+    ("call", "sent", "recorded", "replayed", "same"),
+    [
+        ("route53:CreateHealthCheck", {"CallerReference": "mine"}, "mine", "mjne", False),
+        ("route53:CreateHealthCheck", {"CallerReference": "mine"}, "drawn", "drawn anew", True),
+        ("route53:CreateHostedZone", {"Name": "a", "CallerReference": "1"}, "1", "1", True),
+    ],
+)
+def test_what_a_client_sent_is_shown_as_it_was_sent(
+    call: str, sent: Any, recorded: str, replayed: str, same: bool
+) -> None:
+    service, _, operation = call.partition(":")
+    head = CallHead(service, operation, "rest-xml")
+    request = build_request(head, sent, "127.0.0.1:4567")
+    shown = [Outcome(201, {"HealthCheck": {"CallerReference": each}}) for each in (recorded, replayed)]
+    assert compare_outcomes(head, *shown, AliasTable(), request).equivalent is same
+
+
+@pytest.mark.parametrize(
+    ("uri", "other", "same"),
+    [
+        ("http://example.com", "http://example.cam", False),
+        ("http://127.0.0.1:4567/x", "http://localhost:30001/x", True),
+        ("http://example.com/{id}", "http://example.com/{id}", True),
+    ],
+)
+def test_an_address_that_a_client_sent_keeps_its_host(uri: str, other: str, same: bool) -> None:
+    head = CallHead("apigatewayv2", "CreateIntegration", "rest-json")
+    request = build_request(
+        head, {"ApiId": "a", "IntegrationType": "HTTP_PROXY", "IntegrationUri": uri}, "127.0.0.1:4567"
+    )
+    shown = [Outcome(201, {"IntegrationUri": each}) for each in (uri, other)]
+    assert compare_outcomes(head, *shown, AliasTable(), request).equivalent is same
+    assert compare_outcomes(head, *shown, AliasTable()).equivalent, "the emulator's own address is another each time"
+
+
+def test_an_answer_of_ec2_that_says_false_is_no_success() -> None:
+    """The models of most calls leave that member out."""
+    head = CallHead("ec2", "AttachInternetGateway", "ec2")
+    bodies = [f"<R><requestId>{each}</requestId><return>{each}</return></R>" for each in ("true", "false")]
+    answers = [Answer(200, Headers(()), each.encode()) for each in bodies]
+    recorded, replayed = (parse_answer(head, each) for each in answers)
+    assert (recorded.ok, replayed.ok) == (True, False)
+    assert not compare_outcomes(head, recorded, replayed, AliasTable()).equivalent
+
+
+def test_a_missing_element_is_a_loss_and_a_history_is_not() -> None:
+    gone = judged("sqs:ListQueues", {"QueueUrls": ["http://a/1/q", "http://a/1/r"]}, {"QueueUrls": ["http://a/1/q"]})
+    assert [each.is_loss for each in gone.differences] == [True]
+    activities = {"Activities": [{"ActivityId": "a", "Cause": "one"}, {"ActivityId": "b", "Cause": "two"}]}
+    fewer = judged("autoscaling:DescribeScalingActivities", activities, {"Activities": activities["Activities"][:1]})
+    assert fewer.equivalent and not any(each.is_loss for each in fewer.differences)
+
+
+def test_every_rule_says_why_and_where_that_is_known_from() -> None:
+    rules = [*_data()["addresses"], *_data()["histories"], *_data()["states"].values(), _data()["texts_with_times"]]
+    assert all(rule["reason"] and rule["source"] for rule in rules)

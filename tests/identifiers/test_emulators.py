@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from replay_proxy.identifiers.aliases import AliasTable, Kind
-from replay_proxy.identifiers.compare import equivalent
-from replay_proxy.identifiers.endpoints import Endpoints
-from replay_proxy.identifiers.learn import learn
-from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
-from replay_proxy.wire.answers import parse_answer
+from replay_proxy.identifiers.learning.compare import compare_outcomes
+from replay_proxy.identifiers.learning.learn import learn
+from replay_proxy.identifiers.rewriting.endpoints import Endpoints
+from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
+from replay_proxy.identifiers.table.alias_table import AliasKind, AliasTable
+from replay_proxy.wire.codecs.answers import parse_answer
 
 from .boots import Boot, booted, send
 
@@ -208,8 +208,10 @@ def test_the_aliases_are_the_identifiers(lives: Lives, scenario: str) -> None:
         if alias.client not in expected and not alias.learned_from.member.endswith(ALSO_LEARNED)
     ]
     assert unexplained == []
-    assert [report.ambiguous for report in reports if report.ambiguous] == []
-    assert {alias.kind for alias in table} <= {Kind.IDENTIFIER, Kind.ADDRESS}
+    # (The SDK drew the tokens of the second life anew, which a restore sends as they were recorded.)
+    notes = [note for report in reports for note in report.ambiguous if "was named by the client" not in note.message]
+    assert notes == []
+    assert {alias.kind for alias in table} <= {AliasKind.IDENTIFIER, AliasKind.ADDRESS}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -235,11 +237,12 @@ def replay(recorded_on: str, replayed_on: str, scenario: str) -> AliasTable:
             request = request_to_emulator(call.request, call.head, table, endpoints)
             answer = send(second.url, request)
             outcome = parse_answer(call.head, answer, call.request)
-            learn(call.head, call.request, call.outcome, outcome, table, learned_from=f"{seq} x")
-            verdict = equivalent(call.head, call.outcome, outcome, table)
+            origin = f"{seq} {call.head.service}:{call.head.operation}"
+            learn(call.head, call.request, call.outcome, outcome, table, learned_from=origin)
+            verdict = compare_outcomes(call.head, call.outcome, outcome, table)
             assert verdict.equivalent, (call.head.operation, [str(each) for each in verdict.differences])
             seen = parse_answer(call.head, answer_to_client(answer, call.head, call.request, table, endpoints))
-            assert equivalent(call.head, call.outcome, seen, AliasTable()).equivalent, call.head.operation
+            assert compare_outcomes(call.head, call.outcome, seen, AliasTable()).equivalent, call.head.operation
     return table
 
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import datetime
 import random
-import time
+import uuid
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import CallHead, Headers, Request
-from replay_proxy.identifiers.aliases import AliasTable, Origin, Scope
-from replay_proxy.identifiers.learn import LearnReport, identifiers_in, learn
-from replay_proxy.wire.answers import Outcome
+from replay_proxy.identifiers.learning.learn import LearnReport, learn
+from replay_proxy.identifiers.table.alias_table import AliasTable, Origin, Scope
+from replay_proxy.identifiers.table.scan import identifiers_in
+from replay_proxy.wire.codecs.answers import Outcome
+from tests.support.work import calls_made
 
 NO_REQUEST = Request("POST", "/", Headers())
 
@@ -20,7 +24,7 @@ def head(call: str) -> CallHead:
     return CallHead(service, operation, "json", region="us-east-1")
 
 
-def lesson(
+def learner(
     call: str, recorded: Any, replayed: Any, table: AliasTable | None = None, request: Request = NO_REQUEST
 ) -> tuple[LearnReport, dict[str, str]]:
     table = AliasTable() if table is None else table
@@ -39,7 +43,7 @@ def subnet(ident: str, zone: str, cidr: str, vpc: str = "vpc-0c111111") -> dict[
 
 
 def test_where_a_pair_was_learned_is_kept() -> None:
-    report, _ = lesson("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {"VpcId": "vpc-0e222222"}})
+    report, _ = learner("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {"VpcId": "vpc-0e222222"}})
     [alias] = report.aliases
     assert alias.learned_from == Origin(7, "ec2:CreateVpc", "Vpc.VpcId")
     assert alias.scope == Scope("", "us-east-1")
@@ -49,9 +53,26 @@ def test_lists_are_put_together_by_what_does_not_vary() -> None:
     recorded = [subnet(f"subnet-0c{i}{i}{i}{i}{i}{i}", f"us-east-1{z}", f"10.0.{i}.0/24") for i, z in enumerate("abcd")]
     replayed = [subnet(f"subnet-0e{i}{i}{i}{i}{i}{i}", f"us-east-1{z}", f"10.0.{i}.0/24") for i, z in enumerate("abcd")]
     random.Random(3).shuffle(replayed)
-    report, pairs = lesson("ec2:DescribeSubnets", {"Subnets": recorded}, {"Subnets": replayed})
+    report, pairs = learner("ec2:DescribeSubnets", {"Subnets": recorded}, {"Subnets": replayed})
     assert pairs == {f"subnet-0c{i}{i}{i}{i}{i}{i}": f"subnet-0e{i}{i}{i}{i}{i}{i}" for i in range(4)}
     assert report.ambiguous == () and report.unmatched == ()
+
+
+def test_names_that_an_emulator_made_up_are_told_apart_by_what_they_begin_with() -> None:
+    drawn = random.Random(5)
+
+    def roles(order: str) -> dict[str, Any]:
+        names = [f"stack-R{number}-{drawn.getrandbits(60):012X}" for number in order]
+        return {"Roles": [{"RoleName": n, "RoleId": f"AROA{drawn.getrandbits(64):X}", "Path": "/"} for n in names]}
+
+    recorded, replayed = roles("0123"), roles("2031")
+    report, pairs = learner("iam:ListRoles", recorded, replayed)
+    assert report.ambiguous == ()
+    for number in range(4):
+        one, two = (
+            next(role for role in side["Roles"] if f"-R{number}-" in role["RoleName"]) for side in (recorded, replayed)
+        )
+        assert pairs[one["RoleId"]] == two["RoleId"] and pairs[one["RoleName"]] == two["RoleName"]
 
 
 def test_known_aliases_put_elements_together() -> None:
@@ -67,7 +88,7 @@ def test_known_aliases_put_elements_together() -> None:
         {**group, "GroupId": "sg-0e222222", "VpcId": "vpc-0e222222"},
         {**group, "GroupId": "sg-0e111111", "VpcId": "vpc-0e111111"},
     ]
-    report, pairs = lesson(
+    report, pairs = learner(
         "ec2:DescribeSecurityGroups", {"SecurityGroups": recorded}, {"SecurityGroups": replayed}, table
     )
     assert pairs["sg-0c111111"] == "sg-0e111111" and pairs["sg-0c222222"] == "sg-0e222222"
@@ -81,7 +102,7 @@ def test_what_one_list_teaches_tells_another_of_the_same_answer_apart() -> None:
         vpcs = [{"VpcId": f"vpc-0{tag}{n}{n}{n}{n}{n}{n}", "CidrBlock": f"10.{n}.0.0/16"} for n in (1, 2)]
         return {"Groups": groups[::order], "Vpcs": vpcs[::order]}
 
-    report, pairs = lesson("ec2:Describe", answer("c", 1), answer("e", -1))
+    report, pairs = learner("ec2:Describe", answer("c", 1), answer("e", -1))
     assert pairs["sg-0c111111"] == "sg-0e111111" and pairs["sg-0c222222"] == "sg-0e222222"
     assert report.ambiguous == ()
 
@@ -89,9 +110,44 @@ def test_what_one_list_teaches_tells_another_of_the_same_answer_apart() -> None:
 def test_elements_that_nothing_tells_apart_are_paired_by_position_and_reported() -> None:
     recorded = {"Instances": [{"InstanceId": "i-0c111111"}, {"InstanceId": "i-0c222222"}]}
     replayed = {"Instances": [{"InstanceId": "i-0e111111"}, {"InstanceId": "i-0e222222"}]}
-    report, pairs = lesson("ec2:RunInstances", recorded, replayed)
+    report, pairs = learner("ec2:RunInstances", recorded, replayed)
     assert pairs == {"i-0c111111": "i-0e111111", "i-0c222222": "i-0e222222"}
     assert [note.path for note in report.ambiguous] == ["Instances"]
+    assert [note.harmless for note in report.ambiguous] == [True]
+
+
+def test_elements_that_refer_to_different_things_are_not_interchangeable() -> None:
+    def interfaces(side: str) -> dict[str, Any]:
+        return {
+            "NetworkInterfaces": [
+                {"NetworkInterfaceId": f"eni-0{side}{n}11111", "SubnetId": f"subnet-0{side}{n}22222"} for n in range(2)
+            ]
+        }
+
+    report, _ = learner("ec2:DescribeNetworkInterfaces", interfaces("c"), interfaces("e"))
+    assert [note.harmless for note in report.ambiguous] == [False]
+
+
+def test_things_of_two_names_are_never_put_together() -> None:
+    recorded = {
+        "Policies": [{"PolicyName": "web", "PolicyId": "ANPA1111AAAA"}, {"PolicyName": "jobs", "PolicyId": "ANPA2222"}]
+    }
+    replayed = {
+        "Policies": [{"PolicyName": "jobs", "PolicyId": "ANPA3333"}, {"PolicyName": "logs", "PolicyId": "ANPA4444"}]
+    }
+    report, pairs = learner("iam:ListPolicies", recorded, replayed)
+    assert pairs == {"ANPA2222": "ANPA3333"} and not report.ambiguous
+
+
+def test_an_answer_to_a_list_belongs_to_it_by_position() -> None:
+    # Each number was given to another record this time. Numbers tell nothing about the shard.
+    def answer(*numbers: str) -> dict[str, Any]:
+        shards = ("shardId-000000000000", "shardId-000000000001", "shardId-000000000000")
+        return {"Records": [{"SequenceNumber": n, "ShardId": s} for n, s in zip(numbers, shards, strict=True)]}
+
+    ones, twos = ("49001", "49002", "49003"), ("49002", "49001", "49003")
+    report, pairs = learner("kinesis:PutRecords", answer(*ones), answer(*twos))
+    assert pairs == {"49001": "49002", "49002": "49001"} and not report.ambiguous
 
 
 def test_what_one_side_does_not_have_is_reported() -> None:
@@ -102,10 +158,10 @@ def test_what_one_side_does_not_have_is_reported() -> None:
         ]
     }
     replayed = {"Subnets": [subnet("subnet-0e222222", "us-east-1b", "10.0.2.0/24")]}
-    report, pairs = lesson("ec2:DescribeSubnets", recorded, replayed)
+    report, pairs = learner("ec2:DescribeSubnets", recorded, replayed)
     assert pairs == {"subnet-0c222222": "subnet-0e222222"}
     assert [note.path for note in report.unmatched] == []
-    report, _ = lesson("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {}})
+    report, _ = learner("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {}})
     assert [str(note) for note in report.unmatched] == ["Vpc.VpcId: only recorded: 'vpc-0c111111'"]
 
 
@@ -116,14 +172,38 @@ def test_documents_in_strings_are_walked() -> None:
     replayed = {
         "Attributes": {"RedrivePolicy": '{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:q-0e2222bb"}'}
     }
-    _, pairs = lesson("sqs:GetQueueAttributes", recorded, replayed)
+    _, pairs = learner("sqs:GetQueueAttributes", recorded, replayed)
     assert pairs == {"q-0c1111aa": "q-0e2222bb", "000000000000": "123456789012"}
 
 
 def test_the_account_belongs_to_the_caller_in_all_regions() -> None:
     arn = "arn:aws:sns:us-east-1:{}:topic"
-    report, _ = lesson("sns:CreateTopic", {"TopicArn": arn.format("123456789012")}, {"TopicArn": arn.format("0" * 12)})
+    report, _ = learner("sns:CreateTopic", {"TopicArn": arn.format("123456789012")}, {"TopicArn": arn.format("0" * 12)})
     assert [alias.scope for alias in report.aliases] == [Scope("", "")]
+
+
+def test_an_account_in_the_place_of_an_identifier_is_none() -> None:
+    # One emulator names the root user by its account.
+    recorded = {"UserId": "AKIAIOSFODNN7EXAMPLE", "Account": "123456789012", "Arn": "arn:aws:sts::123456789012:user/u"}
+    replayed = {"UserId": "000000000000", "Account": "000000000000", "Arn": "arn:aws:iam::000000000000:root"}
+    _, pairs = learner("sts:GetCallerIdentity", recorded, replayed)
+    assert pairs == {"123456789012": "000000000000"}
+    table = AliasTable()
+    learner("sts:GetCallerIdentity", replayed, recorded, table)
+    assert {alias.client: alias.emulator for alias in table} == {"000000000000": "123456789012"}
+    # What another call showed of accounts counts, too.
+    _, pairs = learner("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {"VpcId": "123456789012"}}, table)
+    assert pairs == {"000000000000": "123456789012"}
+
+
+def test_what_is_shown_to_people_is_no_identifier() -> None:
+    owner = {"DisplayName": "webfile", "ID": "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"}
+    _, pairs = learner("s3:ListBuckets", {"Owner": owner}, {"Owner": owner | {"DisplayName": "ministack"}})
+    assert pairs == {}
+    # One that a later request names stands for one thing wherever it occurs.
+    one, two = (str(uuid.UUID(int=number << 64)) for number in (7, 8))
+    _, pairs = learner("lambda:CreateFunction", {"RevisionId": one}, {"RevisionId": two})
+    assert pairs == {one: two}
 
 
 def test_what_says_nothing_is_not_learned() -> None:
@@ -143,24 +223,43 @@ def test_what_says_nothing_is_not_learned() -> None:
         "NextToken": "abc0e222222",
         "RequestId": "0e222222-abcd",
     }
-    _, pairs = lesson("ec2:CreateKeyPair", recorded, replayed)
+    _, pairs = learner("ec2:CreateKeyPair", recorded, replayed)
     assert pairs == {"key-0c111111": "key-0e222222"}
 
 
 def test_a_name_that_the_client_chose_is_no_alias() -> None:
     request = Request("POST", "/", Headers(), b"Name=my-name-4f5e6d7c")
-    _, pairs = lesson("ec2:CreateVpc", {"Name": "my-name-4f5e6d7c"}, {"Name": "other-4f5e6d7c9"}, request=request)
+    _, pairs = learner("ec2:CreateVpc", {"Name": "my-name-4f5e6d7c"}, {"Name": "other-4f5e6d7c9"}, request=request)
     assert pairs == {}
+
+
+def test_a_name_that_emulators_spell_differently_is_no_alias() -> None:
+    request = Request("POST", "/", Headers(), b'{"DomainName": "example.com", "Id": "abcd"}')
+    for one, two in (("example.com", "example.com."), ("abcd", "zyxw")):
+        _, pairs = learner("acm:RequestCertificate", {"DomainName": one}, {"DomainName": two}, request=request)
+        assert pairs == {}
+    _, pairs = learner("acm:RequestCertificate", {"Id": "abcde"}, {"Id": "zyxwv"}, request=request)
+    assert pairs == {"abcde": "zyxwv"}
 
 
 def test_a_placeholder_of_the_emulator_does_not_replace_what_creation_taught() -> None:
     table = AliasTable()
-    lesson("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {"VpcId": "vpc-0e222222"}}, table)
+    learner("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {"VpcId": "vpc-0e222222"}}, table)
     recorded, replayed = {"VpcConfig": {"VpcId": "vpc-0c111111"}}, {"VpcConfig": {"VpcId": "vpc-123abc00"}}
-    report, pairs = lesson("lambda:CreateFunction", recorded, replayed, table)
+    report, pairs = learner("lambda:CreateFunction", recorded, replayed, table)
     assert pairs == {"vpc-0c111111": "vpc-0e222222"} and report.aliases == ()
     [note] = report.ambiguous
     assert note.path == "VpcConfig.VpcId" and "kept" in note.message
+
+
+@pytest.mark.parametrize(("first", "second"), [("E2AAA", "E2BBB"), ("E2AAA", "E2AAA")])
+def test_of_a_chain_of_tokens_the_last_one_counts(first: str, second: str) -> None:
+    """Also where this emulator hands out the same one again, and the one of the recording did not, or the other way round."""
+    for one, two in ((("C1AAA", "C1BBB"), (first, second)), ((first, second), ("C1AAA", "C1BBB"))):
+        table = AliasTable()
+        learner("cloudfront:CreateDistribution", {"ETag": one[0]}, {"ETag": two[0]}, table)
+        report, pairs = learner("cloudfront:UpdateDistribution", {"ETag": one[1]}, {"ETag": two[1]}, table)
+        assert pairs[one[1]] == two[1] and report.ambiguous == ()
 
 
 def test_the_operation_that_made_a_thing_can_make_it_anew() -> None:
@@ -170,15 +269,15 @@ def test_the_operation_that_made_a_thing_can_make_it_anew() -> None:
         {"Vpc": {"VpcId": "vpc-00000007"}},
         {"Vpc": {"VpcId": "vpc-00000008"}},
     )
-    lesson("ec2:CreateVpc", made[0], made[1], table)
-    report, pairs = lesson("ec2:CreateVpc", made[0], made[2], table)
+    learner("ec2:CreateVpc", made[0], made[1], table)
+    report, pairs = learner("ec2:CreateVpc", made[0], made[2], table)
     assert pairs == {"vpc-00000001": "vpc-00000008"}
     assert [note.path for note in report.ambiguous] == ["Vpc.VpcId"]
 
 
 def test_a_token_of_one_region_can_stand_for_itself_in_another() -> None:
     table = AliasTable()
-    lesson("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-00000001"}}, {"Vpc": {"VpcId": "vpc-00000002"}}, table)
+    learner("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-00000001"}}, {"Vpc": {"VpcId": "vpc-00000002"}}, table)
     west = CallHead("ec2", "CreateVpc", "ec2", region="us-west-2")
     same = Outcome(200, {"Vpc": {"VpcId": "vpc-00000001"}})
     learn(west, NO_REQUEST, same, same, table)
@@ -195,7 +294,7 @@ def test_failures_teach_nothing() -> None:
 
 
 def test_an_operation_without_model_is_walked_by_names() -> None:
-    _, pairs = lesson("nosuch:Thing", {"Thing": {"ThingId": "0c111111aa"}}, {"Thing": {"ThingId": "0e222222bb"}})
+    _, pairs = learner("nosuch:Thing", {"Thing": {"ThingId": "0c111111aa"}}, {"Thing": {"ThingId": "0e222222bb"}})
     assert pairs == {"0c111111aa": "0e222222bb"}
 
 
@@ -229,18 +328,36 @@ def test_any_order_teaches_the_same(order: list[int], vpcs: int) -> None:
         ]
 
     replayed = [resources("e")[i] for i in order]
-    report, pairs = lesson("ec2:DescribeSubnets", {"Subnets": resources("c")}, {"Subnets": replayed})
+    report, pairs = learner("ec2:DescribeSubnets", {"Subnets": resources("c")}, {"Subnets": replayed})
     assert pairs.items() >= {f"subnet-0c{i:06d}": f"subnet-0e{i:06d}" for i in range(12)}.items()
     assert len(pairs) == 12 + vpcs + 1 and not report.ambiguous
 
 
-def test_a_long_list_in_another_order_is_put_together_quickly() -> None:
-    def resources(tag: str) -> list[dict[str, Any]]:
-        return [subnet(f"subnet-0{tag}{i:06d}", "us-east-1a", f"10.{i // 256}.{i % 256}.0/24") for i in range(2000)]
+def test_the_work_of_putting_a_list_in_another_order_together_follows_its_length() -> None:
+    def resources(tag: str, count: int) -> list[dict[str, Any]]:
+        return [subnet(f"subnet-0{tag}{i:06d}", "us-east-1a", f"10.{i // 256}.{i % 256}.0/24") for i in range(count)]
 
-    replayed = resources("e")
-    random.Random(1).shuffle(replayed)
-    begun = time.process_time()
-    report, pairs = lesson("ec2:DescribeSubnets", {"Subnets": resources("c")}, {"Subnets": replayed})
-    assert time.process_time() - begun < 10
-    assert pairs == {f"subnet-0c{i:06d}": f"subnet-0e{i:06d}" for i in range(2000)} and not report.ambiguous
+    def put_together(count: int) -> None:
+        replayed = resources("e", count)
+        random.Random(1).shuffle(replayed)
+        report, pairs = learner("ec2:DescribeSubnets", {"Subnets": resources("c", count)}, {"Subnets": replayed})
+        assert pairs == {f"subnet-0c{i:06d}": f"subnet-0e{i:06d}" for i in range(count)} and not report.ambiguous
+
+    put_together(2)  # models are read
+    assert calls_made(lambda: put_together(2000)) < 5 * calls_made(lambda: put_together(500))
+
+
+def test_a_time_in_an_arn_is_no_revision() -> None:
+    arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders/consumer/web:{}"
+
+    def consumer(made: int, shown: int) -> dict[str, Any]:
+        when = datetime.datetime.fromtimestamp(made, datetime.UTC)
+        return {
+            "Consumer": {"ConsumerName": "web", "ConsumerARN": arn.format(shown), "ConsumerCreationTimestamp": when}
+        }
+
+    first, second = 1795919160, 1795919167
+    _, found = learner("kinesis:RegisterStreamConsumer", consumer(first, first), consumer(second, second))
+    assert found == {str(first): str(second)}
+    _, found = learner("kinesis:RegisterStreamConsumer", consumer(first, 1), consumer(second, 2))
+    assert found == {}

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given
 
-from replay_proxy.identifiers import mint
+from replay_proxy.identifiers.table import mint
 
 from .messages import identifiers
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.identifiers.payload import ALL, ITEM, QUOTED, VALUE, When, entries, payload_of
-from replay_proxy.wire.models import service_model
+from replay_proxy.footprint.members.payload_members import ALL, QUOTED, PayloadCondition, entries
+from replay_proxy.identifiers.rewriting.body.payload import ITEM, VALUE, payload_of
+from replay_proxy.wire.models.models import service_model
 
 
 def head(service: str, operation: str, protocol: str = "json") -> CallHead:
@@ -69,7 +70,7 @@ def test_values_under_a_key_and_under_a_condition() -> None:
     subscribe = payload_of(head("sns", "Subscribe", "query"), "form", answer=False).tree
     assert subscribe == {"Attributes": {f"{VALUE}FilterPolicy": ALL}}
     change = payload_of(head("sns", "SetSubscriptionAttributes", "query"), "form", answer=False).tree
-    assert change == {"AttributeValue": When("AttributeName", "FilterPolicy", ALL)}
+    assert change == {"AttributeValue": PayloadCondition("AttributeName", "FilterPolicy", ALL)}
 
 
 def test_what_no_model_describes_has_no_payload() -> None:

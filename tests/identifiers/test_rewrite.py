@@ -13,12 +13,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers, Request
-from replay_proxy.identifiers import scan
-from replay_proxy.identifiers.aliases import AliasTable, Kind, Scope
-from replay_proxy.identifiers.endpoints import Endpoints
-from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
-from replay_proxy.wire.answers import parse_answer
-from replay_proxy.wire.parameters import parse_parameters
+from replay_proxy.identifiers.rewriting.endpoints import Endpoints
+from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
+from replay_proxy.identifiers.table import scan
+from replay_proxy.identifiers.table.alias_table import AliasKind, AliasTable, Scope
+from replay_proxy.wire.codecs.answers import parse_answer
+from replay_proxy.wire.codecs.parameters import parse_parameters
 from tests.support.processes import amount
 
 from .messages import answer, identifiers, json_answer, run_ids, wire_request, xml_answer
@@ -250,7 +250,7 @@ def test_what_is_no_aws_call_changes_in_address_and_headers_only(table: AliasTab
 
 def test_the_credential_keeps_accounts_and_changes_access_keys() -> None:
     table = AliasTable()
-    table.add("123456789012", "000000000000", kind=Kind.ACCOUNT)
+    table.add("123456789012", "000000000000", kind=AliasKind.ACCOUNT)
     table.add("AKIACLIENTKEY1", "AKIAEMULATOR12")
     signed = "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=ab"
     head = CallHead("sts", "GetCallerIdentity", "query")
@@ -296,7 +296,12 @@ def test_answers_in_json_xml_cbor_and_headers(table: AliasTable) -> None:
     request, head = wire_request("s3", "put_object", Bucket="b", Key="k", Body=b"x")
     plain = Answer(200, Headers([("x-amz-version-id", E2), ("ETag", E2), ("Content-Length", "0")]))
     assert answer_to_client(plain, head, request, table).headers.get("x-amz-version-id") == C2
-    assert answer_to_client(plain, head, request, table).headers.get("etag") == E2
+    assert answer_to_client(plain, head, request, table).headers.get("etag") == E2  # a digest of the object
+
+    request, head = wire_request("cloudfront", "get_distribution", Id="d")
+    assert answer_to_client(plain, head, request, table).headers.get("etag") == C2  # a token for the next update
+    request, head = wire_request("cloudfront", "delete_distribution", Id="d", IfMatch=C2)
+    assert request_to_emulator(request, head, table).headers.get("if-match") == E2
 
 
 def test_payload_in_answers_stays(table: AliasTable) -> None:
@@ -519,7 +524,7 @@ def test_the_short_way_changes_no_message_otherwise_than_the_long_way(
     request = Request("POST", f"/{quote(third, safe='')}", Headers([*fields, ("Host", "localhost")]), body)
     answer = Answer(200, Headers(fields), body, "OK")
     short = request_to_emulator(request, head, table()), answer_to_client(answer, head, request, table())
-    with mock.patch.object(scan, "swapped", return_value=None):
+    with mock.patch.object(scan, "replace_simple", return_value=None):
         long = request_to_emulator(request, head, table()), answer_to_client(answer, head, request, table())
     # A fresh client id for a collision is chosen at random.
     collides = {client for client, _ in pairs} & {first, second, third}

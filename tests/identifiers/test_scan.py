@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from replay_proxy.identifiers import scan
-from replay_proxy.identifiers.aliases import ANYWHERE, AliasTable, Kind, Scope
+from replay_proxy.identifiers.table import scan
+from replay_proxy.identifiers.table.alias_table import ANYWHERE, AliasKind, AliasTable, Scope
 
 from .messages import compound_ids, identifiers, run_ids
 
@@ -64,8 +64,8 @@ def table_of(*pairs: tuple[str, str]) -> AliasTable:
 
 
 def to_emulator(data: str, table: AliasTable, encoding: str) -> str:
-    hits, _ = scan.find(data.encode(), table, ANYWHERE, to_client=False)
-    return scan.replaced(data.encode(), hits, url=encoding in URLS).decode()
+    replacements, _ = scan.find(data.encode(), table, ANYWHERE, to_client=False)
+    return scan.replaced(data.encode(), replacements, url=encoding in URLS).decode()
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -144,20 +144,20 @@ def test_the_short_way_gives_what_the_long_way_gives(
     for client, emulator, its_scope in [*pairs, (ids[0], "another-1", pairs[0][2])]:
         table.add(client, emulator, scope=its_scope)
         scope = data.draw(scopes)
-        look = scan.look_over(text, table, to_client=to_client)
-        short = scan.swapped(text, look, table, scope, to_client=to_client) if look.known else text
-        hits, _ = scan.find(text, table, scope, to_client=to_client)
-        assert short in (None, scan.replaced(text, hits, url=False))
-        assert short is None or hits or short is text
+        scanned = scan.prescan(text, table, to_client=to_client)
+        short = scan.replace_simple(text, scanned, table, scope, to_client=to_client) if scanned.known else text
+        replacements, _ = scan.find(text, table, scope, to_client=to_client)
+        assert short in (None, scan.replaced(text, replacements, url=False))
+        assert short is None or replacements or short is text
 
 
 def test_the_short_way_is_taken_where_it_is_safe_and_only_there() -> None:
     table = table_of(("vpc-0001", "vpc-0a0b"), ("up/load+1234=", "up/load+5678="))
 
     def short(text: str, table: AliasTable = table, scope: Scope = ANYWHERE) -> str | None:
-        look = scan.look_over(text.encode(), table, to_client=False)
-        swapped = scan.swapped(text.encode(), look, table, scope, to_client=False)
-        return None if swapped is None else swapped.decode()
+        scanned = scan.prescan(text.encode(), table, to_client=False)
+        replace_simple = scan.replace_simple(text.encode(), scanned, table, scope, to_client=False)
+        return None if replace_simple is None else replace_simple.decode()
 
     assert short('{"a":"vpc-0001","b":["up/load+1234="]}') == '{"a":"vpc-0a0b","b":["up/load+5678="]}'
     assert short(r'"\nvpc-0001"') == r'"\nvpc-0a0b"'
@@ -177,21 +177,21 @@ def test_the_short_way_is_taken_where_it_is_safe_and_only_there() -> None:
 
 @given(compound_ids, run_ids)
 def test_a_compound_identifier_wins_over_the_runs_in_it(client: str, other: str) -> None:
-    run = max(client.replace("=", "/").replace("+", "/").replace(".", "/").replace("~", "/").split("/"), key=len)
-    table = table_of((client, "upload/e1+x="), (run, other))
+    word = max(client.replace("=", "/").replace("+", "/").replace(".", "/").replace("~", "/").split("/"), key=len)
+    table = table_of((client, "upload/e1+x="), (word, other))
     assert scan.translated(f"id: {client};", table, ANYWHERE, to_client=False) == "id: upload/e1+x=;"
 
 
 def test_regions_change_in_arns_only() -> None:
     table = AliasTable()
     west = Scope("", "us-west-2")
-    table.add("us-west-2", "us-east-1", scope=west, kind=Kind.REGION)
+    table.add("us-west-2", "us-east-1", scope=west, kind=AliasKind.REGION)
     text = "arn:aws:sqs:us-west-2:000000000000:q in us-west-2"
     expected = "arn:aws:sqs:us-east-1:000000000000:q in us-west-2"
     assert scan.translated(text, table, west, to_client=False) == expected
     encoded = quote(text, safe="").encode()
-    hits, _ = scan.find(encoded, table, west, to_client=False)
-    assert unquote(scan.replaced(encoded, hits, url=True).decode()) == expected
+    replacements, _ = scan.find(encoded, table, west, to_client=False)
+    assert unquote(scan.replaced(encoded, replacements, url=True).decode()) == expected
 
 
 def test_addresses_change_as_a_whole() -> None:
@@ -204,9 +204,11 @@ def test_addresses_change_as_a_whole() -> None:
 
 def test_collisions_are_reported_towards_clients_only() -> None:
     table = table_of(("vpc-0001", "vpc-0002"))
-    hits, collisions = scan.find(b"vpc-0002 vpc-0001", table, ANYWHERE, to_client=True)
-    assert [(hit.old, hit.new) for hit in hits] == [("vpc-0002", "vpc-0001")]
-    assert [(hit.start, hit.end, hit.old) for hit in collisions] == [(9, 17, "vpc-0001")]
+    replacements, collisions = scan.find(b"vpc-0002 vpc-0001", table, ANYWHERE, to_client=True)
+    assert [(replacement.old, replacement.new) for replacement in replacements] == [("vpc-0002", "vpc-0001")]
+    assert [(replacement.start, replacement.end, replacement.old) for replacement in collisions] == [
+        (9, 17, "vpc-0001")
+    ]
     assert scan.find(b"vpc-0002", table, ANYWHERE, to_client=False) == ([], [])
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.identifiers import tokens
+from replay_proxy.identifiers.table import tokens
 
 from .messages import compound_ids, run_ids
 
@@ -30,17 +30,17 @@ from .messages import compound_ids, run_ids
     ],
 )
 def test_plaining_decodes_each_escape_to_one_byte(raw: bytes, text: bytes) -> None:
-    assert tokens.plain(raw).text == text
+    assert tokens.unescaped(raw).text == text
 
 
 @given(st.lists(st.sampled_from(["a", "%3A", "%253A", r"\"", r"\\\\n", r"\u002d", "&amp;", "xyz", "&", "%", "\\"])))
 def test_every_character_of_plained_text_has_its_place_in_the_original(parts: list[str]) -> None:
     raw = "".join(parts).encode()
-    view = tokens.plain(raw)
-    origins = [view.origin(index) for index in range(len(view.text) + 1)]
+    view = tokens.unescaped(raw)
+    origins = [view.original_offset(index) for index in range(len(view.text) + 1)]
     assert origins == sorted(set(origins))
     assert origins[0] == 0 and origins[-1] == len(raw)
-    assert b"".join(tokens.plain(raw[start:end]).text for start, end in pairwise(origins)).replace(
+    assert b"".join(tokens.unescaped(raw[start:end]).text for start, end in pairwise(origins)).replace(
         b"\0", b""
     ) == view.text.replace(b"\0", b"")
 
@@ -59,7 +59,7 @@ def test_every_character_of_plained_text_has_its_place_in_the_original(parts: li
     ],
 )
 def test_runs_are_read_through_escapes(data: bytes, expected: list[bytes]) -> None:
-    assert [run for run in tokens.runs(data) if len(run) >= 4] == expected
+    assert [word for word in tokens.words(data) if len(word) >= 4] == expected
 
 
 @pytest.mark.parametrize(
@@ -72,25 +72,25 @@ def test_runs_are_read_through_escapes(data: bytes, expected: list[bytes]) -> No
     ],
 )
 def test_addresses_are_whole(text: bytes, found: int) -> None:
-    assert len(tokens.places(text, b"10.0.0.4")) == found
+    assert len(tokens.occurrences(text, b"10.0.0.4")) == found
     assert (b"10.0.0.4" in tokens.address_parts(text)) == bool(found)
 
 
 @given(run_ids, st.text("abcXYZ019-_", max_size=3), st.text("abcXYZ019-_", max_size=3))
-def test_an_identifier_never_matches_inside_a_longer_run(run: str, before: str, after: str) -> None:
-    text = f"{before}{run}{after}".encode()
+def test_an_identifier_never_matches_inside_a_longer_run(word: str, before: str, after: str) -> None:
+    text = f"{before}{word}{after}".encode()
     whole = not before and not after
-    assert ((len(before), len(before) + len(run), run.encode()) in tokens.places(text, run.encode())) == whole
+    assert ((len(before), len(before) + len(word), word.encode()) in tokens.occurrences(text, word.encode())) == whole
 
 
 @given(compound_ids)
 def test_a_compound_identifier_is_found_by_a_run_of_its_own(identifier: str) -> None:
-    assert tokens.anchor(identifier.encode()) in tokens.runs(identifier.encode())
+    assert tokens.index_word(identifier.encode()) in tokens.words(identifier.encode())
 
 
-def test_what_has_no_run_cannot_be_found() -> None:
-    with pytest.raises(ValueError, match="no run"):
-        tokens.anchor(b"a.b/c")
+def test_what_has_no_word_cannot_be_found() -> None:
+    with pytest.raises(ValueError, match="no word"):
+        tokens.index_word(b"a.b/c")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_has_no_run_cannot_be_found() -> None:
     ],
 )
 def test_replacements_are_spelt_as_their_place_demands(new: bytes, original: bytes, url: bool, spelt: bytes) -> None:
-    assert tokens.respelt(new, original, url=url) == spelt
+    assert tokens.escaped_like(new, original, url=url) == spelt
 
 
 @given(compound_ids)
@@ -120,4 +120,4 @@ def test_encodings_of_an_identifier_are_plained_to_it(identifier: str) -> None:
         json.dumps(identifier).replace("/", r"\/"),
         escape(identifier),
     ):
-        assert identifier.encode() in tokens.plain(encoded.encode()).text
+        assert identifier.encode() in tokens.unescaped(encoded.encode()).text

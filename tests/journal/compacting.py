@@ -8,11 +8,11 @@ from contextlib import suppress
 
 from replay_proxy.errors import StorageError
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers, Request
-from replay_proxy.journal.durable import Files
-from replay_proxy.journal.reader import Recording
-from replay_proxy.journal.records import Kind, Record, utc_now
-from replay_proxy.journal.writer import JournalWriter
-from replay_proxy.replay.condensing import compact_recording, condense
+from replay_proxy.journal.format.records import Record, RecordKind, utc_now
+from replay_proxy.journal.read.reader import Recording
+from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.write.writer import JournalWriter
+from replay_proxy.replay.planning.compact_recording import compact_recording, stage_compaction
 
 HOST = Headers([("Host", "127.0.0.1:4566")])
 _BUCKET = Request("PUT", "/bucket", HOST)
@@ -21,7 +21,7 @@ _BUCKET = Request("PUT", "/bucket", HOST)
 def s3_call(operation: str, request: Request) -> Record:
     """A call to S3 that succeeded."""
     head = CallHead("s3", operation, "rest-xml", "", "us-east-1", "test")
-    return Record(0, utc_now(), 1.0, Kind.MUTATION, head, request, Answer(200, Headers()))
+    return Record(0, utc_now(), 1.0, RecordKind.MUTATION, head, request, Answer(200, Headers()))
 
 
 def bucket() -> Record:
@@ -91,7 +91,7 @@ class ObjectWriter:
                 await asyncio.gather(*(self.put(f"several-{n}", b"%d" % self.count) for n in range(3)))
             case "flush":
                 with suppress(StorageError):
-                    await self.writer.flush()
+                    await self.writer.save("")
             case "compact":
                 await self.end()
                 with suppress(StorageError):
@@ -126,7 +126,7 @@ class ObjectWriter:
         writer.blobs.guard()
         end = writer.position
         try:
-            report = condense(self.files, end)
+            report = stage_compaction(self.files, end)
             await self.put("again", b"carried over %d" % self.count)
             if report.worth_it:
                 task = asyncio.ensure_future(writer.adopt(end))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from replay_proxy.journal.durable import Files
+from replay_proxy.journal.storage.files import Files
 
 CHANGES = ("write", "sync", "cut", "rename", "link", "unlink", "create", "make_dir")
 """The operations that change something, in the words of `Files`."""

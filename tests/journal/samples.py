@@ -8,16 +8,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers, Request
-from replay_proxy.journal.codec import encode_header, encode_record
-from replay_proxy.journal.records import (
+from replay_proxy.journal.format.encode import encode_header, encode_record
+from replay_proxy.journal.format.records import (
     JOURNAL_NAME,
     UNSIGNED,
-    Kind,
     Record,
     RecordingHeader,
+    RecordKind,
     utc_now,
 )
-from replay_proxy.wire.signing import Credential
+from replay_proxy.wire.signing.sigv4 import Credential
 
 HEADER = RecordingHeader("0d6d2ab5-11a1-4df7-9a3e-0d4d2f0a3f1c", "2026-01-31T12:00:00.000000Z", {"name": "moto"})
 TARGET = "AmazonSQS.CreateQueue"
@@ -30,7 +30,7 @@ def create_queue(name: str = "orders", *, seq: int = 0, **notes: Any) -> Record:
         seq=seq,
         time=utc_now(),
         duration_ms=1.25,
-        kind=Kind.MUTATION,
+        kind=RecordKind.MUTATION,
         head=CallHead("sqs", "CreateQueue", "json", "", "us-east-1", "test"),
         request=Request(
             "POST",
@@ -58,7 +58,7 @@ def of_service(service: str, name: str = "x") -> Record:
     """A record whose call belongs to `service`."""
     record = create_queue(name)
     head = CallHead(service, "CreateThing", "json", "", "us-east-1", "test")
-    return Record(0, record.time, 1.0, Kind.MUTATION, head, record.request, record.answer, record.credential, {})
+    return Record(0, record.time, 1.0, RecordKind.MUTATION, head, record.request, record.answer, record.credential, {})
 
 
 def write_journal(data_dir: Path, records: list[Record]) -> bytes:
@@ -87,7 +87,7 @@ records = st.builds(
     seq=st.integers(1, (1 << 63) - 1),
     time=words,
     duration_ms=st.floats(0, 1e9).map(lambda ms: round(ms, 3)),
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(RecordKind),
     head=heads,
     request=st.builds(Request, wire_text, wire_text, headers, bodies),
     answer=st.builds(Answer, st.integers(100, 999), headers, bodies, wire_text),

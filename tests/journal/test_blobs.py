@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from replay_proxy.errors import RecordingError, StorageError
 from replay_proxy.exchange import BlobRef
-from replay_proxy.journal.blobs import BlobStore
+from replay_proxy.journal.storage.blobs import BlobStore
 from tests.journal.disks import FaultyFiles, FullDisk
 
 

@@ -12,10 +12,10 @@ import pytest
 from replay_proxy.errors import RecordingError
 from replay_proxy.exchange import BlobRef, Request
 from replay_proxy.journal.check import CheckReport, Severity, check, repair
-from replay_proxy.journal.codec import encode_record
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import JOURNAL_NAME, Record
-from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.journal.format.encode import encode_record
+from replay_proxy.journal.format.records import JOURNAL_NAME, Record
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.write.writer import JournalWriter
 from tests.journal import samples
 from tests.journal.test_faults import name_of
 
@@ -74,7 +74,7 @@ def test_checking_changes_nothing(recording: Path) -> None:
 
 
 def test_no_recording(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="holds no recording"):
+    with pytest.raises(RecordingError, match="there is no recording"):
         check(tmp_path)
 
 
@@ -90,7 +90,7 @@ class TestTornTail:
         put(recording, [*lines, b'{"seq":4,"ti'])
         report = check(recording)
         assert report.ok
-        assert "12 bytes are the torn end" in told(report, Severity.WARNING)[0]
+        assert "the end (12 bytes) is torn" in told(report, Severity.WARNING)[0]
         (step,) = repair(recording)
         assert "cut 12 bytes" in step
         assert lines_of(recording) == lines
@@ -113,7 +113,7 @@ class TestDamagedLines:
     def test_a_repair_refuses_to_lose_them_unasked(self, recording: Path) -> None:
         lines = lines_of(recording)
         put(recording, [lines[0], damaged(lines[1]), *lines[2:]])
-        with pytest.raises(RecordingError, match="1 lines are damaged, the first is line 2") as caught:
+        with pytest.raises(RecordingError, match="1 line is damaged, the first is line 2") as caught:
             repair(recording)
         assert "--drop-damaged" in caught.value.hint
         assert lines_of(recording)[1] == damaged(lines[1])
@@ -123,7 +123,7 @@ class TestDamagedLines:
         broken = [lines[0], damaged(lines[1]), *lines[2:], b'{"torn']
         put(recording, broken)
         (step,) = repair(recording, drop_damaged=True)
-        assert "left out 1 damaged lines (2)" in step
+        assert "left out 1 damaged line (2)" in step
         assert lines_of(recording) == [lines[0], *lines[2:]]
         (kept,) = recording.glob("*.damaged-*")
         assert kept.read_bytes() == b"".join(broken)
@@ -170,7 +170,7 @@ class TestBlobs:
     def test_a_shortened_one_is_found_without_reading_it(self, recording: Path) -> None:
         path = only_blob(recording)
         path.write_bytes(b"large")
-        assert "has 5 bytes, and 5000 were recorded" in told(check(recording, blobs=False), Severity.ERROR)[0]
+        assert "has 5 bytes, recorded were 5000" in told(check(recording, blobs=False), Severity.ERROR)[0]
 
     async def test_unreferenced_ones_are_told_and_removed_only_when_asked(self, recording: Path) -> None:
         writer = await JournalWriter.open(recording)
@@ -180,11 +180,11 @@ class TestBlobs:
         report = check(recording)
         assert report.ok
         infos = told(report, Severity.INFO)
-        assert "1 stored bodies of 14 bytes" in infos[0]
-        assert "1 bodies were never completed" in infos[1]
-        assert repair(recording) == ["removed 1 bodies that were never completed"]
+        assert "1 stored body (14 bytes)" in infos[0]
+        assert "1 body was never completed" in infos[1]
+        assert repair(recording) == ["removed 1 body that a crash left incomplete"]
         assert (recording / "blobs" / ref.sha256[:2] / ref.sha256).exists()
-        assert repair(recording, remove_unreferenced=True) == ["removed 1 bodies of 14 bytes that nothing refers to"]
+        assert repair(recording, remove_unreferenced=True) == ["removed 1 body (14 bytes) that nothing refers to"]
         assert check(recording).findings == []
 
 

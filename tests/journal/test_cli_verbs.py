@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from replay_proxy.journal.records import JOURNAL_NAME
+from replay_proxy.journal.format.records import JOURNAL_NAME
 from tests.journal import samples
-from tests.journal.test_foreign import FOREIGN
+from tests.journal.test_formats import FOREIGN
 
 
 def replay_proxy(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -50,7 +50,7 @@ def test_damage_has_an_exit_code_and_a_message(tmp_path: Path) -> None:
     assert "--drop-damaged" in refused.stderr
     repaired = replay_proxy("check", "--data-dir", tmp_path, "--repair", "--drop-damaged")
     assert repaired.returncode == 0
-    assert "repair: left out 1 damaged lines (2)" in repaired.stderr
+    assert "repair: left out 1 damaged line (2)" in repaired.stderr
 
 
 def test_a_repair_explains_its_steps(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_repair_explains_its_steps(tmp_path: Path) -> None:
 def test_wrong_use(tmp_path: Path) -> None:
     missing = replay_proxy("check", "--data-dir", tmp_path)
     assert missing.returncode == 4
-    assert "holds no recording" in missing.stderr
+    assert "there is no recording" in missing.stderr
     half = replay_proxy("check", "--data-dir", tmp_path, "--drop-damaged")
     assert half.returncode == 2
     nothing = replay_proxy("import", tmp_path / "nowhere", "--data-dir", tmp_path)

@@ -12,16 +12,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.journal import codec
-from replay_proxy.journal.codec import (
-    LineError,
-    NewerFormat,
-    decode_header,
-    decode_line,
-    encode_header,
-    encode_record,
+from replay_proxy.journal.format import checksum
+from replay_proxy.journal.format.checksum import LineError
+from replay_proxy.journal.format.decode import NewerFormat, decode_header, decode_line
+from replay_proxy.journal.format.encode import encode_control, encode_header, encode_record
+from replay_proxy.journal.format.records import (
+    CompactedRange,
+    ControlKind,
+    ControlRecord,
+    Record,
+    RecordingHeader,
+    RecordKind,
 )
-from replay_proxy.journal.records import Compacted, Kind, Mark, MarkKind, Record, RecordingHeader
 from tests.journal import samples
 
 
@@ -73,19 +75,21 @@ def test_text_stays_text_and_binary_becomes_base64(body: bytes, member: str) -> 
 
 
 @pytest.mark.parametrize(
-    "mark",
+    "control",
     [
-        Mark(3, "t", MarkKind.SESSION, manual=True),
-        Mark(4, "t", MarkKind.SESSION, manual=False),
-        Mark(5, "t", MarkKind.SAVE),
-        Mark(6, "t", MarkKind.SAVE, service="sqs"),
-        Mark(7, "t", MarkKind.GAP, reason="No space left on device"),
+        ControlRecord(3, "t", ControlKind.SESSION, manual=True),
+        ControlRecord(4, "t", ControlKind.SESSION, manual=False),
+        ControlRecord(5, "t", ControlKind.SAVE),
+        ControlRecord(6, "t", ControlKind.SAVE, service="sqs"),
+        ControlRecord(7, "t", ControlKind.GAP, reason="No space left on device"),
+        ControlRecord(8, "t", ControlKind.RESET),
+        ControlRecord(9, "t", ControlKind.RESET, service="sqs"),
     ],
 )
-def test_a_mark_comes_back_as_it_was(mark: Mark) -> None:
-    decoded = decode_line(codec.encode_mark(mark, mark.seq))
+def test_a_control_record_comes_back_as_it_was(control: ControlRecord) -> None:
+    decoded = decode_line(encode_control(control, control.seq))
     assert decoded.verified
-    assert decoded.item == mark
+    assert decoded.item == control
 
 
 def test_one_changed_bit_is_never_read() -> None:
@@ -205,7 +209,7 @@ class TestHeader:
         assert decode_header(encode_header(samples.HEADER)) == (samples.HEADER, True)
 
     def test_what_a_compaction_left_out_comes_back(self) -> None:
-        header = replace(samples.HEADER, version=2, compacted=Compacted(10, 3, "2026-01-31T12:00:00.000000Z"))
+        header = replace(samples.HEADER, version=2, compacted=CompactedRange(10, 3, "2026-01-31T12:00:00.000000Z"))
         assert decode_header(encode_header(header)) == (header, True)
 
     def test_a_byte_order_mark_in_front_does_no_harm(self) -> None:
@@ -245,7 +249,7 @@ class TestHeader:
 
 class TestWhatJsonCannotHold:
     def record(self, **changes: object) -> Record:
-        plain = Record(1, "t", 1.0, Kind.MUTATION, None, Request("GET", "/", Headers()), Answer(200, Headers()))
+        plain = Record(1, "t", 1.0, RecordKind.MUTATION, None, Request("GET", "/", Headers()), Answer(200, Headers()))
         return replace(plain, **changes)  # type: ignore[arg-type]  # the changes are those of a record
 
     def test_a_lone_surrogate(self) -> None:
@@ -257,6 +261,6 @@ class TestWhatJsonCannotHold:
             encode_record(self.record(notes={"text": object()}), 1)
 
     def test_a_line_longer_than_readers_take(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(codec, "MAX_LINE", 1000)
+        monkeypatch.setattr(checksum, "LINE_BYTES_MAX", 1000)
         with pytest.raises(ValueError, match="longer than"):
             encode_record(self.record(head=CallHead("s", "o", "p"), notes={"text": "x" * 2000}), 1)

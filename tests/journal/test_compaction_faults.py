@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.errors import RecordingError
-from replay_proxy.journal import writer as writer_module
 from replay_proxy.journal.check import check, repair
-from replay_proxy.journal.durable import Files
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import JOURNAL_NAME
-from replay_proxy.journal.switching import KEPT, STAGED, leftovers
-from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.journal.compaction.file_swap import BACKUP_NAME, STAGED_NAME, interrupted_files
+from replay_proxy.journal.format.records import JOURNAL_NAME
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.write import writer as writer_module
+from replay_proxy.journal.write.writer import JournalWriter
 from tests.journal.compacting import ObjectWriter, holds
 from tests.journal.disks import DyingFiles, FaultyFiles, VolatileDisk
 from tests.journal.forks import Forks
@@ -58,7 +58,7 @@ SCRIPTS = {
 
 @pytest.fixture(autouse=True)
 def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(writer_module, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(writer_module, "RETRY_INTERVAL_S", 0.0)
     yield
 
 
@@ -91,7 +91,7 @@ def allowed_by(log: Path) -> dict[str, set[str]]:
 
 
 def work_until_killed(step: int, root: str, log: str, strategy: str, script: str) -> None:
-    writer_module.RETRY_SECONDS = 0.0
+    writer_module.RETRY_INTERVAL_S = 0.0
     Path(root).mkdir()
     writer = TellingWriter(DyingFiles(Path(root), step), strategy, Path(log))
 
@@ -113,7 +113,7 @@ def test_a_kill_at_every_step_of_a_compaction(tmp_path: Path, forks: Forks, stra
         root, log = tmp_path / str(step), tmp_path / f"{step}.log"
         killed = forks.killed(work_until_killed, step, str(root), str(log), strategy, script)
         allowed = allowed_by(log)
-        if leftovers(Files(root)):
+        if interrupted_files(Files(root)):
             found_left += 1
             told = [str(finding) for finding in check(root).findings]
             assert any("a compaction was interrupted" in line for line in told), told
@@ -122,7 +122,7 @@ def test_a_kill_at_every_step_of_a_compaction(tmp_path: Path, forks: Forks, stra
         holds(read(root), allowed)
         report = check(root)
         assert report.ok, report.findings
-        assert leftovers(Files(root)) == []
+        assert interrupted_files(Files(root)) == []
         if not killed:
             assert compactions == {"", "2"}
             break
@@ -159,7 +159,7 @@ def test_compactions_on_a_failing_disk(actions: list[str], faults: list[int], st
         holds(read(root), writer.allowed)
         report = check(root)
         assert report.ok, report.findings
-        assert leftovers(Files(root)) == []
+        assert interrupted_files(Files(root)) == []
 
 
 class CutDisk(VolatileDisk):
@@ -265,10 +265,10 @@ def test_a_disk_that_fills_up_leaves_the_recording_as_it_was(tmp_path: Path) -> 
         await writer.do("compact")
         full = False
         assert (tmp_path / JOURNAL_NAME).read_bytes() == before
-        assert not (tmp_path / STAGED).exists()
+        assert not (tmp_path / STAGED_NAME).exists()
         await writer.do("compact")
         await writer.do("compact")
-        assert (tmp_path / KEPT).read_bytes() != (tmp_path / JOURNAL_NAME).read_bytes()
+        assert (tmp_path / BACKUP_NAME).read_bytes() != (tmp_path / JOURNAL_NAME).read_bytes()
 
     asyncio.run(run())
     holds(read(tmp_path), writer.allowed)
@@ -287,4 +287,4 @@ def test_file_systems_without_hard_links(tmp_path: Path, error: int) -> None:
     asyncio.run(run())
     assert writer.compactions == 2
     holds(read(tmp_path), writer.allowed)
-    assert (tmp_path / KEPT).exists()
+    assert (tmp_path / BACKUP_NAME).exists()

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.errors import RecordingError
-from replay_proxy.journal.leaves import with_leaves
-from replay_proxy.journal.sealing import CHUNK, SealedReader, SealingWriter
-from replay_proxy.wire.secrets import hidden_in
+from replay_proxy.journal.interchange.encryption import CHUNK, DecryptingReader, EncryptingWriter
+from replay_proxy.journal.interchange.redaction.body_values import with_leaves
+from replay_proxy.wire.sensitive.secrets import with_values_hidden
 from tests.support.clients import client
 from tests.support.processes import Emulator, Proxy, amount, replay_proxy
 
@@ -132,17 +132,34 @@ def spellings(text: str) -> list[str]:
 
 
 @pytest.mark.emulator
-def test_a_secret_that_also_stands_elsewhere_is_warned_of(start_proxy: Callable[..., Proxy], tmp_path: Path) -> None:
+def test_a_secret_that_also_stands_elsewhere_is_replaced_there_in_whatever_spelling(
+    start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
     proxy = start_proxy()
+    word = canary("parameter") + ' "&<é>'
     sqs = client("sqs", proxy.url)
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]
-    sqs.send_message(QueueUrl=queue, MessageBody=f'the password is "{canary("parameter")}"')
-    client("ssm", proxy.url).put_parameter(Name="/p", Value=canary("parameter"), Type="SecureString")
+    sqs.send_message(QueueUrl=queue, MessageBody=f"the password is '{word}'")
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"seen": word}))
+    s3 = client("s3", proxy.url)
+    s3.create_bucket(Bucket="notes")
+    s3.put_object(Bucket="notes", Key="k", Body=f"# note: {word}\n".encode() * 40_000)
+    client("ec2", proxy.url).run_instances(
+        ImageId="ami-12345678", MinCount=1, MaxCount=1, UserData=f"#!/bin/sh\nexport DB_PASSWORD='{canary('script')}'\n"
+    )
+    client("ssm", proxy.url).put_parameter(Name="/p", Value=word, Type="SecureString")
     proxy.stop()
-    done = run("export", "--data-dir", str(proxy.data_dir), "--output", str(tmp_path / "x"), "--redact")
-    assert done.returncode == 0
-    assert "in 1 calls of the copy: seq 2;" in done.stderr
+    target = tmp_path / "x"
+    done = run("export", "--data-dir", str(proxy.data_dir), "--output", str(target), "--redact")
+    assert done.returncode == 0, done.stderr
     assert "redacted 1: ssm:PutParameter:Value" in done.stdout
+    assert "redacted in other members 2: sqs:SendMessage" in done.stdout
+    assert "redacted in other members 1: s3:PutObject" in done.stdout
+    assert "left out" not in done.stdout
+    exported = everything_in(target)
+    for hidden in (CANARY, *spellings(CANARY)):
+        assert hidden.encode() not in exported, hidden
+    assert run("check", "--data-dir", str(target)).returncode == 0
 
 
 @pytest.mark.emulator
@@ -183,14 +200,14 @@ def test_without_a_passphrase_nothing_is_encrypted(tmp_path: Path) -> None:
 
 def sealed_of(content: bytes) -> bytes:
     sink = io.BytesIO()
-    writer = SealingWriter(sink, "p")
+    writer = EncryptingWriter(sink, "p")
     writer.write(content)
     writer.finish()
     return sink.getvalue()
 
 
 def opened(sealed: bytes) -> bytes:
-    return io.BufferedReader(SealedReader(io.BytesIO(sealed), "p", "file")).read()
+    return io.BufferedReader(DecryptingReader(io.BytesIO(sealed), "p", "file")).read()
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 5])
@@ -249,5 +266,5 @@ def test_leaves_of_xml_and_forms() -> None:
 
 def test_messages_for_people_hide_values() -> None:
     text = "value 'se\"cret\\n' at 'password' failed; b'se\"cret\\\\n'"
-    assert "cret" not in hidden_in(text, ['se"cret\\n'])
-    assert hidden_in("a key", ["a"]) == "a key"
+    assert "cret" not in with_values_hidden(text, ['se"cret\\n'])
+    assert with_values_hidden("a key", ["a"]) == "a key"

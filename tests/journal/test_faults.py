@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from replay_proxy.errors import RecordingError, StorageError
 from replay_proxy.exchange import BlobRef, Request
-from replay_proxy.journal import writer as writer_module
 from replay_proxy.journal.check import check, repair
-from replay_proxy.journal.durable import Files
-from replay_proxy.journal.reader import Recording, read
-from replay_proxy.journal.records import Record
-from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.journal.format.records import Record
+from replay_proxy.journal.read.reader import Recording, read
+from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.write import writer as writer_module
+from replay_proxy.journal.write.writer import JournalWriter
 from tests.journal import samples
 from tests.journal.disks import FaultyFiles, VolatileDisk
 from tests.support.processes import amount
@@ -33,7 +33,7 @@ STRATEGIES = st.sampled_from(["ON_REQUEST", "SCHEDULED"])
 
 @pytest.fixture(autouse=True)
 def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(writer_module, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(writer_module, "RETRY_INTERVAL_S", 0.0)
     yield
 
 
@@ -73,7 +73,7 @@ class Client:
         elif action == "flush":
             count = len(self.acknowledged)
             with suppress(StorageError):
-                await self.writer.flush()
+                await self.writer.save("")
                 self.flushed = count
         elif action == "together":
             await asyncio.gather(*(self.append() for _ in range(3)))
@@ -180,7 +180,7 @@ def test_the_model_of_a_power_cut_does_lose_what_was_not_synced(tmp_path: Path) 
     async def run() -> None:
         writer = await JournalWriter.open(disk.root, strategy="SCHEDULED", flush_interval=1e6, files=disk)
         await writer.append(samples.create_queue("synced"))
-        await writer.flush()
+        await writer.save("")
         await writer.append(samples.create_queue("lost"))
         disk.power_cut(tmp_path / "after", lambda _below: 0)
         await writer.close()

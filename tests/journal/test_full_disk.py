@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from replay_proxy.errors import StorageError
-from replay_proxy.journal import writer as writer_module
 from replay_proxy.journal.check import check
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.write import writer as writer_module
+from replay_proxy.journal.write.writer import JournalWriter
 from tests.journal import samples
 from tests.journal.test_faults import name_of
 
@@ -35,7 +35,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(writer_module, "RETRY_INTERVAL_S", 0.0)
 
 
 @pytest.mark.parametrize("strategy", ["ON_REQUEST", "SCHEDULED"])

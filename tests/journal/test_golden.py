@@ -12,9 +12,9 @@ import pytest
 
 from replay_proxy.exchange import BlobRef, Body
 from replay_proxy.journal.check import check
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import JOURNAL_NAME, Record
-from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.journal.format.records import JOURNAL_NAME, Record
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.write.writer import JournalWriter
 from tests.journal import samples
 
 GOLDEN = Path(__file__).parents[1] / "golden"

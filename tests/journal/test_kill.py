@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from replay_proxy.journal.check import check
-from replay_proxy.journal.durable import Files
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import JOURNAL_NAME
-from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.journal.format.records import JOURNAL_NAME
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.write.writer import JournalWriter
 from tests.journal import samples
 from tests.journal.disks import DyingFiles
 from tests.journal.forks import Forks
@@ -109,7 +109,7 @@ import asyncio, os, sys
 from pathlib import Path
 from tests.journal import samples
 from tests.journal.test_faults import Client
-from replay_proxy.journal.durable import Files
+from replay_proxy.journal.storage.files import Files
 
 async def main():
     client = Client(Files(Path(sys.argv[1])), sys.argv[2])

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from replay_proxy.errors import RecordingError, StorageError
-from replay_proxy.journal.durable import Files
-from replay_proxy.journal.lock import LOCK_NAME, RecordingLock, holder
-from replay_proxy.journal.writer import JournalWriter
+from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.storage.lock import LOCK_NAME, RecordingLock, holder
+from replay_proxy.journal.write.writer import JournalWriter
 from tests.journal.disks import FaultyFiles
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from replay_proxy.journal.durable import Files
-from replay_proxy.journal.lock import RecordingLock
+from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.storage.lock import RecordingLock
 lock = RecordingLock.acquire(Files(Path(sys.argv[1])))
 print("held", flush=True)
 time.sleep(60)

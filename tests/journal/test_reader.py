@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.errors import RecordingError, StorageError
-from replay_proxy.journal.codec import encode_header, encode_record
-from replay_proxy.journal.durable import Files
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import JOURNAL_NAME, RecordingHeader
+from replay_proxy.journal.format.encode import encode_header, encode_record
+from replay_proxy.journal.format.records import JOURNAL_NAME, RecordingHeader
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.storage.files import Files
 from tests.journal import samples
 from tests.journal.test_faults import name_of
 from tests.support.processes import amount
@@ -191,7 +191,7 @@ class TestEdited:
         recording = read(put(tmp_path, b"".join(lines)))
         assert len(list(recording)) == 4
         assert recording.unverified == 1
-        assert any("1 lines carry no checksum" in warning for warning in recording.warnings)
+        assert any("1 line carries no checksum" in warning for warning in recording.warnings)
 
     def test_empty_lines_and_line_feeds_of_windows(self, tmp_path: Path) -> None:
         content = WHOLE.replace(b"\n", b"\r\n\r\n") + b"\n\n"
@@ -201,7 +201,7 @@ class TestEdited:
 class TestFileSystem:
     def test_a_directory_of_that_name(self, tmp_path: Path) -> None:
         (tmp_path / JOURNAL_NAME).mkdir()
-        with pytest.raises(RecordingError, match="is not a file"):
+        with pytest.raises(RecordingError, match="a directory, not a file"):
             read(tmp_path)
 
     def test_a_symbolic_link_is_not_followed(self, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def judge(content: bytes) -> None:
             assert place or "is not a recording" in error.message or "format version" in error.message
             assert error.hint
             return
-        if recording.shape.legacy:
+        if recording.layout.legacy:
             return
         whole = not recording.warnings
         if whole and recording.header is not None:
@@ -311,7 +311,7 @@ def test_a_journal_of_200_000_calls_is_read_in_bounded_memory(tmp_path: Path) ->
             journal.write(b'{"seq":%d%s}\n' % (seq, body))
     assert (tmp_path / JOURNAL_NAME).stat().st_size > 100_000_000
     program = (
-        "import resource, sys; from pathlib import Path; from replay_proxy.journal.reader import read\n"
+        "import resource, sys; from pathlib import Path; from replay_proxy.journal.read.reader import read\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak(); recording = read(Path(sys.argv[1])); count = sum(1 for _ in recording)\n"
         "print(count, peak() - before)"

@@ -15,11 +15,11 @@ import pytest
 
 from replay_proxy.errors import RecordingError, StorageError
 from replay_proxy.exchange import Headers, Request
-from replay_proxy.journal import writer as writer_module
-from replay_proxy.journal.durable import Files
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import JOURNAL_NAME, Record
-from replay_proxy.journal.writer import JournalWriter, SaveStrategy
+from replay_proxy.journal.format.records import JOURNAL_NAME, Record
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.write import writer as writer_module
+from replay_proxy.journal.write.writer import JournalWriter, SaveStrategy
 from tests.journal import samples
 from tests.journal.disks import FaultyFiles, FullDisk
 
@@ -98,7 +98,7 @@ class TestAppending:
         assert kept.request.target == "/?A=1&B=2"
         assert kept.request.headers.pairs == (("X-Kept", "1"),)
 
-    async def test_a_call_that_json_cannot_hold_is_refused_and_leaves_a_gap_mark(self, tmp_path: Path) -> None:
+    async def test_a_call_that_json_cannot_hold_is_refused_and_leaves_a_gap_record(self, tmp_path: Path) -> None:
         writer = await JournalWriter.open(tmp_path)
         with pytest.raises(StorageError, match="cannot be recorded"):
             await writer.append(samples.create_queue(odd="\ud800"))
@@ -149,19 +149,19 @@ class TestGroupCommit:
             def sync(self, fd: int) -> None:
                 if self.slow:
                     begun.release()
-                    go.acquire(timeout=5)
+                    go.acquire(timeout=60)
                 super().sync(fd)
 
         files = Slow(tmp_path)
         writer = await JournalWriter.open(tmp_path, strategy="ON_REQUEST", files=files)
         files.slow = True
         first = asyncio.create_task(writer.append(samples.create_queue("first")))
-        await asyncio.to_thread(begun.acquire, timeout=5)
+        await asyncio.to_thread(begun.acquire, timeout=60)
         second = asyncio.create_task(writer.append(samples.create_queue("second")))
         await asyncio.sleep(0.01)
         go.release()
         await first
-        await asyncio.to_thread(begun.acquire, timeout=5)
+        await asyncio.to_thread(begun.acquire, timeout=60)
         await asyncio.sleep(0.01)
         assert not second.done()
         go.release()
@@ -217,7 +217,7 @@ class TestGroupCommit:
 
 async def _until(condition: object) -> None:
     assert callable(condition)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -311,10 +311,10 @@ class TestFailingDisk:
         assert callable(disk)
         return await JournalWriter.open(tmp_path, strategy=strategy, files=FaultyFiles(tmp_path, disk))
 
-    async def test_a_full_disk_is_told_cut_back_and_left_behind(
+    async def test_a_full_disk_is_reported_cut_back_and_left_behind(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(writer_module, "RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(writer_module, "RETRY_INTERVAL_S", 0.0)
         disk = FullDisk()
         writer = await self.open(tmp_path, disk)
         await writer.append(samples.create_queue("before"))
@@ -358,7 +358,7 @@ class TestFailingDisk:
         assert not asked
 
     async def test_a_failed_cut_is_final(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(writer_module, "RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(writer_module, "RETRY_INTERVAL_S", 0.0)
         broken = False
         writer = await self.open(tmp_path, lambda op: errno.EIO if broken and op in ("write", "cut") else 0)
         await writer.append(samples.create_queue("before"))
@@ -411,7 +411,7 @@ class TestFailingDisk:
             await writer.append(samples.create_queue())
         await writer.close()
 
-    async def test_a_failed_last_sync_is_told_by_close(self, tmp_path: Path) -> None:
+    async def test_a_failed_last_sync_is_reported_by_close(self, tmp_path: Path) -> None:
         broken = False
         writer = await self.open(tmp_path, lambda op: errno.EIO if broken and op == "sync" else 0, "ON_SHUTDOWN")
         await writer.append(samples.create_queue())
@@ -427,15 +427,36 @@ class TestFailingDisk:
         await writer.close()
         assert names(tmp_path) == list("01234")
 
-    async def test_a_journal_that_was_removed_is_noticed(self, tmp_path: Path) -> None:
-        writer = await JournalWriter.open(tmp_path, strategy="ON_REQUEST")
-        (tmp_path / JOURNAL_NAME).unlink()
-        with pytest.raises(StorageError, match="removed while it was in use"):
-            await writer.append(samples.create_queue())
+    async def test_a_file_that_was_made_immutable_works_again_afterwards(self, tmp_path: Path) -> None:
+        """Neither a write nor a cut is allowed in it; nothing of the line was taken, so nothing has to be cut."""
+        immutable = False
+
+        class ImmutableFiles(Files):
+            def write(self, fd: int, data: bytes | memoryview) -> int:
+                if immutable:
+                    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+                return super().write(fd, data)
+
+            def cut(self, fd: int, size: int) -> None:
+                if immutable:
+                    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+                super().cut(fd, size)
+
+        writer = await JournalWriter.open(tmp_path, files=ImmutableFiles(tmp_path))
+        await writer.append(samples.create_queue("0"))
+        immutable = True
+        with pytest.raises(StorageError, match="Operation not permitted"):
+            await writer.append(samples.create_queue("1"))
+        assert writer.failure is not None
+        immutable = False
+        await asyncio.sleep(writer_module.RETRY_INTERVAL_S)
+        writer.check()
+        await writer.append(samples.create_queue("2"))
         await writer.close()
+        assert names(tmp_path) == ["0", "2"]
 
     @pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EDQUOT])
-    async def test_a_directory_that_takes_nothing_is_told_at_the_start(self, tmp_path: Path, error: int) -> None:
+    async def test_a_directory_that_takes_nothing_is_reported_at_the_start(self, tmp_path: Path, error: int) -> None:
         files = FaultyFiles(tmp_path, lambda op: error if op in ("create", "write") else 0)
         with pytest.raises(StorageError) as caught:
             await JournalWriter.open(tmp_path, files=files)
@@ -443,14 +464,14 @@ class TestFailingDisk:
         assert "--data-dir" in caught.value.hint
         await (await JournalWriter.open(tmp_path)).close()  # and nothing half-made is left
 
-    async def test_a_data_directory_below_a_file_is_told(self, tmp_path: Path) -> None:
+    async def test_a_data_directory_below_a_file_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(StorageError, match="Not a directory"):
             await JournalWriter.open(tmp_path / "file" / "r")
 
     async def test_a_limit_of_the_kernel_that_is_real(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """RLIMIT_FSIZE: the kernel itself makes the write short, then refuses. No fault is injected."""
-        monkeypatch.setattr(writer_module, "RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(writer_module, "RETRY_INTERVAL_S", 0.0)
         writer = await JournalWriter.open(tmp_path)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
@@ -471,7 +492,7 @@ class TestFailingDisk:
 
 
 class TestOpening:
-    async def test_a_torn_tail_is_cut_kept_and_told(self, tmp_path: Path) -> None:
+    async def test_a_torn_tail_is_cut_kept_and_reported(self, tmp_path: Path) -> None:
         whole = samples.write_journal(tmp_path, [samples.create_queue("a"), samples.create_queue("b")])
         path = tmp_path / JOURNAL_NAME
         path.write_bytes(whole[:-20])
@@ -520,7 +541,7 @@ class TestOpening:
             await JournalWriter.open(tmp_path)
         assert path.read_bytes() == whole[:-30] + b"X" + whole[-29:]
 
-    async def test_the_lock_is_given_free_when_opening_fails(self, tmp_path: Path) -> None:
+    async def test_the_lock_is_released_when_opening_fails(self, tmp_path: Path) -> None:
         (tmp_path / JOURNAL_NAME).write_text("something else\n")
         with pytest.raises(RecordingError, match="not a recording"):
             await JournalWriter.open(tmp_path)
@@ -532,7 +553,7 @@ class TestOpening:
         outside.write_text("precious")
         (tmp_path / "r").mkdir()
         (tmp_path / "r" / JOURNAL_NAME).symlink_to(outside)
-        with pytest.raises(StorageError, match="symbolic links"):
+        with pytest.raises(StorageError, match="symbolic link, not a file"):
             await JournalWriter.open(tmp_path / "r")
         assert outside.read_text() == "precious"
 
@@ -546,6 +567,6 @@ class TestOpening:
 
     async def test_a_fifo_in_place_of_the_journal_does_not_hang(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / JOURNAL_NAME)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(RecordingError, match="not a file"):
                 await JournalWriter.open(tmp_path)

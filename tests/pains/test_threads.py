@@ -71,8 +71,9 @@ def test_3881_1202_long_polls_are_never_run_again(start_proxy: Callable[..., Pro
     size = proxy.journal.stat().st_size
     sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
     assert proxy.journal.stat().st_size == size
+    assert proxy.operations() == ["sqs:CreateQueue"]
     proxy = restarted(proxy)
-    assert proxy.status()["last_restore"]["seconds"] < 5
+    assert (proxy.status()["last_restore"]["total"], sqs.get_queue_url(QueueName="q")["QueueUrl"]) == (1, queue)
 
 
 def test_3464_4297_4655_odd_signatures_cannot_hang_a_boot(start_proxy: Callable[..., Proxy]) -> None:
@@ -84,18 +85,20 @@ def test_3464_4297_4655_odd_signatures_cannot_hang_a_boot(start_proxy: Callable[
         url = s3.generate_presigned_url("put_object", Params={"Bucket": "archive", "Key": f"presigned{number}"})
         request = urllib.request.Request(url, data=b"put", method="PUT")
         assert urllib.request.urlopen(request, timeout=20).status == 200
+    taken = {"presigned0", "presigned1"}
     for number, authorization in enumerate(
         ("", "nonsense", "AWS test:c2lnbmF0dXJl", "AWS4-HMAC-SHA256 Credential=test")
     ):
         connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=20)
         connection.request("PUT", f"/archive/odd{number}", b"odd", {"Authorization": authorization})
-        connection.getresponse().read()
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status == 200:
+            taken.add(f"odd{number}")
     names = {item["Key"] for item in client("s3", proxy.url).list_objects_v2(Bucket="archive")["Contents"]}
-    assert {"presigned0", "presigned1"} <= names
-    proxy.kill_all()
-    begun = time.monotonic()
-    proxy = proxy.again()
-    assert time.monotonic() - begun < 30
+    assert names == taken
+    assert {"odd0", "odd2"} <= taken  # moto refuses at most those that no client could have signed
+    restarted(proxy)
     assert {item["Key"] for item in client("s3", proxy.url).list_objects_v2(Bucket="archive")["Contents"]} == names
 
 
@@ -275,21 +278,35 @@ def test_6183_what_is_not_known_is_recorded_and_what_is_not_recorded_is_counted(
 
 
 def test_4112_api_gateway_ids_hold_in_the_paths_of_invocations(start_proxy: Callable[..., Proxy]) -> None:
-    proxy = start_proxy()
+    proxy = start_proxy("--emulator", "ministack")  # which serves invocations under a path, as moto does not
     gateway = client("apigateway", proxy.url)
     api = gateway.create_rest_api(name="front")["id"]
     root = gateway.get_resources(restApiId=api)["items"][0]["id"]
     resource = gateway.create_resource(restApiId=api, parentId=root, pathPart="hello")["id"]
+    method = {"restApiId": api, "resourceId": resource, "httpMethod": "GET"}
+    gateway.put_method(**method, authorizationType="NONE")
+    gateway.put_integration(**method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    gateway.put_method_response(**method, statusCode="200")
+    templates = {"application/json": "hello from the mock"}
+    gateway.put_integration_response(**method, statusCode="200", responseTemplates=templates)
+    gateway.create_deployment(restApiId=api, stageName="stage")
+
+    def invoked(api_id: str) -> tuple[int, bytes]:
+        # The path of an invocation is no AWS API call; the id in it is translated all the same.
+        path = f"/restapis/{api_id}/stage/_user_request_/hello"
+        try:
+            with urllib.request.urlopen(proxy.url + path, timeout=20) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    assert invoked(api) == (200, b"hello from the mock")
     restarted(proxy)
     assert gateway.get_rest_api(restApiId=api)["id"] == api
     found = {item["path"]: item["id"] for item in gateway.get_resources(restApiId=api)["items"]}
     assert found == {"/": root, "/hello": resource}
-    # The path of an invocation is no AWS API call; the id in it is translated all the same.
-    path = f"/restapis/{api}/stage/_user_request_/hello"
-    try:
-        urllib.request.urlopen(proxy.url + path, timeout=20)
-    except urllib.error.HTTPError as error:
-        assert error.code in (404, 501)
+    assert invoked(api) == (200, b"hello from the mock")
+    assert invoked(f"{api}0")[0] == 404
 
 
 def test_persist_33_a_long_poll_does_not_block_a_save(start_proxy: Callable[..., Proxy]) -> None:
@@ -299,11 +316,9 @@ def test_persist_33_a_long_poll_does_not_block_a_save(start_proxy: Callable[...,
     poll = threading.Thread(target=lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5))
     poll.start()
     time.sleep(0.5)
-    begun = time.monotonic()
     request = urllib.request.Request(proxy.url + "/_localstack/state/save", method="POST")
     assert urllib.request.urlopen(request, timeout=20).status == 200
-    assert time.monotonic() - begun < 3
-    assert poll.is_alive()
+    assert poll.is_alive()  # the save did not wait for it
     poll.join()
 
 

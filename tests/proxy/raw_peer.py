@@ -6,19 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from replay_proxy.errors import ConnectError, UpstreamError
 from replay_proxy.exchange import Headers
-from replay_proxy.identifiers.endpoints import Endpoints
-from replay_proxy.proxy.carrier import Carrier
-from replay_proxy.proxy.decisions import Decisions
-from replay_proxy.proxy.door import ReverseDoor
-from replay_proxy.proxy.engine import Engine, Policy
-from replay_proxy.proxy.express import ExpressLane
-from replay_proxy.proxy.gate import Gate, State
-from replay_proxy.proxy.streams import Handler, Incoming, Outgoing
-from replay_proxy.proxy.upstream import ConnectError, Upstream, UpstreamError
-from replay_proxy.replay.knowledge import Knowledge
+from replay_proxy.identifiers.rewriting.endpoints import Endpoints
+from replay_proxy.proxy.http.client.upstream import UpstreamClient
+from replay_proxy.proxy.http.server.reverse_door import ReverseDoor
+from replay_proxy.proxy.http.streams import Handler, Incoming, Outgoing
+from replay_proxy.proxy.requests.engine import Engine, WaitLimits
+from replay_proxy.proxy.requests.fast_path import FastPath
+from replay_proxy.proxy.requests.gate import Gate
+from replay_proxy.proxy.requests.policy import RequestPolicy
+from replay_proxy.proxy.requests.proxy_state import ProxyState
+from replay_proxy.proxy.requests.translator import Translator
+from replay_proxy.replay.session_state import SessionState
 
-PATIENCE = 10.0
+PATIENCE = 60.0
+"""Seconds after which nothing is waited for any more; no test takes so long where all is well, however busy the machine is."""
 
 
 def unchunked(body: bytes) -> bytes:
@@ -164,7 +167,7 @@ async def serving(handler: Handler, **settings: float) -> ReverseDoor:
     return door
 
 
-def pass_through(upstream: Upstream) -> Handler:
+def pass_through(upstream: UpstreamClient) -> Handler:
     """The handler of a proxy that does nothing but forward, and say 502 or 503 where it cannot."""
 
     async def handler(incoming: Incoming) -> Outgoing:
@@ -184,26 +187,27 @@ def pass_through(upstream: Upstream) -> Handler:
     return handler
 
 
-def whole_proxy(upstream: Upstream) -> tuple[Handler, ExpressLane]:
-    """The engine of a proxy that records nothing, and its express lane."""
+def whole_proxy(upstream: UpstreamClient) -> tuple[Handler, FastPath]:
+    """The engine of a proxy that records nothing, and its fast path."""
     gate = Gate()
-    gate.move(State.READY)
-    carrier = Carrier(upstream, Knowledge(), Endpoints(upstream.base_url), 256 * 1024)
+    gate.move(ProxyState.READY)
+    translator = Translator(upstream, SessionState(), Endpoints(upstream.base_url), 256 * 1024)
     engine = Engine(
-        upstream=upstream,
-        decisions=Decisions(carrier, None, None, lambda: None),
+        policy=RequestPolicy(translator, None, None, lambda: None),
         gate=gate,
-        policy=Policy(PATIENCE, PATIENCE),
+        wait_limits=WaitLimits(PATIENCE, PATIENCE),
         on_lost=lambda _reason: None,
     )
-    return engine.handle, ExpressLane(engine, upstream, 256 * 1024)
+    return engine.handle, FastPath(engine, upstream, 256 * 1024)
 
 
 @asynccontextmanager
 async def proxy_to(url: str, **settings: float) -> AsyncIterator[ReverseDoor]:
     """A door that forwards to `url`. Settings go to whichever side knows them."""
-    of_door = {name: settings.pop(name) for name in ("body_timeout", "keepalive_timeout") if name in settings}
-    upstream = Upstream(url, **settings)  # type: ignore[arg-type]  # only its numbers are set here
+    of_door = {
+        name: settings.pop(name) for name in ("body_timeout", "head_timeout", "keepalive_timeout") if name in settings
+    }
+    upstream = UpstreamClient(url, **settings)  # type: ignore[arg-type]  # only its numbers are set here
     door = ReverseDoor(pass_through(upstream), "127.0.0.1", 0, **of_door)
     await door.start()
     try:

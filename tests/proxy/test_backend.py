@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from replay_proxy.proxy.backend import Stranger
+from replay_proxy.proxy.lifecycle.backend import ExternalEmulator
 
 
 async def test_who_does_not_wait_any_more_for_the_end_of_a_stranger_leaves_no_task_behind() -> None:
@@ -16,8 +16,8 @@ async def test_who_does_not_wait_any_more_for_the_end_of_a_stranger_leaves_no_ta
     async with server:
         port = server.sockets[0].getsockname()[1]
         before = asyncio.all_tasks()
-        watching = asyncio.create_task(Stranger(f"http://127.0.0.1:{port}", ready_timeout=1).lost())
-        async with asyncio.timeout(5):
+        watching = asyncio.create_task(ExternalEmulator(f"http://127.0.0.1:{port}", ready_timeout=1).lost())
+        async with asyncio.timeout(60):
             while len(asyncio.all_tasks() - before) < 3:  # itself, the line, and whether it is reported
                 await asyncio.sleep(0.01)
         watching.cancel()

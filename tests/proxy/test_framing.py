@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.exchange import Headers
-from replay_proxy.proxy.framing import (
-    HOP_BY_HOP,
+from replay_proxy.exchange import HOP_BY_HOP, Headers
+from replay_proxy.proxy.http.framing import (
     answer_head,
     asks_for_websocket,
     connection_options,
@@ -16,7 +15,10 @@ from replay_proxy.proxy.framing import (
     head_bytes,
     origin_form,
     request_head,
+    without_vain_upgrade,
 )
+
+KEY = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 NAMES = st.text(TOKEN, min_size=1, max_size=12)
@@ -117,6 +119,8 @@ def test_an_expectation_is_met_here_and_not_passed_on() -> None:
     headers = Headers([("Host", "h"), ("Expect", "100-Continue"), ("Content-Length", "1")])
     assert expects_continue(headers)
     assert b"xpect" not in request_head("PUT", "/", headers, 1, body=True, host="e")
+    assert expects_continue(Headers([("expect", "a-pony, 100-continue")]))
+    assert expects_continue(Headers([("expect", "a-pony"), ("Expect", "100-continue")]))
     other = Headers([("Host", "h"), ("Expect", "a-pony")])
     assert not expects_continue(other)
     assert b"Expect: a-pony" in request_head("PUT", "/", other, None, body=False, host="e")
@@ -125,15 +129,41 @@ def test_an_expectation_is_met_here_and_not_passed_on() -> None:
 @pytest.mark.parametrize(
     ("pairs", "wanted"),
     [
-        ([("Upgrade", "websocket"), ("Connection", "Upgrade")], True),
-        ([("upgrade", "WebSocket"), ("connection", "keep-alive, Upgrade")], True),
-        ([("Upgrade", "websocket")], False),
+        ([("Upgrade", "websocket"), ("Connection", "Upgrade"), KEY], True),
+        ([("upgrade", "WebSocket"), ("connection", "keep-alive, Upgrade"), KEY], True),
+        ([("upgrade", "WebSocket"), ("connection", "Upgrade"), KEY, ("Content-Length", "0")], True),
+        ([("Upgrade", "websocket"), ("Connection", "Upgrade")], False),
+        ([("Upgrade", "websocket"), KEY], False),
+        ([("Upgrade", "websocket"), ("Connection", "Upgrade"), KEY, ("Content-Length", "1")], False),
+        ([("Upgrade", "websocket"), ("Connection", "Upgrade"), KEY, ("Transfer-Encoding", "chunked")], False),
         ([("Upgrade", "h2c"), ("Connection", "Upgrade, HTTP2-Settings")], False),
         ([("Connection", "Upgrade")], False),
     ],
 )
 def test_only_websocket_is_an_upgrade(pairs: list[tuple[str, str]], wanted: bool) -> None:
-    assert asks_for_websocket(Headers(pairs)) is wanted
+    assert asks_for_websocket("GET", Headers(pairs)) is wanted
+    assert not asks_for_websocket("POST", Headers(pairs))
+
+
+HANDSHAKE = b"GET /a HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (b"POST / HTTP/1.1\r\nUpgrade: a\r\nA: b\r\n\r\nx\r\nUpgrade: a", b"POST / HTTP/1.1\r\nA: b\r\n\r\nx\r\nUpgrade: a"),
+        (b"GET / HTTP/1.1\r\nA: b\r\nuPGRADE:a\r\nUpgrade: \xe9\r\n\r\n", b"GET / HTTP/1.1\r\nA: b\r\n\r\n"),
+        (HANDSHAKE.replace(b"GET", b"POST"), b"POST /a HTTP/1.1\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\n\r\n"),
+        (HANDSHAKE.replace(b"1.1", b"1.0"), b"GET /a HTTP/1.0\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\n\r\n"),
+        (HANDSHAKE, HANDSHAKE),
+        (HANDSHAKE[:-1], HANDSHAKE[:-1]),
+        (b"GET / HTTP/1.1\r\nUpgrade: a\r\n folded\r\n\r\n", b"GET / HTTP/1.1\r\nUpgrade: a\r\n folded\r\n\r\n"),
+        (b"the middle: of a head\r\nUpgrade: a\r\n\r\n", b"the middle: of a head\r\nUpgrade: a\r\n\r\n"),
+        (b"GET / HTTP/1.1\r\nA: b\r\n\r\n\r\nUpgrade: a\r\n\r\n", b"GET / HTTP/1.1\r\nA: b\r\n\r\n\r\nUpgrade: a\r\n\r\n"),
+    ],
+)  # fmt: skip
+def test_an_upgrade_that_is_to_be_ignored_is_taken_out(data: bytes, wanted: bytes) -> None:
+    assert without_vain_upgrade(data) == wanted
 
 
 @pytest.mark.parametrize(

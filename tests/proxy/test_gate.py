@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.proxy.gate import Gate, State
-from replay_proxy.replay.settling import Begun, Settling
-from replay_proxy.replay.waits import wait_after
+from replay_proxy.proxy.requests.gate import Gate
+from replay_proxy.proxy.requests.proxy_state import ProxyState
+from replay_proxy.replay.execution.background_waits import BackgroundWaits, StartedWork
+from replay_proxy.replay.waiters import waiter_after
 
 FUNCTIONS = CallHead("lambda", "Invoke", "rest-json", region="us-east-1")
 QUEUES = CallHead("sqs", "GetQueueAttributes", "json", region="us-east-1")
@@ -15,7 +16,7 @@ ANY = Request("POST", "/", Headers(()))
 
 
 class Function:
-    """One that is pending until somebody says otherwise. `Settling` asks for it as it would ask an emulator."""
+    """One that is pending until somebody says otherwise. `BackgroundWaits` asks for it as it would ask an emulator."""
 
     def __init__(self) -> None:
         self.state = "Pending"
@@ -23,41 +24,41 @@ class Function:
     async def ask(self, _question: Request) -> Answer:
         return Answer(200, Headers((("Content-Type", "application/json"),)), b'{"State": "%s"}' % self.state.encode())
 
-    def begun(self, seconds: float = 60.0) -> Begun:
+    def begun(self, seconds: float = 60.0) -> StartedWork:
         head = CallHead("lambda", "CreateFunction", "rest-json", region="us-east-1")
-        wait = wait_after(head)
+        wait = waiter_after(head)
         assert wait is not None
-        return Begun(wait, CallHead("lambda", wait.ask, "rest-json", region="us-east-1"), ANY, self.ask, seconds)
+        return StartedWork(wait, CallHead("lambda", wait.ask, "rest-json", region="us-east-1"), ANY, self.ask, seconds)
 
 
-def open_gate(settling: Settling) -> Gate:
+def open_gate(settling: BackgroundWaits) -> Gate:
     gate = Gate()
-    gate.settling = settling
-    gate.move(State.READY)
+    gate.background_waits = settling
+    gate.move(ProxyState.READY)
     return gate
 
 
 async def test_who_needs_what_is_not_ready_waits_and_nobody_else() -> None:
-    settling, function = Settling(), Function()
+    settling, function = BackgroundWaits(), Function()
     settling.add(function.begun())
     gate = open_gate(settling)
-    assert gate.holds_some
-    assert await gate.admission(QUEUES, ANY, 0)
-    assert not await gate.admission(FUNCTIONS, ANY, 0.05)
-    assert not await gate.admission(None, ANY, 0.05), "what is no AWS call may invoke a function"
-    waiting = asyncio.create_task(gate.admission(FUNCTIONS, ANY, 30))
+    assert gate.holds_services_back
+    assert await gate.wait_for_services(QUEUES, ANY, 0)
+    assert not await gate.wait_for_services(FUNCTIONS, ANY, 0.05)
+    assert not await gate.wait_for_services(None, ANY, 0.05), "what is no AWS call may invoke a function"
+    waiting = asyncio.create_task(gate.wait_for_services(FUNCTIONS, ANY, 30))
     function.state = "Active"
-    await settling.over()
-    gate.settling = None
-    gate.stir()
+    await settling.finish()
+    gate.background_waits = None
+    gate.notify()
     assert await waiting
-    assert not gate.holds_some
+    assert not gate.holds_services_back
 
 
 async def test_what_never_becomes_ready_is_left_to_itself() -> None:
-    settling = Settling()
+    settling = BackgroundWaits()
     settling.add(Function().begun(seconds=0.1))
-    await asyncio.wait_for(settling.over(), 10)
+    await asyncio.wait_for(settling.finish(), 10)
     assert not settling.services
 
 
@@ -66,9 +67,9 @@ async def test_an_emulator_that_dies_meanwhile_holds_nobody_up() -> None:
         async def ask(self, _question: Request) -> Answer:
             raise ConnectionResetError("gone")
 
-    settling = Settling()
+    settling = BackgroundWaits()
     settling.add(Dead().begun())
-    await asyncio.wait_for(settling.over(), 10)
+    await asyncio.wait_for(settling.finish(), 10)
     assert not settling.services
     settling.add(Function().begun())
     assert settling.services == {"lambda"}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.proxy.streams import close_stream, collect, rejoined
+from replay_proxy.proxy.http.streams import close_stream, collect, rejoin
 
 
 class Source:
@@ -34,7 +34,7 @@ async def test_what_was_collected_and_the_rest_are_the_body(chunks: list[bytes],
     prefix, rest = await collect(Source(chunks), limit)
     assert (rest is None) == (len(whole) <= limit)
     assert len(prefix) <= limit + 8
-    body = rejoined(prefix, rest)
+    body = rejoin(prefix, rest)
     again = body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
     assert again == whole
 
@@ -47,7 +47,7 @@ async def test_bodies_that_are_no_streams() -> None:
 async def test_closing_what_was_rejoined_closes_the_source_even_if_it_was_never_read() -> None:
     source = Source([b"abc", b"def"])
     prefix, rest = await collect(source, 1)
-    await close_stream(rejoined(prefix, rest))
+    await close_stream(rejoin(prefix, rest))
     assert source.closed
 
 

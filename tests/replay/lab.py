@@ -20,22 +20,23 @@ import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from replay_proxy.exchange import Answer, BlobRef, Headers, Request
-from replay_proxy.identifiers.aliases import AliasTable
-from replay_proxy.identifiers.endpoints import Endpoints
-from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
-from replay_proxy.journal.fields import answer_to_keep, request_to_keep
-from replay_proxy.journal.records import Kind, Record, utc_now
-from replay_proxy.replay import execute
-from replay_proxy.replay.attempt import Target
-from replay_proxy.replay.compact import plan_of_records
-from replay_proxy.replay.execute import Restorer
-from replay_proxy.replay.graph import Graph, Schedule
-from replay_proxy.replay.knowledge import Knowledge
-from replay_proxy.replay.report import RestoreReport
-from replay_proxy.wire.answers import parse_answer
-from replay_proxy.wire.mutability import Effect, judge_call
-from replay_proxy.wire.recognise import recognise
-from replay_proxy.wire.signing import scrub
+from replay_proxy.identifiers.rewriting.endpoints import Endpoints
+from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
+from replay_proxy.identifiers.table.alias_table import AliasTable
+from replay_proxy.journal.format.recorded_headers import answer_to_keep, request_to_keep
+from replay_proxy.journal.format.records import Record, RecordKind, utc_now
+from replay_proxy.replay.execution import executor
+from replay_proxy.replay.execution.executor import Executor
+from replay_proxy.replay.execution.reporting.report import RestoreReport
+from replay_proxy.replay.execution.restore_target import RestoreTarget
+from replay_proxy.replay.ordering.dependency_graph import DependencyGraph
+from replay_proxy.replay.ordering.schedule import Schedule
+from replay_proxy.replay.planning.plan import plan_of_records
+from replay_proxy.replay.session_state import SessionState
+from replay_proxy.wire.codecs.answers import parse_answer
+from replay_proxy.wire.mutability.judge import Effect, judge_call
+from replay_proxy.wire.recognition.recognise import recognise
+from replay_proxy.wire.signing.sigv4 import scrub
 from tests.support.clients import client
 from tests.support.processes import Emulator
 
@@ -56,19 +57,21 @@ class Lab:
         self._receipts: dict[str, str] = {}
         self._clients: dict[Any, Any] = {}
 
-    def client(self, service: str, region: str = "us-east-1") -> Any:
-        key = (service, region)
-        if key not in self._clients:
+    def client(self, service: str, region: str = "us-east-1", key: str = "test") -> Any:
+        """A client that signs with the access key `key`."""
+        known = (service, region, key)
+        if known not in self._clients:
             made = client(
                 service,
                 self.emulator.url,
                 region=region,
+                key=key,
                 request_checksum_calculation="when_required",
                 retries={"max_attempts": 0},
             )
             made.meta.events.register("before-send", self._carry)
-            self._clients[key] = made
-        return self._clients[key]
+            self._clients[known] = made
+        return self._clients[known]
 
     def begin(self) -> None:
         """Forget everything, the emulator's state included."""
@@ -104,19 +107,19 @@ class Lab:
         await asyncio.sleep(0)  # where others may have their turn
         return self._exchange(request)
 
-    def target(self) -> Target:
+    def target(self) -> RestoreTarget:
         """The emulator, as what is restored into."""
 
         async def load(ref: BlobRef) -> bytes:
             raise AssertionError(ref)
 
-        return Target(self.send, load, Knowledge(self.aliases), Endpoints(self.emulator.url))
+        return RestoreTarget(self.send, load, SessionState(self.aliases), Endpoints(self.emulator.url))
 
     def restore(
         self,
         records: Iterable[Record],
         shuffle: Random | None = None,
-        target: Target | None = None,
+        target: RestoreTarget | None = None,
         concurrency: int | None = None,
     ) -> RestoreReport:
         """Replay `records`. Reads afterwards are translated, and nothing is recorded.
@@ -124,9 +127,9 @@ class Lab:
         shuffle: takes any of the calls that may be made next, not the earliest. target: `self.target()`, or one like it.
         """
         self.recording = False
-        restorer = Restorer(target or self.target(), concurrency=concurrency or (1 if shuffle is None else 3))
-        plan = plan_of_records(records, compaction=False)
-        with patch.object(execute, "Schedule", partial(Shuffled, random=shuffle) if shuffle is not None else Schedule):
+        restorer = Executor(target or self.target(), concurrency=concurrency or (1 if shuffle is None else 3))
+        plan = plan_of_records(records, supersede=False)
+        with patch.object(executor, "Schedule", partial(Shuffled, random=shuffle) if shuffle is not None else Schedule):
             return asyncio.run(asyncio.wait_for(restorer.run(plan, RestoreReport("lab")), LIMIT))
 
     def _exchange(self, request: Request) -> Answer:
@@ -193,7 +196,7 @@ class Lab:
                 number,
                 utc_now(),
                 1.0,
-                Kind.MUTATION,
+                RecordKind.MUTATION,
                 head,
                 request_to_keep(stored),
                 answer_to_keep(answer),
@@ -212,7 +215,7 @@ class Shuffled(Schedule):
 
     def __init__(
         self,
-        graph: Graph,
+        graph: DependencyGraph,
         only: Iterable[int] | None = None,
         groups: Mapping[int, tuple[int, ...]] | None = None,
         *,

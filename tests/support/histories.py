@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from replay_proxy.replay.compact import compact
+from replay_proxy.replay.planning.plan import live_calls
 from tests.replay.lab import RESETS, Lab, operations
 from tests.support.processes import Emulator, amount
 
@@ -70,10 +70,10 @@ def check(
             do(lab, step)
     lab.recording = False
     before = state(lab)
-    compacted = compact(lab.records)
-    numbers = sorted([record.seq for record in compacted.kept] + [each.seq for each in compacted.dropped])
+    compacted = live_calls(lab.records)
+    numbers = sorted([record.seq for record in compacted.kept] + [each.seq for each in compacted.omissions])
     assert numbers == [record.seq for record in lab.records]
-    assert all(each.reason for each in compacted.dropped)
+    assert all(each.reason for each in compacted.omissions)
     if full:
         lab.empty()
         lab.restore(lab.records)
@@ -81,8 +81,8 @@ def check(
     lab.empty()
     report = lab.restore(compacted.kept)
     problems = [problem.as_json() for problem in report.problems]
-    assert problems == [], (problems, compacted.dropped)
-    _same(before, state(lab), operations(lab.records), compacted.dropped)
+    assert problems == [], (problems, compacted.omissions)
+    _same(before, state(lab), operations(lab.records), compacted.omissions)
     lab.empty()
     report = lab.restore(compacted.kept, shuffle=Random(len(history)))
     problems = [problem.as_json() for problem in report.problems]

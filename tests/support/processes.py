@@ -182,25 +182,30 @@ class Proxy(Process):
         environment: dict[str, str] | None = None,
         data_dir: Path | None = None,
         wait: bool = True,
+        program: Sequence[str] = (),
     ) -> None:
+        """program: what to run in place of `replay-proxy`."""
         self.scratch = scratch
+        self.program = program or replay_proxy()
         self.options = options
         self.port = port or free_port()
         self.data_dir = data_dir or scratch / "recordings"
-        self.environment = environment or {}
-        command = [*replay_proxy(), "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", str(self.data_dir)]
+        self.environment = {"REPLAY_PODS_DIR": str(scratch / "pods"), **(environment or {})}
+        command = [*self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", str(self.data_dir)]
         url = f"http://127.0.0.1:{self.port}"
         super().__init__([*command, *options], self.environment, scratch / f"proxy-{self.port}.log", url)
         if wait:
             self._wait("/_localstack/health", [200])
 
-    def status(self) -> dict[str, Any]:
-        with urllib.request.urlopen(self.url + "/_replay/status", timeout=10) as answer:
+    def status(self, token: str = "") -> dict[str, Any]:
+        fields = {"X-Replay-Token": token.encode().decode("latin-1")} if token else {}
+        request = urllib.request.Request(self.url + "/_replay/status", headers=fields)
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return dict(json.load(answer))
 
-    def kill_all(self) -> None:
+    def kill_all(self, token: str = "") -> None:
         """SIGKILL for the proxy and the emulator that it started."""
-        pid = self.status()["emulator"]["pid"]
+        pid = self.status(token)["emulator"]["pid"]
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
         self.kill()
@@ -214,6 +219,7 @@ class Proxy(Process):
             environment=self.environment,
             data_dir=self.data_dir,
             wait=wait,
+            program=self.program,
         )
         return self
 

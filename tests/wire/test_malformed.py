@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -14,14 +13,15 @@ from hypothesis import strategies as st
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.wire.answers import parse_answer
-from replay_proxy.wire.faults import fault
-from replay_proxy.wire.parameters import parse_parameters
-from replay_proxy.wire.parse_cbor import load_cbor
-from replay_proxy.wire.parse_json import load_json
-from replay_proxy.wire.parse_query import load_pairs, load_tree
-from replay_proxy.wire.parse_xml import load_xml
-from replay_proxy.wire.signing import scrub, stamp
+from replay_proxy.wire.codecs.answers import parse_answer
+from replay_proxy.wire.codecs.error_responses import error_response
+from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.codecs.protocols.cbor import load_cbor
+from replay_proxy.wire.codecs.protocols.json import load_json
+from replay_proxy.wire.codecs.protocols.query import load_pairs, load_tree
+from replay_proxy.wire.codecs.protocols.xml import load_xml
+from replay_proxy.wire.recognition.likely_call import likely_call
+from replay_proxy.wire.signing.sigv4 import scrub, sign_again
 from tests.support.processes import amount
 
 HEADS = [
@@ -203,9 +203,11 @@ def test_any_request_can_be_scrubbed_stamped_and_refused(
     scrubbed, credential = scrub(request)
     assert "authorization" not in scrubbed.headers
     assert scrub(scrubbed)[0] == scrubbed
-    stamp(scrubbed, access_key=credential.access_key, region="r", service="s3")
-    refused = fault(head, request, status=503, code="A", message="m\x00\ud800", request_id="i")
-    refused.headers.to_raw()
+    sign_again(scrubbed, access_key=credential.access_key, region="r", service="s3")
+    refused = error_response(
+        head or likely_call(request), request, status=503, code="A", message="m\x00\ud800", request_id="i"
+    )
+    assert all(f"{name}: {value}".encode("latin-1") for name, value in refused.headers)
     assert len(refused.body) == int(refused.headers.get("content-length"))  # type: ignore[arg-type]  # bytes always
 
 
@@ -239,11 +241,10 @@ def deep_json(depth: int) -> bytes:
         (load_pairs, b"a=%ff"),
     ],
 )
-def test_hostile_documents_are_malformed_and_soon(load: Callable[[bytes], object], body: bytes) -> None:
-    began = time.monotonic()
+def test_hostile_documents_are_malformed(load: Callable[[bytes], object], body: bytes) -> None:
+    """In one pass: what takes the square of its length meets the limit of every test."""
     with pytest.raises(MalformedMessage):
         load(body)
-    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("depth", [100_000, 2_000])

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from botocore.loaders import Loader
 
-from replay_proxy.wire import models
-from replay_proxy.wire.models import (
+from replay_proxy.wire.models import models
+from replay_proxy.wire.models.models import (
     UnknownModelError,
     load_description,
     model_defects,
@@ -96,9 +96,9 @@ def test_every_correction_has_a_reason_and_something_to_correct() -> None:
 
 
 def test_walking_over_many_services_keeps_few_of_them() -> None:
-    for service in service_names()[: models.CACHED_SERVICES + 20]:
+    for service in service_names()[: models.SERVICES_CACHED_MAX + 20]:
         service_model(service)
-    assert service_model.cache_info().currsize <= models.CACHED_SERVICES
+    assert service_model.cache_info().currsize <= models.SERVICES_CACHED_MAX
 
 
 def test_a_model_holds_no_documentation() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from replay_proxy.wire.mutability import Effect, judge, reviewed_services
+from replay_proxy.wire.mutability.judge import Effect, judge, reviewed_services
 from tests.wire.iam_levels import READING, iam_levels
 
 LIST = Path(__file__).parent / "data" / "iam_disagreements.json"

@@ -10,16 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import BlobRef, CallHead, Headers, Request
-from replay_proxy.wire.models import operation_model
-from replay_proxy.wire.mutability import Effect, Layer, judge, judge_call
-from replay_proxy.wire.mutability_requests import LOOK_LIMIT
+from replay_proxy.wire.models.models import operation_model
+from replay_proxy.wire.mutability.by_request import BODY_BYTES_MAX
+from replay_proxy.wire.mutability.judge import Effect, JudgementSource, judge, judge_call
 from tests.wire.generated import request_of
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s"
 CLUSTER = "arn:aws:rds:us-east-1:123456789012:cluster:c"
 
 
-def effect_of(service: str, operation: str, parameters: dict[str, Any], protocol: str) -> tuple[Effect, Layer]:
+def effect_of(
+    service: str, operation: str, parameters: dict[str, Any], protocol: str
+) -> tuple[Effect, JudgementSource]:
     request = request_of(operation_model(service, operation), parameters, protocol)
     verdict = judge_call(CallHead(service, operation, protocol), request)
     assert verdict.reason
@@ -53,7 +55,7 @@ def effect_of(service: str, operation: str, parameters: dict[str, Any], protocol
     ],
 )
 def test_partiql(operation: str, parameters: dict[str, Any], effect: Effect) -> None:
-    assert effect_of("dynamodb", operation, parameters, "json") == (effect, Layer.REQUEST)
+    assert effect_of("dynamodb", operation, parameters, "json") == (effect, JudgementSource.REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_partiql(operation: str, parameters: dict[str, Any], effect: Effect) -> 
 )
 def test_rds_data(sql: str, effect: Effect) -> None:
     parameters = {"resourceArn": CLUSTER, "secretArn": SECRET, "sql": sql}
-    assert effect_of("rds-data", "ExecuteStatement", parameters, "rest-json") == (effect, Layer.REQUEST)
+    assert effect_of("rds-data", "ExecuteStatement", parameters, "rest-json") == (effect, JudgementSource.REQUEST)
 
 
 def test_rds_data_batches_write() -> None:
@@ -91,7 +93,7 @@ def test_rds_data_batches_write() -> None:
     ],
 )
 def test_queries_for_the_caller(service: str, operation: str, parameters: dict[str, Any], effect: Effect) -> None:
-    assert effect_of(service, operation, parameters, "json") == (effect, Layer.REQUEST)
+    assert effect_of(service, operation, parameters, "json") == (effect, JudgementSource.REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +107,14 @@ def test_queries_for_the_caller(service: str, operation: str, parameters: dict[s
 )
 def test_challenges(challenge: str, effect: Effect) -> None:
     parameters = {"ClientId": "c", "ChallengeName": challenge, "ChallengeResponses": {"USERNAME": "u"}}
-    assert effect_of("cognito-idp", "RespondToAuthChallenge", parameters, "json") == (effect, Layer.REQUEST)
+    assert effect_of("cognito-idp", "RespondToAuthChallenge", parameters, "json") == (effect, JudgementSource.REQUEST)
 
 
 def test_a_challenge_of_tomorrow_counts_as_lasting() -> None:
     parameters = {"ClientId": "c", "ChallengeName": "RETINA_SCAN", "ChallengeResponses": {}}
     assert effect_of("cognito-idp", "RespondToAuthChallenge", parameters, "json") == (
         Effect.MUTATES,
-        Layer.TABLE,
+        JudgementSource.TABLE,
     )
 
 
@@ -138,12 +140,12 @@ def test_a_dry_run_changes_nothing(service: str, operation: str, parameters: dic
     flag = next(name for name in ("DryRun", "dryRun") if name in members)
     assert effect_of(service, operation, {**parameters, flag: True}, protocol) == (
         Effect.READS,
-        Layer.REQUEST,
+        JudgementSource.REQUEST,
     )
     for real in (parameters, {**parameters, flag: False}):
         effect, layer = effect_of(service, operation, real, protocol)
         assert effect is Effect.MUTATES
-        assert layer is not Layer.REQUEST
+        assert layer is not JudgementSource.REQUEST
 
 
 def test_a_dry_run_in_the_query_string() -> None:
@@ -171,14 +173,14 @@ def test_lambda_invocation_types() -> None:
 def test_a_retained_message_is_kept_by_the_broker() -> None:
     assert effect_of("iot-data", "Publish", {"topic": "a/b", "payload": b"x"}, "rest-json")[0] is Effect.TRANSIENT
     kept = effect_of("iot-data", "Publish", {"topic": "a/b", "payload": b"x", "retain": True}, "rest-json")
-    assert kept == (Effect.MUTATES, Layer.REQUEST)
+    assert kept == (Effect.MUTATES, JudgementSource.REQUEST)
 
 
 def test_a_compressed_statement_is_read_too() -> None:
     body = gzip.compress(b'{"Statement": "SELECT * FROM t"}')
     request = Request("POST", "/", Headers([("Content-Encoding", "gzip")]), body)
     verdict = judge_call(CallHead("dynamodb", "ExecuteStatement", "json"), request)
-    assert (verdict.effect, verdict.layer) == (Effect.READS, Layer.REQUEST)
+    assert (verdict.effect, verdict.layer) == (Effect.READS, JudgementSource.REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_a_compressed_statement_is_read_too() -> None:
         b'{"Statement": null}',
         b"\xff\xfe",
         BlobRef("0" * 64, 10),
-        b'{"Statement": "SELECT 1", "x": "' + b"a" * LOOK_LIMIT + b'"}',
+        b'{"Statement": "SELECT 1", "x": "' + b"a" * BODY_BYTES_MAX + b'"}',
     ],
     ids=lambda body: repr(body)[:30],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import botocore
 
-from replay_proxy.wire.mutability import judge, kind
+from replay_proxy.wire.mutability.judge import judge, kind
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).parent / "data" / "mutability_reviewed.txt"

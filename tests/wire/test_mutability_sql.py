@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.wire.mutability_sql import partiql_selects, sql_reads
+from replay_proxy.wire.mutability.sql import partiql_selects, sql_reads
 
 READING = [
     "SELECT 1",
@@ -20,6 +18,7 @@ READING = [
     "SELECT count(*), max(a), coalesce(b, 0) FROM t WHERE a IN (1, 2) GROUP BY c HAVING sum(d) > 1",
     "SELECT a FROM t FOR UPDATE",
     "SELECT pg_catalog.now()",
+    "SELECT max" + 20 * " " + "(a) FROM t WHERE b IN (1) LIMIT 5 (6)",
     "SELECT $$ DROP TABLE t $$",
     "SELECT $x$ a ; DELETE FROM t $x$",
     "SHOW TABLES",
@@ -47,6 +46,8 @@ WRITING = [
     "SELECT * INTO t2 FROM t",
     "SELECT a FROM t INTO OUTFILE '/tmp/x'",
     "SELECT nextval('s')",
+    "SELECT nextval" + 20 * " " + "('s')",
+    "SELECT 1st(a) FROM t",
     "SELECT my_function(a) FROM t",
     'SELECT "my_function"(a) FROM t',
     "SELECT app.count(a) FROM t",
@@ -99,13 +100,15 @@ def test_any_text_is_judged(text: str) -> None:
     partiql_selects(text)
 
 
-@pytest.mark.parametrize("unit", ["/*", "'", '"', "$a$", "(", "a.", "a ", "--\n", "SELECT ", "for update "])
-def test_a_long_hostile_text_takes_no_long_time(unit: str) -> None:
-    text = "SELECT " + unit * (500_000 // len(unit))
-    start = time.perf_counter()
+@pytest.mark.parametrize(
+    "unit",
+    ["/*", "'", '"', "$a$", "(", "a", "a1", "1", "$", " ", "a.", "a .", "a ", "--\n", "SELECT ", "for ", "for update "],
+)
+def test_a_long_hostile_text_is_judged_in_one_pass(unit: str) -> None:
+    """What takes the square of its length meets the limit of every test."""
+    text = "SELECT " + unit * (1_000_000 // len(unit))
     sql_reads(text, functions_may_write=True)
     partiql_selects(text)
-    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import BlobRef, CallHead, Headers, Request
-from replay_proxy.wire.parameters import parse_parameters
+from replay_proxy.wire.codecs.parameters import parse_parameters
 
 JSON = "application/x-amz-json-1.0"
 FORM = "application/x-www-form-urlencoded; charset=utf-8"

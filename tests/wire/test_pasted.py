@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replay_proxy.cli.explain.curl import shell_words
+from replay_proxy.cli.explain.pasted import parse_har, parse_pasted
 from replay_proxy.errors import UsageError
 from replay_proxy.exchange import Headers, Request
-from replay_proxy.wire.pasted import parse_har, parse_pasted
-from replay_proxy.wire.pasted_curl import shell_words
-from replay_proxy.wire.recognise import recognise
+from replay_proxy.wire.recognition.recognise import recognise
 
 
 def decoded(request: Request) -> tuple[str, bytes, bytes]:

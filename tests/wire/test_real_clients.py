@@ -15,9 +15,9 @@ from botocore.client import Config
 from botocore.exceptions import ClientError
 
 from replay_proxy.exchange import Answer, Headers, Request
-from replay_proxy.wire.answers import Outcome, parse_answer
-from replay_proxy.wire.parameters import parse_parameters
-from replay_proxy.wire.recognise import recognise
+from replay_proxy.wire.codecs.answers import Outcome, parse_answer
+from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.recognition.recognise import recognise
 from tests.wire.test_roundtrip import same
 
 CAPTURES = sorted((Path(__file__).parent / "captures").glob("*.jsonl"))

@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 from replay_proxy.exchange import BlobRef, CallHead, Headers, Request
-from replay_proxy.wire.recognise import needs_body, recognise
+from replay_proxy.wire.recognition.recognise import needs_body, recognise
 
 FORM = "application/x-www-form-urlencoded"
 LOCAL = "localhost:4566"

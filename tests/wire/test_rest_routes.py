@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from replay_proxy.exchange import Headers
-from replay_proxy.wire.rest_routes import find_route, split_path
+from replay_proxy.wire.recognition.rest_routes import find_route, split_path
 
 
 @pytest.mark.parametrize(

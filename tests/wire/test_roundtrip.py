@@ -13,8 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.wire.models import load_description, model_defects, protocol_model, service_model, service_names
-from replay_proxy.wire.parameters import parse_parameters
+from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.models.models import (
+    load_description,
+    model_defects,
+    protocol_model,
+    service_model,
+    service_names,
+)
 from tests.wire.generated import Maker, request_of
 
 EXCEPTIONS = orjson.loads((Path(__file__).parent / "roundtrip_exceptions.json").read_bytes())["differ"]

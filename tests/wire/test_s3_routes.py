@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import Headers, Request
-from replay_proxy.wire.recognise import recognise
+from replay_proxy.wire.recognition.recognise import recognise
 
 CREDENTIAL = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 

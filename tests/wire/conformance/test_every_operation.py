@@ -14,11 +14,13 @@ import pytest
 from botocore_requests import ACCOUNT, REGION, SINGLE_HOST, loader, requests_of
 
 from replay_proxy.exchange import Request
-from replay_proxy.wire.recognise import needs_body, recognise
-from replay_proxy.wire.services import service_index
+from replay_proxy.wire.models.service_index import service_index
+from replay_proxy.wire.recognition.recognise import needs_body, recognise
 from tests.support.processes import left_out
 
-RULES = orjson.loads((Path(__file__).parents[3] / "replay_proxy" / "wire" / "data" / "recognition.json").read_bytes())
+RULES = orjson.loads(
+    (Path(__file__).parents[3] / "replay_proxy" / "wire" / "models" / "data" / "recognition.json").read_bytes()
+)
 MAY_BE_MISNAMED = 20
 
 Call = tuple[str, str, str]  # service, operation, protocol

@@ -12,14 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
-from replay_proxy.wire.services import plain_id, service_index
+from replay_proxy.wire.models.service_index import plain_id, service_index
 
 KEPT = re.compile(
     r"host|authorization|content-(type|encoding|md5)|user-agent|transfer-encoding|smithy-protocol|x-amz.*|trailer",
     re.IGNORECASE,
 )
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade"})
-LONGEST_FORM = 2048  # of a longer one the beginning is kept
+FORM_BYTES_MAX = 2048  # of a longer one the beginning is kept
 # CDK's requests to S3, which say nothing of themselves; read by hand, method and names of parameters.
 CDK_TO_S3 = {
     ("GET", "list-type max-keys prefix"): "s3:ListObjectsV2",
@@ -68,7 +68,7 @@ class Recorder:
                 for name, value in headers
                 if KEPT.fullmatch(name) and name.lower() not in {"x-capture-expect", "x-amz-date"}
             ],
-            "body": scrub(body[:LONGEST_FORM].decode("latin-1")) if form else "",
+            "body": scrub(body[:FORM_BYTES_MAX].decode("latin-1")) if form else "",
         }
         if lower.get("x-amz-security-token"):
             entry["headers"] = [

@@ -1,0 +1,27 @@
+"""`observe` reaches the proxy at every address that `--listen` can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from replay_proxy.cli.main import main
+from replay_proxy.emulators.process import free_port
+from tests.support.processes import Emulator, Proxy
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[::]", "127.0.0.1"])
+def test_addresses(
+    host: str, tmp_path: Path, start_emulator: Callable[..., Emulator], capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator = start_emulator("ministack")
+    port = free_port()
+    proxy = Proxy(tmp_path, "--upstream", emulator.url, "--listen", f"{host}:{port}", port=port, wait=False)
+    try:
+        proxy.wait_for_log("ready")
+        assert main(["observe", "--listen", f"{host}:{port}"]) == 0
+        assert "nothing is other than recorded" in capsys.readouterr().out
+    finally:
+        proxy.end()

@@ -1,0 +1,107 @@
+"""Smoke tests of a user against a running proxy: one of each kind, passing and failing; none leaves a trace."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.clients import client
+from tests.support.processes import Proxy, replay_proxy
+
+pytestmark = pytest.mark.emulator
+
+HANDLER = """\
+import boto3, os
+
+def handler(event, context):
+    for record in event.get("Records", []):
+        boto3.client("dynamodb").put_item(TableName="seen", Item=record["dynamodb"]["NewImage"])
+    return {"n": event.get("n", 0) + 1}
+"""
+CHECKS = """\
+checks:
+  - name: the function counts
+    invoke: {function: count, payload: {n: 1}}
+    expect: {query: n, is: 2}
+  - name: the proxy is there
+    http: {path: /orders-bucket/hello.txt}
+    expect: {status: 200, contains: hello}
+  - name: messages pass
+    queue: {name: orders, send: smoke}
+    expect: {is: smoke}
+  - name: the timeout of the queue
+    aws: sqs get-queue-url --queue-name orders
+    expect: {query: QueueUrl, matches: /orders$}
+  - name: no such queue
+    aws: sqs get-queue-url --queue-name none
+    expect: {error: AWS.SimpleQueueService.NonExistentQueue}
+"""
+FAILING = """\
+checks:
+  - name: wrong count
+    invoke: {function: count, payload: {n: 1}}
+    expect: {query: n, is: 3}
+  - name: no such function
+    invoke: {function: none}
+  - name: no such path
+    http: {path: /orders-bucket/none.txt}
+  - name: no such queue
+    queue: {name: none, send: x}
+  - name: wrong name
+    within_s: 0.2
+    aws: sqs get-queue-url --queue-name orders
+    expect: {query: QueueUrl, is: x}
+"""
+
+
+def test_checks_of_each_kind_pass_or_say_why_not_and_leave_no_trace(
+    start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
+    proxy = start_proxy("--emulator", "ministack")
+    role = client("iam", proxy.url).create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("m.py", HANDLER)
+    client("lambda", proxy.url).create_function(
+        FunctionName="count", Runtime="python3.12", Role=role, Handler="m.handler", Code={"ZipFile": packed.getvalue()}
+    )
+    client("sqs", proxy.url).create_queue(QueueName="orders")
+    client("s3", proxy.url).create_bucket(Bucket="orders-bucket")
+    client("s3", proxy.url).put_object(Bucket="orders-bucket", Key="hello.txt", Body=b"hello")
+    before = proxy.journal.read_bytes()
+
+    def smoke(text: str) -> tuple[int, str, str]:
+        path = tmp_path / "replay-smoke.yaml"
+        path.write_text(text)
+        done = subprocess.run(
+            [*replay_proxy(), "doctor", "--listen", f"127.0.0.1:{proxy.port}", "--smoke"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=tmp_path,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, err = smoke(CHECKS)
+    assert (code, err) == (0, ""), out
+    assert out.splitlines()[-1] == "5 of 5 checks passed"
+    code, out, err = smoke(FAILING)
+    assert code == 3
+    assert "✗ wrong count: 'n' is 2, and not 3" in out
+    assert "✗ no such function: lambda:Invoke: ResourceNotFoundException" in out
+    assert "✗ no such path: the status is 404" in out
+    assert "✗ no such queue: sqs:GetQueueUrl: " in out
+    assert "✗ wrong name: 'QueueUrl' is " in out
+    assert "5 of 5 checks did not pass" in err
+    code, _out, err = smoke("checks:\n  - nme: x\n")
+    assert code == 2
+    assert "line 2" in err
+    assert json.loads(json.dumps(proxy.status()["unrecorded"])) == 0
+    assert proxy.journal.read_bytes() == before

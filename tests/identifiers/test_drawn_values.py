@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replay_proxy.exchange import Answer, CallHead, Headers, Request
+from replay_proxy.identifiers.learning.drawn_values import learn_drawn
+from replay_proxy.identifiers.rewriting.rewrite import answer_to_client
+from replay_proxy.identifiers.table.alias_table import AliasTable, Origin
+from replay_proxy.wire.codecs.answers import parse_answer
+
+CREATE = CallHead("cognito-idp", "CreateUserPoolClient", "json", region="us-east-1")
+REQUEST = Request("POST", "/", Headers(), b"{}")
+
+
+def answer(secret: str) -> Answer:
+    body = json.dumps({"UserPoolClient": {"ClientId": "a", "ClientSecret": secret}}).encode()
+    return Answer(200, Headers(), body)
+
+
+def learned(mine: str, theirs: str) -> tuple[AliasTable, list[str]]:
+    table = AliasTable()
+    outcomes = (parse_answer(CREATE, answer(each), REQUEST) for each in (mine, theirs))
+    unpaired = learn_drawn(CREATE, *outcomes, table, learned_from=Origin(1, "cognito-idp:CreateUserPoolClient"))
+    return table, unpaired
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ("1f3b9c0ae", "77aa99ff0"),
+        ("vrFQOCSwDaiEzChyC5e5wbatP+6EFvZw", "X4JAs9zxXLYZQhVtxpj7/sErVV7C9LK4"),
+        ("1f:51:ae:28:bf:89:e9:d8:1f:25", "2f:51:ae:28:bf:89:e9:d8:1f:26"),
+        ("-----BEGIN X-----\nMIIB1111\nabcd\n-----END X-----", "-----BEGIN X-----\nMIIB2222\nefgh\n-----END X-----"),
+    ],
+)
+def test_a_drawn_value_is_shown_as_before(mine: str, theirs: str) -> None:
+    table, unpaired = learned(mine, theirs)
+    shown = answer_to_client(answer(theirs), CREATE, REQUEST, table)
+    assert isinstance(shown.body, bytes)
+    assert json.loads(shown.body)["UserPoolClient"]["ClientSecret"] == mine
+    assert unpaired == []
+
+
+@pytest.mark.parametrize("mine", ['a"secret', "<secret>", "a\\secret", "sécret", "two\nlines", "a&secret"])
+def test_what_could_break_a_message_is_named(mine: str) -> None:
+    table, unpaired = learned(mine, "another-one")
+    assert len(table) == 0
+    assert unpaired == ["UserPoolClient.ClientSecret"]
+
+
+def test_a_line_that_two_texts_share_now_is_named() -> None:
+    """Two certificates that are made anew within one second have one line that tells the time."""
+    table, unpaired = AliasTable(), []
+    for mine, theirs in (("second 10\nAAAA", "second 38\nBBBB"), ("second 11\nCCCC", "second 38\nDDDD")):
+        outcomes = (parse_answer(CREATE, answer(each), REQUEST) for each in (mine, theirs))
+        unpaired.append(
+            learn_drawn(CREATE, *outcomes, table, learned_from=Origin(1, "cognito-idp:CreateUserPoolClient"))
+        )
+    assert unpaired == [[], ["UserPoolClient.ClientSecret"]]
+    first = answer_to_client(answer("second 38\nBBBB"), CREATE, REQUEST, table)
+    assert isinstance(first.body, bytes)
+    assert json.loads(first.body)["UserPoolClient"]["ClientSecret"] == "second 10\nAAAA"
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_message_stays_whole_whatever_was_drawn(mine: str, theirs: str) -> None:
+    table, unpaired = learned(mine, theirs)
+    shown = answer_to_client(answer(theirs), CREATE, REQUEST, table)
+    assert isinstance(shown.body, bytes)
+    value: Any = json.loads(shown.body)["UserPoolClient"]["ClientSecret"]
+    assert value == mine or unpaired

@@ -1,0 +1,1 @@
+"""Pods: the store, what is in it, and what strangers may put there."""

@@ -1,0 +1,87 @@
+"""Loads that fail in the middle: the state is what it was before, and that is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.pods.test_pods import pod
+from tests.support.clients import client
+from tests.support.processes import Proxy, left_out, replay_proxy
+
+CALLS = 150
+
+
+def _with_large_pod(start_proxy: Callable[..., Proxy]) -> Proxy:
+    """A proxy with a queue and a message, and a pod with so many calls that its load takes a while."""
+    proxy = start_proxy()
+    sqs, sns = client("sqs", proxy.url), client("sns", proxy.url)
+    for number in range(CALLS):
+        sns.create_topic(Name=f"topic-{number}")
+    pod(proxy, "save", "large")
+    subprocess.run(
+        [*replay_proxy(), "reset", "--yes"], env={**os.environ, "AWS_ENDPOINT_URL": proxy.url}, check=True, timeout=60
+    )
+    url = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="kept")
+    return proxy
+
+
+def _loading(proxy: Proxy) -> subprocess.Popen[str]:
+    """Begin the load, and return once the merged state is being restored."""
+    environment = {**os.environ, "AWS_ENDPOINT_URL": proxy.url, "REPLAY_PODS_DIR": str(proxy.scratch / "pods")}
+    command = [*replay_proxy(), "pod", "load", "large", "--merge", "service-merge", "--yes"]
+    load = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        status = proxy.status()
+        report = status["last_restore"] or {}
+        if status["state"] == "restoring" and report.get("total") == CALLS + 2 and 0 < report["restored"] < CALLS:
+            return load
+        time.sleep(0.002)
+    load.kill()
+    pytest.fail("the load was never seen under way")
+
+
+def _is_as_before(proxy: Proxy) -> None:
+    sqs = client("sqs", proxy.url)
+    (url,) = sqs.list_queues()["QueueUrls"]
+    assert url.endswith("/kept")
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+    assert attributes["ApproximateNumberOfMessages"] == "1"
+    assert not client("sns", proxy.url).list_topics()["Topics"]
+
+
+@pytest.mark.skipif(bool(left_out(0.3)), reason=str(left_out(0.3)))
+def test_an_emulator_that_dies_during_a_load_comes_back_as_before(start_proxy: Callable[..., Proxy]) -> None:
+    """The load says so; once it has, the state is there."""
+    proxy = _with_large_pod(start_proxy)
+    load = _loading(proxy)
+    os.kill(proxy.status()["emulator"]["pid"], signal.SIGKILL)
+    _output, complaint = load.communicate(timeout=120)
+    assert load.returncode == 6, complaint
+    assert "the state is as it was before" in complaint
+    _is_as_before(proxy)
+    pod(proxy, "load", "large", "--merge", "service-merge", "--yes")
+    assert len(client("sns", proxy.url).list_topics()["Topics"]) == 100  # a page
+
+
+@pytest.mark.skipif(bool(left_out(0.3)), reason=str(left_out(0.3)))
+def test_a_proxy_that_is_killed_during_a_load_comes_back_as_before(
+    start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
+    """What was on trial never counts."""
+    proxy = _with_large_pod(start_proxy)
+    load = _loading(proxy)
+    proxy.kill_all()
+    load.communicate(timeout=120)
+    assert load.returncode == 6
+    proxy.again()
+    _is_as_before(proxy)
+    assert not list(tmp_path.glob("recordings/pod-load-*"))

@@ -1,0 +1,159 @@
+"""Merges as calls: what is known of both sides decides which calls make the merged state, without an emulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.storage.files import Files
+from replay_proxy.pods.merge.merge_recordings import merge_recordings
+from replay_proxy.pods.merge.strategies import MergeStrategy
+from tests.resources.recordings import Tape, function, queue, queue_url
+
+
+def _merged(ours: Tape, pod: Tape, folder: Path, strategy: str = "service-merge") -> tuple[list[tuple[str, Any]], Any]:
+    """Operation and JSON parameters of the merged calls, and the report."""
+    place = Files(ours.write(folder / "ours"))
+    report = merge_recordings(place, read(pod.write(folder / "pod")), MergeStrategy(strategy), folder / "merged")
+    calls = []
+    for record in read(folder / "merged").records():
+        assert record.head is not None
+        body = record.request.body
+        assert isinstance(body, bytes)
+        calls.append((record.head.operation, orjson.loads(body) if body[:1] == b"{" else record.request.target))
+    return calls, report
+
+
+def _later(count: int = 1) -> Tape:
+    """A tape whose calls are at other moments than those of another one."""
+    tape = Tape()
+    for number in range(count):
+        queue(tape, f"first-{number}")
+    return tape
+
+
+def test_identifiers_that_both_sides_drew_are_kept_apart(tmp_path: Path) -> None:
+    """Two APIs of one id, which two emulators drew: the pod's gets a fresh one in all its calls, and the report says so."""
+    ours, pod = Tape(), _later()
+    for tape, name in ((ours, "ours"), (pod, "pods")):
+        tape.call(
+            "apigateway", "CreateRestApi", {"name": name}, {"id": "ab12cd34ef", "name": name}, protocol="rest-json"
+        )
+        parts = {"restApiId": "ab12cd34ef", "stageName": "prod", "deploymentId": name}
+        tape.call("apigateway", "CreateStage", parts, {"stageName": "prod"}, protocol="rest-json")
+    calls, report = _merged(ours, pod, tmp_path)
+    ((old, new),) = report.renamed.items()
+    assert old == "ab12cd34ef" != new
+    records = list(read(tmp_path / "merged").records())
+    stages = {
+        r.request.target.split("/")[2] for r in records if r.head is not None and r.head.operation == "CreateStage"
+    }
+    assert stages == {old, new}
+    answers = [
+        orjson.loads(r.answer.body)["id"] for r in records if r.head is not None and r.head.operation == "CreateRestApi"
+    ]  # type: ignore[arg-type]
+    assert sorted(answers) == sorted([old, new])
+    assert len(calls) == 5
+    files = Files(tmp_path / "merged")
+    again = merge_recordings(files, read(tmp_path / "pod"), MergeStrategy.SERVICE, tmp_path / "again")
+    assert (again.renamed, again.changes_anything) == (report.renamed, False)
+
+
+def test_of_the_same_resource_the_pod_wins_and_the_rest_of_ours_stays(tmp_path: Path) -> None:
+    """Attributes by attribute, tags by tag; what both set is reported."""
+    ours, pod = Tape(), _later(3)
+    queue(ours, "q", DelaySeconds="5", VisibilityTimeout="10")
+    attributes = {"VisibilityTimeout": "20", "ReceiveMessageWaitTimeSeconds": "3"}
+    ours.call("sqs", "SetQueueAttributes", {"QueueUrl": queue_url("q"), "Attributes": attributes})
+    ours.call("sqs", "TagQueue", {"QueueUrl": queue_url("q"), "Tags": {"team": "ours", "cost": "1"}})
+    queue(pod, "q", VisibilityTimeout="60")
+    pod.call("sqs", "TagQueue", {"QueueUrl": queue_url("q"), "Tags": {"team": "pods"}})
+    calls, report = _merged(ours, pod, tmp_path)
+    made = next(given for operation, given in calls if operation == "CreateQueue" and given["QueueName"] == "q")
+    assert made["Attributes"] == {"VisibilityTimeout": "60", "DelaySeconds": "5"}
+    changed = [given["Attributes"] for operation, given in calls if operation == "SetQueueAttributes"]
+    assert changed == [{"ReceiveMessageWaitTimeSeconds": "3"}]
+    tagged = [given["Tags"] for operation, given in calls if operation == "TagQueue"]
+    assert {"team": "pods"} in tagged and {"cost": "1"} in tagged and len(tagged) == 2
+    assert {each.member for each in report.conflicts} == {"Attributes.VisibilityTimeout", "Tags.team"}
+    assert len([each for each, _given in calls if each == "CreateQueue"]) == 4
+
+
+def test_whole_services_of_a_region_are_the_pods(tmp_path: Path) -> None:
+    """Ours of a service, account and region that the pod has goes; the same service elsewhere stays."""
+    ours, pod = Tape(), _later()
+    queue(ours, "ours")
+    ours.call("dynamodb", "CreateTable", {"TableName": "kept"}, {"TableDescription": {"TableName": "kept"}})
+    ours.region = "us-west-2"
+    queue(ours, "elsewhere")
+    calls, report = _merged(ours, pod, tmp_path, "account-region-merge")
+    names = [given.get("QueueName") or given.get("TableName") for _operation, given in calls]
+    assert names == ["kept", "elsewhere", "first-0"]
+    assert len(report.services["sqs"].removed) == len(report.services["sqs"].added) == 1
+
+
+def test_a_call_whose_content_the_pod_has_is_left_out_and_not_sent_without_it(tmp_path: Path) -> None:
+    """By the models: required members, tokens that say nothing, entries by their ids, switches, paths; and what is ours stays."""
+    ours, pod = Tape(), _later(60)
+    for tape, side in ((ours, "ours"), (pod, "pod")):
+        arn = f"arn:aws:secretsmanager:{tape.region}:{tape.account}:secret:s-AbCdEf"
+        made = {"SecretString": "0", "ClientRequestToken": "0" * 36}
+        tape.call("secretsmanager", "CreateSecret", {"Name": "s", **made}, {"Name": "s", "ARN": arn})
+        changed = {"SecretId": "s", "SecretString": side, "ClientRequestToken": side * 12}
+        tape.call(
+            "secretsmanager", "PutSecretValue" if side == "pod" else "UpdateSecret", changed, {"Name": "s", "ARN": arn}
+        )
+        tape.call("events", "PutRule", {"Name": "r", "ScheduleExpression": "rate(1 day)"}, {"RuleArn": "arn:r"})
+        targets = [{"Id": name, "Arn": f"arn:aws:sqs:eu-west-1:1:{side}"} for name in ("both", side)]
+        tape.call("events", "PutTargets", {"Rule": "r", "Targets": targets}, {"FailedEntryCount": 0})
+        function(tape, "f", Environment={"Variables": {"SIDE": "both"}})
+        code = {"S3Bucket": "b", "S3Key": "pod"} if side == "pod" else {"ZipFile": b"ours"}
+        tape.call("lambda", "UpdateFunctionCode", {"FunctionName": "f", **code}, {}, protocol="rest-json")
+        changed = {"FunctionName": "f", "Timeout": 3 if side == "pod" else 5}
+        changed |= {} if side == "pod" else {"MemorySize": 256}
+        tape.call("lambda", "UpdateFunctionConfiguration", changed, {}, protocol="rest-json")
+        tape.call("ecr", "CreateRepository", {"repositoryName": "e"}, {"repository": {"repositoryName": "e"}})
+        changed = {"repositoryName": "e", "imageTagMutability": "MUTABLE" if side == "pod" else "IMMUTABLE"}
+        tape.call("ecr", "PutImageTagMutability", changed, {})
+        queue(tape, "q", **({"VisibilityTimeout": "60"} if side == "pod" else {}))
+    pod.call("sqs", "TagQueue", {"QueueUrl": queue_url("q"), "Tags": {"team": "pod"}})
+    ours.call("sqs", "UntagQueue", {"QueueUrl": queue_url("q"), "TagKeys": ["team", "other"]})
+    _calls, report = _merged(ours, pod, tmp_path)
+    records = [each for each in read(tmp_path / "merged").records() if each.head is not None]
+    said = [(each.head.operation, each.request.body) for each in records if each.head is not None]
+
+    def sent(operation: str) -> list[Any]:
+        return [orjson.loads(body) for name, body in said if name == operation and isinstance(body, bytes)]
+
+    assert not sent("UpdateSecret")
+    assert [each["SecretString"] for each in sent("PutSecretValue")] == ["pod"]
+    assert [[entry["Id"] for entry in each["Targets"]] for each in sent("PutTargets")] == [["both", "pod"], ["ours"]]
+    assert sent("UpdateFunctionCode") == [{"S3Bucket": "b", "S3Key": "pod"}]
+    assert sent("UpdateFunctionConfiguration") == [{"Timeout": 3}, {"MemorySize": 256}]
+    assert [each["imageTagMutability"] for each in sent("PutImageTagMutability")] == ["MUTABLE"]
+    assert [each["TagKeys"] for each in sent("UntagQueue")] == [["other"]]
+    assert report.renamed == {}
+    assert len({str(each) for each in report.conflicts}) == len(report.conflicts)
+
+
+def test_a_mapping_of_the_same_source_to_the_same_function_is_one(tmp_path: Path) -> None:
+    """Both emulators drew its identifier, and a second mapping is refused: ours is the pod's, and our later change is of that."""
+    ours, pod = Tape(), _later(5)
+    drawn = {"ours": "11111111-1111-4111-8111-aaaaaaaaaaa1", "pod": "22222222-2222-4222-8222-bbbbbbbbbbb2"}
+    for tape, side in ((ours, "ours"), (pod, "pod")):
+        function(tape, "f")
+        given = {"FunctionName": "f", "EventSourceArn": "arn:aws:sqs:eu-west-1:111122223333:q", "BatchSize": 5}
+        answer = {"UUID": drawn[side], "EventSourceArn": given["EventSourceArn"]}
+        tape.call("lambda", "CreateEventSourceMapping", given, answer, protocol="rest-json", status=202)
+    changed = {"UUID": drawn["ours"], "BatchSize": 7, "MaximumBatchingWindowInSeconds": 2}
+    ours.call("lambda", "UpdateEventSourceMapping", changed, {"UUID": drawn["ours"]}, protocol="rest-json", status=202)
+    _merged(ours, pod, tmp_path)
+    records = [each for each in read(tmp_path / "merged").records() if each.head is not None]
+    made = [each for each in records if each.head is not None and each.head.operation == "CreateEventSourceMapping"]
+    (later,) = (each for each in records if each.head is not None and each.head.operation == "UpdateEventSourceMapping")
+    assert len(made) == 1
+    assert later.request.target.endswith(drawn["pod"])
+    assert orjson.loads(later.request.body) == {"MaximumBatchingWindowInSeconds": 2}  # type: ignore[arg-type]

@@ -1,0 +1,410 @@
+"""Which calls of a restore wait for which, on calls that boto3 made against real emulators."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replay_proxy.journal.format.records import Record
+from replay_proxy.replay.ordering.dependency_graph import DependencyGraph
+from replay_proxy.replay.ordering.schedule import Schedule
+from replay_proxy.replay.planning.plan import plan_of_records
+from tests.replay.lab import Lab
+
+
+class Made:
+    """The graph of what a lab has recorded, asked by `service:Operation` and place among those."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.graph = plan_of_records(records, supersede=False).graph
+        self._named: dict[str, list[int]] = {}
+        for record in records:
+            assert record.head is not None
+            self._named.setdefault(f"{record.head.service}:{record.head.operation}", []).append(record.seq)
+
+    def seq(self, name: str, place: int = 0) -> int:
+        return self._named[name][place]
+
+    def waits(self, later: str, earlier: str, place: int = 0, earlier_place: int = 0) -> bool:
+        """Does one wait, directly or not, for the other?"""
+        return self.seq(earlier, earlier_place) in self.graph.closure([self.seq(later, place)])
+
+
+def test_calls_on_one_resource_keep_their_order_and_others_do_not_wait(lab: Lab) -> None:
+    sqs = lab.client("sqs")
+    one = sqs.create_queue(QueueName="one-queue")["QueueUrl"]
+    other = sqs.create_queue(QueueName="other-queue")["QueueUrl"]
+    sqs.send_message(QueueUrl=one, MessageBody="1")
+    sqs.send_message(QueueUrl=other, MessageBody="2")
+    sqs.send_message(QueueUrl=one, MessageBody="3")
+    sqs.set_queue_attributes(QueueUrl=one, Attributes={"DelaySeconds": "1"})
+    made = Made(lab.records)
+    assert made.waits("sqs:SendMessage", "sqs:CreateQueue", 0, 0)
+    assert made.waits("sqs:SendMessage", "sqs:SendMessage", 2, 0)
+    assert not made.waits("sqs:SendMessage", "sqs:SendMessage", 2, 1)
+    assert not made.waits("sqs:SendMessage", "sqs:CreateQueue", 0, 1)
+    assert made.waits("sqs:SetQueueAttributes", "sqs:SendMessage", 0, 2)
+    assert not made.waits("sqs:SetQueueAttributes", "sqs:SendMessage", 0, 1)
+
+
+def test_objects_wait_for_their_bucket_and_their_key(lab: Lab) -> None:
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="a-bucket")
+    s3.put_object(Bucket="a-bucket", Key="k", Body=b"1")
+    s3.put_object(Bucket="a-bucket", Key="l", Body=b"2")
+    s3.put_object(Bucket="a-bucket", Key="k", Body=b"3")
+    s3.put_bucket_versioning(Bucket="a-bucket", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="a-bucket", Key="l", Body=b"4")
+    s3.copy_object(Bucket="a-bucket", Key="m", CopySource="a-bucket/k")
+    made = Made(lab.records)
+    assert made.waits("s3:PutObject", "s3:PutObject", 2, 0)
+    assert not made.waits("s3:PutObject", "s3:PutObject", 2, 1)
+    assert made.waits("s3:PutBucketVersioning", "s3:PutObject", 0, 1)
+    assert made.waits("s3:PutObject", "s3:PutBucketVersioning", 3)
+    assert made.seq("s3:PutObject", 3) not in made.graph.predecessors(made.seq("s3:CopyObject"))
+    assert made.waits("s3:CopyObject", "s3:PutObject", 0, 2)
+
+
+def test_a_copy_waits_for_its_source_however_its_name_is_spelt(lab: Lab) -> None:
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="a-bucket")
+    s3.put_object(Bucket="a-bucket", Key="of what? ü", Body=b"1")
+    s3.copy_object(Bucket="a-bucket", Key="copy", CopySource={"Bucket": "a-bucket", "Key": "of what? ü"})
+    s3.delete_object(Bucket="a-bucket", Key="of what? ü")
+    made = Made(lab.records)
+    assert made.waits("s3:CopyObject", "s3:PutObject")
+    assert made.waits("s3:DeleteObject", "s3:CopyObject")
+
+
+def test_a_function_waits_for_its_role_and_for_the_object_that_holds_its_code(lab: Lab) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context): return 1")
+    s3, trust = lab.client("s3"), {"Service": "lambda.amazonaws.com"}
+    s3.create_bucket(Bucket="a-bucket")
+    statement = {"Effect": "Allow", "Principal": trust, "Action": "sts:AssumeRole"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = lab.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    s3.put_object(Bucket="a-bucket", Key="code", Body=packed.getvalue())
+    lab.client("lambda").create_function(
+        FunctionName="f",
+        Runtime="python3.12",
+        Role=role,
+        Handler="index.handler",
+        Code={"S3Bucket": "a-bucket", "S3Key": "code"},
+    )
+    s3.delete_object(Bucket="a-bucket", Key="code")
+    made = Made(lab.records)
+    assert made.waits("lambda:CreateFunction", "iam:CreateRole")
+    assert made.waits("lambda:CreateFunction", "s3:PutObject")
+    assert made.waits("s3:DeleteObject", "lambda:CreateFunction")
+
+
+def test_an_object_that_is_copied_onto_itself_waits_for_no_copy(lab: Lab) -> None:
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="a-bucket")
+    s3.put_object(Bucket="a-bucket", Key="k", Body=b"1")
+    s3.copy_object(
+        Bucket="a-bucket", Key="k", CopySource="a-bucket/k", MetadataDirective="REPLACE", Metadata={"a": "1"}
+    )
+    graph = plan_of_records(lab.records).graph
+    assert 3 not in graph.predecessors(3)
+    assert 2 in graph.predecessors(3)
+
+
+def test_items_wait_for_their_table_and_their_key(lab: Lab) -> None:
+    dynamodb = lab.client("dynamodb")
+    dynamodb.create_table(
+        TableName="a-table",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number, value in (("1", "a"), ("2", "b"), ("1.0", "c")):
+        dynamodb.put_item(TableName="a-table", Item={"id": {"N": number}, "v": {"S": value}})
+    made = Made(lab.records)
+    assert made.waits("dynamodb:PutItem", "dynamodb:CreateTable", 1)
+    assert made.waits("dynamodb:PutItem", "dynamodb:PutItem", 2, 0)
+    assert not made.waits("dynamodb:PutItem", "dynamodb:PutItem", 2, 1)
+
+
+def test_what_is_only_mentioned_comes_first(lab: Lab) -> None:
+    """In an ARN in a policy, in another service, under an identifier that the emulator made."""
+    key = lab.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    lab.client("kms").create_key()
+    queue = lab.client("sqs").create_queue(QueueName="mentioned-queue")["QueueUrl"]
+    arn = lab.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket="with-key")
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    s3.put_bucket_encryption(Bucket="with-key", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": arn}
+    lab.client("iam").create_policy(
+        PolicyName="p-of-queue", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    made = Made(lab.records)
+    assert made.waits("s3:PutBucketEncryption", "kms:CreateKey", 0, 0)
+    assert not made.waits("s3:PutBucketEncryption", "sqs:CreateQueue")
+    assert made.waits("iam:CreatePolicy", "sqs:CreateQueue")
+    assert not made.waits("iam:CreatePolicy", "kms:CreateKey")
+
+
+def test_a_name_of_one_letter_is_a_name(lab: Lab) -> None:
+    iam = lab.client("iam")
+    iam.create_user(UserName="u")
+    iam.create_group(GroupName="g")
+    iam.add_user_to_group(UserName="u", GroupName="g")
+    made = Made(lab.records)
+    assert made.waits("iam:AddUserToGroup", "iam:CreateUser")
+    assert made.waits("iam:AddUserToGroup", "iam:CreateGroup")
+    assert not made.waits("iam:CreateGroup", "iam:CreateUser")
+
+
+@pytest.mark.parametrize("name", ["my-queue-1", "db-primary-1", "q", "12", "us-east-1"])
+def test_what_a_name_looks_like_does_not_matter(lab: Lab, name: str) -> None:
+    sqs, dynamodb = lab.client("sqs"), lab.client("dynamodb")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "77"})
+    sqs.send_message(QueueUrl=queue, MessageBody="m")
+    key = {"AttributeName": "id", "KeyType": "HASH"}
+    attribute = {"AttributeName": "id", "AttributeType": "S"}
+    table = f"{name}-table"
+    dynamodb.create_table(
+        TableName=table, KeySchema=[key], AttributeDefinitions=[attribute], BillingMode="PAY_PER_REQUEST"
+    )
+    dynamodb.put_item(TableName=table, Item={"id": {"S": "x"}})
+    made = Made(lab.records)
+    assert made.waits("sqs:SetQueueAttributes", "sqs:CreateQueue")
+    assert made.waits("sqs:SendMessage", "sqs:SetQueueAttributes")
+    assert made.waits("dynamodb:PutItem", "dynamodb:CreateTable")
+
+
+def test_a_service_waits_for_the_revision_that_its_task_definition_had(lab: Lab) -> None:
+    ecs = lab.client("ecs")
+    ecs.create_cluster(clusterName="dev")
+    for image in ("x:1", "x:2"):
+        for family in ("web", "job"):
+            ecs.register_task_definition(
+                family=family, containerDefinitions=[{"name": "w", "image": image, "memory": 64}]
+            )
+    for service, task in (("one", "web"), ("two", "web:1"), ("three", "job")):
+        ecs.create_service(cluster="dev", serviceName=service, taskDefinition=task, desiredCount=0)
+    ecs.register_task_definition(family="web", containerDefinitions=[{"name": "w", "image": "x:3", "memory": 64}])
+    made = Made(lab.records)
+    assert made.waits("ecs:CreateService", "ecs:RegisterTaskDefinition", 0, 2)
+    assert made.waits("ecs:CreateService", "ecs:RegisterTaskDefinition", 1, 0)
+    assert made.waits("ecs:CreateService", "ecs:RegisterTaskDefinition", 2, 3)
+    assert made.waits("ecs:RegisterTaskDefinition", "ecs:CreateService", 4, 0)
+
+
+def test_one_name_in_two_services_ties_nothing_together(lab: Lab) -> None:
+    lab.client("sqs").create_queue(QueueName="everything-app")
+    lab.client("sns").create_topic(Name="everything-app")
+    lab.client("logs").create_log_group(logGroupName="everything-app")
+    made = Made(lab.records)
+    assert not made.waits("sns:CreateTopic", "sqs:CreateQueue")
+    assert not made.waits("logs:CreateLogGroup", "sqs:CreateQueue")
+
+
+def test_triggers_come_after_the_data_that_they_would_react_to(lab: Lab) -> None:
+    sqs, s3, sns = lab.client("sqs"), lab.client("s3"), lab.client("sns")
+    queue = sqs.create_queue(QueueName="told-queue")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3.create_bucket(Bucket="telling-bucket")
+    s3.create_bucket(Bucket="silent-bucket")
+    told = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="telling-bucket", NotificationConfiguration=told)
+    topic = sns.create_topic(Name="told-topic")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    s3.put_object(Bucket="telling-bucket", Key="k", Body=b"1")
+    s3.put_object(Bucket="silent-bucket", Key="k", Body=b"1")
+    sqs.send_message(QueueUrl=queue, MessageBody="m")
+    made = Made(lab.records)
+    assert made.waits("s3:PutBucketNotificationConfiguration", "s3:PutObject", 0, 0)
+    assert not made.waits("s3:PutBucketNotificationConfiguration", "s3:PutObject", 0, 1)
+    assert made.waits("sns:Subscribe", "sqs:SendMessage")
+    assert made.graph.late == {made.seq("s3:PutBucketNotificationConfiguration"), made.seq("sns:Subscribe")}
+
+
+def test_neither_settings_nor_reads_after_a_trigger_keep_data_behind_it(lab: Lab) -> None:
+    """Data that waited for tags, versioning or a read would be put after the notification, and set it off once more."""
+    sqs, s3 = lab.client("sqs"), lab.client("s3")
+    queue = sqs.create_queue(QueueName="told-again")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3.create_bucket(Bucket="telling-again")
+    told = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="telling-again", NotificationConfiguration=told)
+    tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
+    s3.put_bucket_tagging(Bucket="telling-again", Tagging=tags)
+    s3.put_bucket_versioning(Bucket="telling-again", VersioningConfiguration={"Status": "Enabled"})
+    s3.get_bucket_notification_configuration(Bucket="telling-again")
+    s3.put_object(Bucket="telling-again", Key="k", Body=b"1")
+    s3.delete_object(Bucket="telling-again", Key="k")
+    s3.delete_bucket_tagging(Bucket="telling-again")
+    made = Made(lab.records)
+    trigger = "s3:PutBucketNotificationConfiguration"
+    assert not made.waits("s3:PutObject", trigger)
+    assert made.waits(trigger, "s3:PutObject")
+    assert made.waits("s3:PutObject", "s3:PutBucketVersioning")
+    assert made.waits("s3:DeleteBucketTagging", trigger), "what is taken away may end it"
+
+
+def test_what_is_said_of_a_resource_of_another_service_keeps_its_order(lab: Lab) -> None:
+    """Each association of a balancer with a web ACL takes the place of the last one."""
+    ec2, elbv2, waf = lab.client("ec2"), lab.client("elbv2"), lab.client("wafv2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{each}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for each, zone in enumerate("ab")
+    ]
+    balancers = [
+        elbv2.create_load_balancer(Name=name, Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+        for name in ("one", "two")
+    ]
+    seen = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "m"}
+    acls = [
+        waf.create_web_acl(Name=name, Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=seen)["Summary"][
+            "ARN"
+        ]
+        for name in ("a", "b")
+    ]
+    for acl, balancer in ((0, 0), (1, 0), (0, 1)):
+        waf.associate_web_acl(WebACLArn=acls[acl], ResourceArn=balancers[balancer])
+    made = Made(lab.records)
+    assert made.waits("wafv2:AssociateWebACL", "wafv2:AssociateWebACL", 1, 0)
+    assert made.waits("wafv2:AssociateWebACL", "elbv2:CreateLoadBalancer", 2, 1)
+    assert not made.waits("wafv2:AssociateWebACL", "wafv2:AssociateWebACL", 2, 1)
+
+
+@pytest.mark.parametrize("other_kind", [False, True])
+def test_a_name_is_free_again_when_its_holder_is_deleted(lab: Lab, other_kind: bool) -> None:
+    """The deletion names it by an ARN with the name in the middle; the next creation says the name alone."""
+    ec2, elbv2 = lab.client("ec2"), lab.client("elbv2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    if other_kind:
+        elbv2.create_target_group(Name="shop", Protocol="HTTP", Port=80, VpcId=vpc)
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{each}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for each, zone in enumerate("ab")
+    ]
+    first = elbv2.create_load_balancer(Name="shop", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    elbv2.delete_load_balancer(LoadBalancerArn=first)
+    elbv2.create_load_balancer(Name="shop", Subnets=subnets)
+    made = Made(lab.records)
+    assert made.waits("elbv2:CreateLoadBalancer", "elbv2:DeleteLoadBalancer", 1, 0)
+    assert made.waits("elbv2:DeleteLoadBalancer", "elbv2:CreateLoadBalancer", 0, 0)
+
+
+def test_creations_of_one_kind_are_made_in_turn_and_need_not_be_done(lab: Lab) -> None:
+    sqs = lab.client("sqs")
+    for name in ("one-queue", "two-queue", "three-queue"):
+        sqs.create_queue(QueueName=name)
+    made = Made(lab.records)
+    assert made.graph.following == {2: 1, 3: 2}
+    schedule = Schedule(made.graph)
+    assert (schedule.take(), schedule.take()) == (1, None)
+    schedule.answered(1)
+    assert (schedule.take(), schedule.take()) == (2, None)
+    schedule.done(2)
+    assert schedule.take() == 3
+
+
+def test_nothing_runs_beside_a_stack(lab: Lab) -> None:
+    template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "of-the-stack"}}}}
+    sqs = lab.client("sqs")
+    sqs.create_queue(QueueName="before-it")
+    lab.client("cloudformation").create_stack(StackName="one-stack", TemplateBody=json.dumps(template))
+    url = sqs.get_queue_url(QueueName="of-the-stack")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    lab.client("ssm").put_parameter(Name="/after/it", Value="v", Type="String")
+    made = Made(lab.records)
+    assert made.waits("cloudformation:CreateStack", "sqs:CreateQueue")
+    assert made.waits("sqs:SendMessage", "cloudformation:CreateStack")
+    assert made.waits("ssm:PutParameter", "cloudformation:CreateStack")
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> DependencyGraph:
+    """Calls that wait for earlier ones, and joins among them."""
+    graph = DependencyGraph()
+    joins = 0
+    for seq in range(1, draw(st.integers(1, 30)) + 1):
+        earlier = [*graph.order, *range(-joins, 0)]
+        if earlier and draw(st.booleans()):
+            joins += 1
+            graph.before[-joins] = tuple(draw(st.sets(st.sampled_from(earlier), max_size=4)))
+            earlier.append(-joins)
+        graph.before[seq] = tuple(draw(st.sets(st.sampled_from(earlier), max_size=4))) if earlier else ()
+        followed = set(graph.following.values())
+        calls = [other for other in graph.before[seq] if other > 0 and other not in followed]
+        if calls and draw(st.booleans()):
+            graph.following[seq] = draw(st.sampled_from(calls))
+        graph.order.append(seq)
+        graph.services[seq] = "s"
+    return graph
+
+
+@given(graphs(), st.randoms(use_true_random=False), st.integers(1, 5))
+def test_every_call_is_handed_out_once_after_all_that_it_waits_for(
+    graph: DependencyGraph, random: Random, at_once: int
+) -> None:
+    finished = _worked_off(Schedule(graph), graph, set(), random, at_once)
+    assert finished == set(graph.order)
+
+
+@given(graphs(), st.randoms(use_true_random=False), st.data())
+def test_a_part_is_made_before_the_rest(graph: DependencyGraph, random: Random, data: st.DataObject) -> None:
+    part = graph.closure(data.draw(st.sets(st.sampled_from(graph.order))))
+    finished = _worked_off(Schedule(graph, part), graph, set(), random, 2)
+    assert finished == part
+    rest = set(graph.order) - part
+    assert _worked_off(Schedule(graph, rest), graph, finished, random, 2) == set(graph.order)
+
+
+def _worked_off(
+    schedule: Schedule, graph: DependencyGraph, finished: set[int], random: Random, at_once: int
+) -> set[int]:
+    finished, under_way, answered = set(finished), list[int](), set[int]()
+    while schedule.remaining:
+        seq = schedule.take() if len(under_way) < at_once else None
+        if seq is None:
+            one = random.choice(under_way)
+            if one not in answered and random.random() < 0.5:
+                answered.add(one)
+                schedule.answered(one)
+                continue
+            under_way.remove(one)
+            finished.add(one)
+            schedule.done(one)
+            continue
+        followed = graph.following.get(seq)
+        missing = graph.predecessors(seq) - finished
+        assert missing <= ({followed} & answered), "of the one that it follows, the answer is enough"
+        assert seq not in finished
+        under_way.append(seq)
+    return finished
+
+
+def test_the_earliest_is_handed_out_first() -> None:
+    graph = DependencyGraph([3, 1, 2], {1: (), 2: (), 3: ()}, set(), {1: "s", 2: "s", 3: "s"})
+    schedule = Schedule(graph)
+    assert _all(schedule) == [3, 1, 2]
+
+
+def _all(schedule: Schedule) -> Iterable[int]:
+    taken = []
+    while (seq := schedule.take()) is not None:
+        taken.append(seq)
+        schedule.done(seq)
+    return taken

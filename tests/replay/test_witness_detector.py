@@ -1,0 +1,220 @@
+"""What explains an identifier, what needs a witness, and how much is remembered of what passes."""
+
+from __future__ import annotations
+
+import json
+import random
+import tracemalloc
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from replay_proxy.exchange import Answer, CallHead, Headers, Request
+from replay_proxy.replay import witness_detector as module
+from replay_proxy.replay.fingerprints import Fingerprints
+from replay_proxy.replay.witness_detector import BODY_BYTES_MAX, Verdict, WitnessDetector
+
+JSON = Headers([("Content-Type", "application/x-amz-json-1.0")])
+
+
+def call(service: str, operation: str, **parameters: Any) -> tuple[CallHead, Request]:
+    return CallHead(service, operation, "json"), Request("POST", "/", JSON, json.dumps(parameters).encode())
+
+
+def answer(**result: Any) -> Answer:
+    return Answer(200, JSON, json.dumps(result).encode())
+
+
+def words(count: int, seed: int) -> str:
+    drawn = random.Random(seed)
+    return " ".join(f"{drawn.getrandbits(64):016x}" for _ in range(count))
+
+
+PAYLOADS = {
+    "a message": lambda text: call("sqs", "SendMessage", QueueUrl="http://h/1/q", MessageBody=text),
+    "attributes of a message": lambda text: call(
+        "sqs",
+        "SendMessage",
+        QueueUrl="http://h/1/q",
+        MessageBody="m",
+        MessageAttributes={"a": {"DataType": "String", "StringValue": text}},
+    ),
+    "an item": lambda text: call("dynamodb", "PutItem", TableName="t", Item={"id": {"S": text}, "b": {"M": {}}}),
+    "a literal": lambda text: call("dynamodb", "ExecuteStatement", Statement=f"INSERT INTO t VALUE {{'a': '{text}'}}"),
+    "records of a stream": lambda text: call("kinesis", "PutRecord", StreamName="s", Data=text, PartitionKey="p"),
+    "log lines": lambda text: call("logs", "PutLogEvents", logEvents=[{"timestamp": 1, "message": text}]),
+    "a secret": lambda text: call("secretsmanager", "PutSecretValue", SecretId="s", SecretString=text),
+    "an object": lambda text: (
+        CallHead("s3", "PutObject", "rest-xml"),
+        Request("PUT", "/b/k", Headers(), text.encode()),
+    ),
+    "a published message": lambda text: (
+        CallHead("sns", "Publish", "query"),
+        Request("POST", "/", Headers(), b"Action=Publish&TopicArn=t&Message=" + text.replace(" ", "+").encode()),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PAYLOADS)
+def test_of_payload_nothing_is_remembered(kind: str) -> None:
+    witness_detector = WitnessDetector()
+    for seed in range(50):
+        witness_detector.explain(*PAYLOADS[kind](words(1_000, seed)), answer())
+    assert len(witness_detector._data) + len(witness_detector._infrastructure) < 50
+
+
+def test_many_distinct_calls_have_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INFRASTRUCTURE_BYTES_MAX", 1 << 15)
+    monkeypatch.setattr(module, "DATA_BYTES_MAX", 1 << 15)
+    witness_detector = WitnessDetector()
+
+    def pass_by(begin: int, end: int) -> None:
+        for number in range(begin, end):
+            put = call("ssm", "PutParameter", Name=f"/a/{number:x}", Value=f"value-{number}")
+            witness_detector.explain(*put, answer(Version=1))
+            sent = answer(MessageId=f"{number:08x}-aaaa-bbbb-cccc")
+            witness_detector.explain(*call("sqs", "SendMessage", QueueUrl="q"), sent)
+
+    pass_by(0, 100)  # the models are loaded
+    tracemalloc.start()
+    try:
+        pass_by(100, 6_000)
+        held, _most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert witness_detector.bytes_held <= 1 << 16
+    assert held < 1 << 18
+
+
+def test_data_does_not_displace_infrastructure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DATA_BYTES_MAX", 1 << 15)
+    witness_detector = WitnessDetector()
+    arn = "arn:aws:sns:us-east-1:123456789012:topic-0123456789"
+    made = CallHead("kms", "CreateKey", "json"), Request("POST", "/", JSON, b"{}")
+    witness_detector.explain(*made, answer(KeyMetadata={"KeyId": "0b9a5f3c-4a3e-4f0e-9d5b-1f2e3d4c5b6a", "Arn": arn}))
+    for number in range(20_000):
+        witness_detector.explain(
+            *call("sqs", "SendMessage", QueueUrl="q"), answer(MessageId=f"{number:08x}-aaaa-bbbb-cccc")
+        )
+    read = call("kms", "DescribeKey", KeyId="alias/a")
+    shown = answer(KeyMetadata={"KeyId": "0b9a5f3c-4a3e-4f0e-9d5b-1f2e3d4c5b6a"})
+    assert not witness_detector.is_witness(*read, shown)
+    assert witness_detector.is_witness(*read, answer(KeyMetadata={"KeyId": "5f3c0b9a-4a3e-4f0e-9d5b-1f2e3d4c5b6a"}))
+
+
+def test_a_read_of_payload_that_looks_like_an_identifier_is_no_witness() -> None:
+    witness_detector = WitnessDetector()
+    read = CallHead("s3", "HeadObject", "rest-xml"), Request("HEAD", "/bucket/key", Headers())
+    fields = Headers([("ETag", '"e"'), ("x-amz-meta-orderId", "order-1234567890")])
+    assert not witness_detector.is_witness(*read, Answer(200, fields))
+    versioned = Headers([*fields.pairs, ("x-amz-version-id", "n0t.explained-1234567890")])
+    assert witness_detector.is_witness(*read, Answer(200, versioned))
+
+
+def test_what_a_client_named_in_a_reference_is_explained() -> None:
+    witness_detector = WitnessDetector()
+    name = "arn:aws:lambda:us-east-1:123456789012:function:resize-images-01"
+    read = call("events", "ListTargetsByRule", Rule="r")
+    shown = answer(Targets=[{"Id": "target-000001", "Arn": name}])
+    assert witness_detector.is_witness(*read, shown)
+    witness_detector.explain(
+        *call("events", "PutTargets", Rule="r", Targets=[{"Id": "target-000001", "Arn": name}]), answer()
+    )
+    assert not witness_detector.is_witness(*read, shown)
+
+
+def test_a_witness_explains_what_it_shows_also_in_cbor() -> None:
+    witness_detector = WitnessDetector()
+    head = CallHead("kinesis", "DescribeStreamSummary", "smithy-rpc-v2-cbor")
+    cbor = Headers([("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")])
+    arn = b"arn:aws:kinesis:us-east-1:123456789012:stream/clicks-2024"
+    body = b"\xa1\x78\x18StreamDescriptionSummary\xa1\x69StreamARN\x78" + bytes([len(arn)]) + arn
+    request = Request("POST", "/service/Kinesis_20131202/operation/DescribeStreamSummary", cbor, b"\xa0")
+    shown = Answer(200, cbor, body)
+    assert witness_detector.is_witness(head, request, shown)
+    witness_detector.explain(head, request, shown)
+    assert not witness_detector.is_witness(head, request, shown)
+
+
+def test_bodies_that_are_too_large_are_not_looked_into() -> None:
+    witness_detector = WitnessDetector()
+    filler = "x" * BODY_BYTES_MAX
+    made = answer(KeyMetadata={"KeyId": "0b9a5f3c-4a3e-4f0e-9d5b-1f2e3d4c5b6a", "Description": filler})
+    assert not witness_detector.is_witness(*call("kms", "DescribeKey", KeyId="alias/a"), made)
+    witness_detector.explain(*call("kms", "CreateKey", Description=words(BODY_BYTES_MAX // 16, 1)), made)
+    assert len(witness_detector._infrastructure) == 0
+
+
+def test_a_full_set_forgets_and_a_read_is_a_witness_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    witness_detector = WitnessDetector()
+    monkeypatch.setattr(witness_detector, "_infrastructure", Fingerprints(1 << 15))
+    key = {"KeyId": "0b9a5f3c-4a3e-4f0e-9d5b-1f2e3d4c5b6a"}
+    read, shown = call("kms", "DescribeKey", KeyId="alias/a"), answer(KeyMetadata=key)
+    witness_detector.explain(*call("kms", "CreateKey"), shown)
+    assert not witness_detector.is_witness(*read, shown)
+    for number in range(10_000):
+        witness_detector.explain(
+            *call("kms", "CreateKey"), answer(KeyMetadata={"KeyId": f"{number:08x}-4a3e-4f0e-9d5b-1f2e"})
+        )
+    assert witness_detector.is_witness(*read, shown)
+
+
+@pytest.mark.parametrize(
+    ("read", "shown"),
+    [
+        (
+            call("servicediscovery", "GetOperation", OperationId="op"),
+            {"Operation": {"Targets": {"NAMESPACE": "nsqwer"}}},
+        ),
+        (call("ecs", "ListTasks", cluster="c"), {"taskArns": ["abcde"]}),
+        (call("dynamodb", "ListTables"), {"TableNames": ["generated"]}),
+        (call("codebuild", "ListBuilds"), {"ids": ["4711"]}),
+        (call("kms", "ListKeys", Marker="page-2"), {"Keys": [{"KeyId": "zzzz"}]}),
+    ],
+    ids=["a value in a map", "letters alone", "a name", "digits alone", "a later page"],
+)
+def test_an_identifier_is_told_by_its_member(read: tuple[CallHead, Request], shown: dict[str, Any]) -> None:
+    witness_detector = WitnessDetector()
+    witness_detector.explain(*call("servicediscovery", "CreateHttpNamespace", Name="c"), answer(OperationId="op"))
+    assert witness_detector.is_witness(*read, answer(**shown)) is Verdict.WITNESS
+    witness_detector.explain(*read, answer(**shown))
+    assert witness_detector.is_witness(*read, answer(**shown)) is Verdict.NOTHING_NEW
+
+
+def test_a_read_that_names_what_nothing_explains_explains_nothing() -> None:
+    witness_detector = WitnessDetector()
+    one = {"KeyId": "key-drawn", "Arn": "arn:aws:kms:us-east-1:123456789012:key/key-drawn", "AWSAccountId": "owner1"}
+    described = call("kms", "DescribeKey", KeyId="key-drawn")
+    assert witness_detector.is_witness(*described, answer(KeyMetadata=one)) is Verdict.DEPENDENT
+    witness_detector.note_dependent(*described)
+    assert witness_detector.is_witness(*described, answer(KeyMetadata=one)) is Verdict.NOTHING_NEW
+    elsewhere = replace(described[0], region="eu-west-1"), described[1]
+    assert witness_detector.is_witness(*elsewhere, answer(KeyMetadata=one)) is Verdict.DEPENDENT
+    listed = call("kms", "ListKeys"), answer(Keys=[{"KeyId": "key-drawn"}])
+    assert witness_detector.is_witness(*listed[0], listed[1]) is Verdict.WITNESS
+    witness_detector.explain(*listed[0], listed[1])
+    # Now that something teaches the name, the read is a witness by itself.
+    again = call("kms", "DescribeKey", KeyId="key-drawn", GrantTokens=[])
+    assert witness_detector.is_witness(*again, answer(KeyMetadata=one)) is Verdict.WITNESS
+
+
+def test_a_read_that_shows_only_what_it_names_is_no_witness() -> None:
+    read = call("kms", "DescribeKey", KeyId="key-drawn")
+    assert WitnessDetector().is_witness(*read, answer(KeyMetadata={"KeyId": "key-drawn"})) is Verdict.NOTHING_NEW
+
+
+def test_of_a_large_answer_every_identifier_counts() -> None:
+    witness_detector = WitnessDetector()
+    read = call("kms", "ListKeys")
+    bare = Answer(200, JSON)
+
+    def listing(*keys: str) -> list[bytes]:
+        body = json.dumps({"Keys": [{"KeyId": key} for key in keys]}).encode()
+        return [body[at : at + 1000] for at in range(0, len(body), 1000)]
+
+    keys = [f"key-{number}" for number in range(5_000)]
+    assert witness_detector.is_large_witness(*read, bare, lambda: iter(listing(*keys))) is Verdict.WITNESS
+    witness_detector.explain_large(*read, bare, lambda: iter(listing(*keys)))
+    assert witness_detector.is_large_witness(*read, bare, lambda: iter(listing(*keys))) is Verdict.NOTHING_NEW
+    assert witness_detector.is_large_witness(*read, bare, lambda: iter(listing(*keys, "new"))) is Verdict.WITNESS

@@ -1,0 +1,90 @@
+"""The state comparison of the tests itself: it must see what differs, and read what can be named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.read_back.catalogue import reads_of
+from tests.support.read_back.comparison import Difference, Shown, as_shown, differences
+from tests.support.read_back.known_values import KnownValues
+from tests.support.read_back.reader import Asked, State
+
+
+def compared(before: Any, after: Any, read: str = "ListThings") -> list[Difference]:
+    asked = Asked("glue", read, "{}")
+    return differences(State({asked: before}), State({asked: after}))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"Id": "a1"}, {"Id": "a1"}, []),
+        ({"Id": "a1"}, {"Id": "a2"}, [".Id"]),
+        ({"Id": "job:1"}, {"Id": "job:2"}, [".Id"]),
+        ({"Things": [{"Name": "a", "V": 1}, {"Name": "b"}]}, {"Things": [{"Name": "b"}, {"Name": "a", "V": 1}]}, []),
+        ({"Things": [{"Name": "a", "V": 1}, {"Name": "b"}]}, {"Things": [{"Name": "b"}, {"Name": "a", "V": 2}]}, [".Things[].V"]),
+        ({"Things": [1, 1, 2]}, {"Things": [2, 1]}, [".Things[]"]),
+        ({"Things": []}, {"Things": [{"Name": "a"}]}, [".Things[]"]),
+        ({"Text": '{"a": 1, "b": 2}'}, {"Text": '{"b":2,"a":1}'}, []),
+        ({"Created": 1795914688.4}, {"Created": 1795914688.9}, []),
+        ({"Created": "1795914688"}, {"Created": "1795914988"}, [".Created"]),
+        ({"NextToken": "x"}, {"NextToken": "y"}, []),
+        ({"Id": "a"}, "refused: NotFound", [""]),
+    ],
+)  # fmt: skip
+def test_what_differs_is_seen(before: Any, after: Any, expected: list[str]) -> None:
+    assert [each.path for each in compared(before, after)] == expected
+
+
+def test_a_long_list_whose_times_differ_lacks_nothing() -> None:
+    """Of more elements than are put together by likeness."""
+
+    def things(time: str, changed: str = "") -> dict[str, Any]:
+        made = [{"Id": f"snap-{number}", "Size": 15, "Started": time} for number in range(300)]
+        return {"Things": made if not changed else [*made[:-1], {**made[-1], "Id": changed}]}
+
+    before, after = things("2026-11-29T02:37:05"), things("2026-11-29T02:39:05")
+    assert {each.path for each in compared(before, after)} == {".Things[].Started"}
+    found = compared(before, things("2026-11-29T02:39:05", changed="snap-x"))
+    assert {each.path for each in found} == {".Things[].Started", ".Things[].Id"} or len(found) == 301
+
+
+def test_what_was_shown_is_asked_for() -> None:
+    known = KnownValues()
+    known.add_call({}, {"restApis": None, "items": [{"id": "r1", "name": "orders"}]})
+    known.add_call({"restApiId": "r1", "parentId": "root", "pathPart": "x"}, {"id": "p1"})
+    known.add_call({"restApiId": "r1"}, {"items": [{"id": "p1", "path": "/x"}]})
+    reads = {each.operation: each for each in reads_of("apigateway")}
+    assert {"restApiId": "r1"} in list(known.parameters(reads["GetResources"], 10))
+    secrets = KnownValues()
+    secrets.add_call({}, {"SecretList": [{"ARN": "arn:1", "Name": "n"}]})
+    asked = list(
+        secrets.parameters({each.operation: each for each in reads_of("secretsmanager")}["DescribeSecret"], 10)
+    )
+    assert {"SecretId": "arn:1"} in asked and {"SecretId": "n"} in asked
+
+
+def test_what_nobody_was_shown_may_be_another_and_must_be_there() -> None:
+    """Of a state that was read behind the back of clients."""
+    asked = Asked("ec2", "DescribeRouteTables", "{}")
+    shown = Shown(frozenset({"rtb-1", "10.0.0.0/16", "associated"}), "")
+
+    def compared_as_shown(before: Any, after: Any) -> list[str]:
+        states = [as_shown(State({asked: {"RouteTables": each}}), shown) for each in (before, after)]
+        return [each.path for each in differences(*states)]
+
+    def table(ident: str, **more: Any) -> dict[str, Any]:
+        return {
+            "RouteTableId": ident,
+            "Associations": [{"AssociationId": f"a-{ident}", "State": {"State": "associated"}}],
+            **more,
+        }
+
+    before = [table("rtb-1"), table("rtb-drawn")]
+    assert compared_as_shown(before, [table("rtb-other"), table("rtb-1")]) == []
+    assert compared_as_shown(before, [table("rtb-other"), table("rtb-other2")]) == [".RouteTables[].RouteTableId"]
+    assert compared_as_shown(before, [table("rtb-1")]) == [".RouteTables[]"]
+    assert compared_as_shown(before, [table("rtb-1"), table("rtb-2", Block="10.0.0.0/16")]) == [".RouteTables[].Block"]
+    assert as_shown(State({Asked("ec2", "DescribeX", '{"Id": "rtb-drawn"}'): {}}), shown).answers == {}

@@ -1,0 +1,105 @@
+"""The plugin of pytest, driven as a user drives it: a suite of its own, run by pytest as a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from tests.support.clients import client
+from tests.support.processes import Proxy, amount
+
+SAMPLE = Path(__file__).parent / "sample" / "sample_shop.py"
+PLUGIN = "replay_proxy.testing.plugin"
+INSTALLED = any(each.value == PLUGIN for each in entry_points(group="pytest11"))
+
+
+def pod_of(recording: Path) -> Path:
+    """Return a pod file with the state of a recording."""
+    pod = recording.with_suffix(".pod")
+    words = [sys.executable, "-m", "replay_proxy", "pod", "save", str(pod), "--data-dir", str(recording)]
+    subprocess.run(words, check=True, capture_output=True)
+    return pod
+
+
+def recorded(folder: Path, queue: str, emulator: str) -> Path:
+    """Return a recording with one queue that holds one message."""
+    proxy = Proxy(folder.parent, "--emulator", emulator, data_dir=folder)
+    try:
+        sqs = client("sqs", proxy.url)
+        url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="m")
+    finally:
+        proxy.stop()
+    return folder
+
+
+def suite(folder: Path, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
+    left_out = ("AWS_", "PYTEST_", "REPLAY_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    plugin = () if INSTALLED else ("-p", PLUGIN)
+    usual = ("-q", "-p", "no:cacheprovider", "-o", "python_files=sample_*.py", "--rootdir", str(folder))
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, *usual, *options, str(SAMPLE)],
+        env={**environment, **more},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("emulator", ["moto", "ministack"])
+def test_each_test_finds_the_state_of_the_recording(emulator: str, tmp_path: Path) -> None:
+    orders = recorded(tmp_path / "orders", "orders", emulator)
+    returns = recorded(tmp_path / "returns", "returns", emulator)
+    if emulator == "ministack":
+        returns = pod_of(returns)
+    before = {path.name: path.read_bytes() for path in orders.iterdir() if path.is_file()}
+    workers = ("-n", "2") if emulator == "ministack" else ("-n", "0")
+    number = amount(4, 200)
+    shown = suite(
+        tmp_path,
+        *("--replay-recording", str(orders), "--replay-emulator", emulator, "--replay-report", "pages", *workers),
+        SAMPLE_OTHER=str(returns),
+        SAMPLE_TESTS=str(number),
+    )
+    assert re.search(rf"1 failed, {number + 5} passed", shown.stdout), shown.stdout + shown.stderr
+    assert "recorded AWS calls of this test" in shown.stdout
+    assert "200 aws sqs create-queue --queue-name seen-in-the-report" in shown.stdout
+    assert "more-" not in shown.stdout.partition("recorded AWS calls")[2]
+    (page,) = (tmp_path / "pages").iterdir()
+    assert f"page: {page}" in shown.stdout and "test_that_fails" in page.name
+    written = page.read_text()
+    assert "seen-in-the-report" in written and "PutObject" in written and "of-unittest" not in written
+    assert "more-" not in written and "orders" not in written
+    assert {path.name: path.read_bytes() for path in orders.iterdir() if path.is_file()} == before
+
+
+def test_mistakes_are_told_in_a_line(tmp_path: Path) -> None:
+    chosen = ("-k", "unittest", "-n", "0")
+    missing = suite(tmp_path, "--replay-recording", str(tmp_path / "nowhere"), *chosen)
+    assert "there is no recording" in missing.stdout and missing.returncode != 0
+    no_pod = suite(tmp_path, "--replay-recording", "nowhere", *chosen)
+    assert "there is no pod 'nowhere'" in no_pod.stdout and no_pod.returncode != 0
+    unknown = suite(tmp_path, "--replay-emulator", "nosuch", *chosen)
+    assert "nosuch" in unknown.stdout and "moto" in unknown.stdout and unknown.returncode != 0
+
+
+def test_nothing_is_started_where_nobody_asks(tmp_path: Path) -> None:
+    (tmp_path / "sample_plain.py").write_text("def test_plain(): pass\n")
+    plugin = () if INSTALLED else ("-p", PLUGIN)
+    program = (
+        "import sys, pytest; code = pytest.main(sys.argv[1:]); "
+        "heavy = ('boto', 'aiohttp', 'replay_proxy.testing.proxy'); "
+        "print('loaded:', [name for name in sys.modules if name.startswith(heavy)]); sys.exit(code)"
+    )
+    words = [sys.executable, "-c", program, *plugin, "-q", "-p", "no:xdist", str(tmp_path / "sample_plain.py")]
+    shown = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0 and "loaded: []" in shown.stdout, shown.stdout + shown.stderr
