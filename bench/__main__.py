@@ -10,8 +10,11 @@ import sys
 NAMES = {
     "proxy": "what the proxy costs a request, against a minimal reverse proxy",
     "restore": "how long it takes to have the state back, against LocalStack's old algorithm",
-    "memory": "resident memory: idle, streaming 1 GiB, restoring 200,000 calls",
+    "memory": "resident memory: idle, streaming 1 GiB, restoring 200,000 calls, and whatever passed",
     "wire": "recognising and parsing requests, start-up times",
+    "effects": "watching data for what the emulator does by itself, while nothing changes",
+    "testing": "a fresh state for each test of a suite, against restarting the emulator and against moto in the process",
+    "pods": "saving, pushing and pulling a state: time, memory and bytes, by its size",
     "journal": "appending to a recording, and reading it back",
 }
 

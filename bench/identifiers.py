@@ -17,9 +17,9 @@ import timeit
 from collections.abc import Callable
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.identifiers.aliases import AliasTable, Scope
-from replay_proxy.identifiers.endpoints import Endpoints
-from replay_proxy.identifiers.rewrite import answer_to_client, request_to_emulator
+from replay_proxy.identifiers.rewriting.endpoints import Endpoints
+from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
+from replay_proxy.identifiers.table.alias_table import AliasTable, Scope
 
 PROMISE = 50.0
 EAST = Scope("", "us-east-1")

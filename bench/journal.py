@@ -21,11 +21,11 @@ from bench.processes import ROOT
 from bench.report import Report
 from bench.turns import in_turns, ratios, spread
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.journal.codec import encode_record
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import JOURNAL_NAME, Kind, Record, utc_now
-from replay_proxy.journal.writer import JournalWriter, SaveStrategy
-from replay_proxy.wire.signing import Credential
+from replay_proxy.journal.format.encode import encode_record
+from replay_proxy.journal.format.records import JOURNAL_NAME, Record, RecordKind, utc_now
+from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.write.writer import JournalWriter, SaveStrategy
+from replay_proxy.wire.signing.sigv4 import Credential
 
 REQUEST = Request(
     "POST",
@@ -64,7 +64,15 @@ ANSWER = Answer(
 def sample() -> Record:
     head = CallHead("sqs", "SendMessage", "json", "", "us-east-1", "test")
     return Record(
-        0, utc_now(), 3.2, Kind.MUTATION, head, REQUEST, ANSWER, Credential("test", "us-east-1", "sqs", "header"), {}
+        0,
+        utc_now(),
+        3.2,
+        RecordKind.MUTATION,
+        head,
+        REQUEST,
+        ANSWER,
+        Credential("test", "us-east-1", "sqs", "header"),
+        {},
     )
 
 

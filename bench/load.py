@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
 import statistics
 import sys
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -98,8 +101,11 @@ class _Client(asyncio.Protocol):
     Where the server closes after an answer, as moto does, the next request begins with connecting.
     """
 
-    def __init__(self, port: int, request: bytes, until: float, done: asyncio.Future[None]) -> None:
+    def __init__(
+        self, port: int, request: bytes, until: float, done: asyncio.Future[None], tunnel: Tunnel | None = None
+    ) -> None:
         self._port = port
+        self._tunnel = tunnel
         self._request = request
         self._until = until
         self._done = done
@@ -119,8 +125,16 @@ class _Client(asyncio.Protocol):
 
     async def connect(self) -> None:
         """Connect, and send."""
+        loop = asyncio.get_running_loop()
+        if self._tunnel is None:
+            self._sent = time.perf_counter()
+            await loop.create_connection(lambda: self, "127.0.0.1", self._port)
+            return
+        opened = await loop.run_in_executor(None, self._tunnel.open, self._port)
         self._sent = time.perf_counter()
-        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
+        await loop.create_connection(
+            lambda: self, sock=opened, ssl=self._tunnel.context(), server_hostname=self._tunnel.host
+        )
 
     def _next(self) -> None:
         if self._closes:
@@ -207,14 +221,42 @@ def answer_head(content_type: str, length: int) -> bytes:
     ).encode()
 
 
-def fire(port: int, request: bytes, connections: int, seconds: float) -> tuple[list[float], float]:
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A way by a proxy, encrypted: to `host`, whose certificate an authority in the file `certificate` has made."""
+
+    host: str
+    certificate: str
+
+    def open(self, port: int) -> socket.socket:
+        """A connection by the proxy on `port`, before TLS begins."""
+        opened = socket.create_connection(("127.0.0.1", port), timeout=30)
+        opened.sendall(f"CONNECT {self.host}:443 HTTP/1.1\r\nHost: {self.host}:443\r\n\r\n".encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += opened.recv(4096)
+        if b" 200 " not in answer.split(b"\r\n")[0]:
+            raise RuntimeError(f"no tunnel: {answer!r}")
+        opened.setblocking(False)
+        return opened
+
+    def context(self) -> ssl.SSLContext:
+        """What is trusted."""
+        return ssl.create_default_context(cafile=self.certificate)
+
+
+def fire(
+    port: int, request: bytes, connections: int, seconds: float, tunnel: Tunnel | None = None
+) -> tuple[list[float], float]:
     """The latencies of as many requests as `connections` clients make one after the other in `seconds`, and how long
     that took in all (the last answers come later), in seconds. With 0 seconds each client makes one request.
     """
-    return run(_fire(port, request, connections, seconds))
+    return run(_fire(port, request, connections, seconds, tunnel))
 
 
-async def _fire(port: int, request: bytes, connections: int, seconds: float) -> tuple[list[float], float]:
+async def _fire(
+    port: int, request: bytes, connections: int, seconds: float, tunnel: Tunnel | None = None
+) -> tuple[list[float], float]:
     loop = asyncio.get_running_loop()
     begun = time.perf_counter()
     until = begun + seconds
@@ -223,7 +265,7 @@ async def _fire(port: int, request: bytes, connections: int, seconds: float) -> 
     for _ in range(connections):
         done: asyncio.Future[None] = loop.create_future()
         waits.append(done)
-        clients.append(_Client(port, request, until, done))
+        clients.append(_Client(port, request, until, done, tunnel))
         await clients[-1].connect()
     async with asyncio.timeout(seconds + 120):
         await asyncio.gather(*waits)

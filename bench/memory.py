@@ -1,20 +1,22 @@
 """`scripts/bench memory`: resident memory of the proxy's process, as the kernel counts it (`VmRSS`, `VmHWM` of /proc).
 
-Idle, in front of an upstream; the most it ever was while 1 GiB is uploaded (and recorded) and downloaded through it; and the most
-it ever was while a recording of 200,000 calls is restored. Bodies are made and swallowed as they flow.
+Idle, in front of an upstream; the most it ever was while 1 GiB is uploaded (and recorded) and downloaded through it; the most
+it ever was while a recording of 200,000 calls is restored; and the most it ever was after large answers, messages of words that
+never come again, many small calls, and made-up names have passed (`bench.talk`). Bodies are made and swallowed as they flow.
 """
 
 from __future__ import annotations
 
 import http.client
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bench import processes, recordings
+from bench import processes, recordings, talk
 from bench.history import Clients
 from bench.processes import ROOT
 from bench.repeated import copies_for, lengthened
@@ -22,7 +24,7 @@ from bench.report import Bar, Report
 from bench.turns import spread
 from replay_proxy.emulators.process import free_port
 
-IDLE_BAR, STREAMING_BAR, RESTORING_BAR = 90.0, 64.0, 300.0
+IDLE_BAR, STREAMING_BAR, RESTORING_BAR, PASSED_BAR = 90.0, 64.0, 300.0, 300.0
 CHUNK = bytes(1 << 20)
 QUICK_SIZE = 0.2
 
@@ -32,8 +34,37 @@ def run(quick: bool) -> Report:
     report = Report("memory", "resident memory of the proxy's process")
     with tempfile.TemporaryDirectory(prefix="replay-proxy-bench-") as scratch:
         _streams(report, Path(scratch), mebibytes=128 if quick else 1024, rounds=1 if quick else 3)
+        for what, calls, count in PASSING:
+            _passing(report, Path(scratch), what, calls, count // 20 if quick else count)
         _restore(report, Path(scratch), lines=20_000 if quick else 200_000)
     return report
+
+
+PASSING: tuple[tuple[str, Callable[[int], Iterable[talk.Call]], int], ...] = (
+    ("receives of 2.5 MB", talk.receives, 2_000),
+    ("messages of 60 KB of words", talk.words, 4_000),
+    ("small calls, half of them changes, all different", talk.small, 200_000),
+    ("calls with made-up services, keys, regions, hosts and fields", talk.made_up, 20_000),
+)
+
+
+def _passing(report: Report, scratch: Path, what: str, calls: Callable[[int], Iterable[talk.Call]], count: int) -> None:
+    """The most there was while these passed, and at the next start, which restores them."""
+    port = free_port()
+    data = scratch / "passing"
+    command = [sys.executable, "-m", "bench.talk", str(port)]
+    log = scratch / "proxy.log"
+    with processes.Process(command, port, scratch / "talk.log") as behind:
+        with processes.proxy(behind.url, data, "--compact-percentage", "0", log=log) as front:
+            made = talk.talk(front.port, calls(count))
+            passed = front.memory("VmHWM")
+        with processes.proxy(behind.url, data, "--compact-percentage", "0", log=log) as front:
+            time.sleep(0.5)
+            again = front.memory("VmHWM")
+    shutil.rmtree(data)
+    _row(report, f"{made:,} {what}, at most", [passed])
+    _row(report, "the next start after these, at most", [again])
+    report.bar(Bar(f"MiB after {made:,} {what}, and at the next start", max(passed, again), PASSED_BAR, "at most"))
 
 
 def _streams(report: Report, scratch: Path, mebibytes: int, rounds: int) -> None:

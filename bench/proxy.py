@@ -6,10 +6,11 @@ rounds. CPU is the kernel's own account of each proxy's process.
 
 - *forwarding and recording*: a fixed fast server (nginx where it is installed), reached directly, through the minimal
   proxy of `minimal_proxy.py`, through bare mitmdump, and through replay_proxy under each save strategy;
+- *interception*: the interception door, the reverse door and bare mitmdump at the same job (see `interception.py`);
 - *streams*: 64 MiB each way; what goes up is recorded;
 - *emulators*: the same two calls to moto and MiniStack, directly, through a relay that reads nothing of what it passes on
   (`relay.py`), through one that looks at each message for 10 µs, through the minimal proxy and through replay_proxy;
-- *lane*: what the express lane costs an exchange by stages, in the process (see `lane.py`);
+- *fast path*: what the fast path costs an exchange by stages, in the process (see `fast_path.py`);
 - *aliases*: what 10,000 of them add to an exchange of 1 KB, in the process (see `identifiers.py`).
 """
 
@@ -26,7 +27,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from bench import identifiers, lane
+from bench import fast_path, identifiers, interception
 from bench.load import CHANGE, NAMING, READ, fire, object_request, sdk_request, summary
 from bench.nginx import nginx_command
 from bench.processes import Process, Processes, processes
@@ -59,10 +60,11 @@ def run(quick: bool) -> Report:
             report.note("SKIPPED: bare mitmdump, because mitmproxy could not be installed; its bars were not tried")
         emulators = _start_emulators(report, place)  # first, because they take their time
         _forwarding(report, place, mitmdump, rounds=4 if quick else 9, seconds=0.2 if quick else 1.0)
+        _interception(report, place, mitmdump, rounds=3 if quick else 9, seconds=0.2 if quick else 1.0)
         _streams(report, place, mitmdump, rounds=2 if quick else 5)
         # Short turns and many: an emulator's own time changes by a third from one second to the next on some machines.
         _emulators(report, place, emulators, rounds=6 if quick else 40, seconds=0.1 if quick else 0.2)
-    _lane(report, rounds=3 if quick else 15)
+    _fast_path(report, rounds=3 if quick else 15)
     _aliases(report, rounds=30 if quick else 60)
     if load > 1:
         report.note(f"this machine was busy with other things: a load average of {load:.1f} at the beginning")
@@ -147,6 +149,16 @@ def _forwarding(report: Report, place: Processes, mitmdump: str | None, *, round
         if mitmdump:
             faster = ratio(A_READ, MITMDUMP, "per_second")
             report.bar(Bar(f"throughput of a read ÷ bare mitmdump, {where}", faster, MITMDUMP_BAR, "at least"))
+
+
+def _interception(report: Report, place: Processes, mitmdump: str | None, *, rounds: int, seconds: float) -> None:
+    """The interception door, with its peer, against a fixed server of its own."""
+    port = free_port()
+    path = place.scratch / "door-answers.json"
+    path.write_text(json.dumps({"": json.dumps({"pad": "x" * 1000})}))
+    upstream = place.start("door-upstream", [sys.executable, "-m", "bench.load", str(port), str(path)], port)
+    upstream.ready()
+    interception.measure(report, place, mitmdump, upstream, rounds=rounds, seconds=seconds)
 
 
 def _fixed_server(report: Report, place: Processes, answers: dict[str, str]) -> Process:
@@ -291,13 +303,13 @@ def _create_queue(emulator: Process) -> str:
     return str(json.loads(answer.read())["QueueUrl"])
 
 
-# -- the lane ----------------------------------------------------------------------------------------------------------
+# -- the fast path -----------------------------------------------------------------------------------------------------
 
 
-def _lane(report: Report, *, rounds: int) -> None:
-    for (call, kind), stages in lane.costs(rounds).items():
-        shown = {name: round(cost, 1) for name, cost in zip(lane.STAGES, stages, strict=True)}
-        report.row({"the lane itself, µs": call, "glances": kind, **shown, "in all": round(sum(stages), 1)})
+def _fast_path(report: Report, *, rounds: int) -> None:
+    for (call, kind), stages in fast_path.costs(rounds).items():
+        shown = {name: round(cost, 1) for name, cost in zip(fast_path.STAGES, stages, strict=True)}
+        report.row({"the fast path itself, µs": call, "fast parser": kind, **shown, "in all": round(sum(stages), 1)})
 
 
 # -- aliases -----------------------------------------------------------------------------------------------------------

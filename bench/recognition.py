@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 
 from replay_proxy.exchange import Headers, Request
-from replay_proxy.wire import models
-from replay_proxy.wire.operations import operation_names
-from replay_proxy.wire.parameters import parse_parameters
-from replay_proxy.wire.recognise import recognise
-from replay_proxy.wire.rest_routes import route_tree
-from replay_proxy.wire.services import service_index
+from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.models import models
+from replay_proxy.wire.models.operations import operation_names
+from replay_proxy.wire.models.service_index import service_index
+from replay_proxy.wire.recognition.recognise import recognise
+from replay_proxy.wire.recognition.rest_routes import route_tree
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
@@ -131,7 +131,7 @@ def parsing(name: str, case: Request) -> Callable[[], object] | None:
 
 def standard_library(case: Request) -> Callable[[], object]:
     """What is timed as the peer: the header fields read as Python's own HTTP server reads them."""
-    raw = b"".join(b"%s: %s\r\n" % (key, value) for key, value in case.headers.to_raw()) + b"\r\n"
+    raw = b"".join(f"{key}: {value}\r\n".encode("latin-1") for key, value in case.headers.pairs) + b"\r\n"
     return lambda: http.client.parse_headers(io.BytesIO(raw))
 
 

@@ -13,11 +13,11 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from replay_proxy.journal.keeping import INDEX_NAME
-from replay_proxy.journal.reader import read
-from replay_proxy.journal.records import JOURNAL_NAME
-from replay_proxy.replay.compact import plan_of
-from replay_proxy.replay.keeping import PLAN_NAME
+from replay_proxy.journal.format.records import JOURNAL_NAME
+from replay_proxy.journal.read.index_cache import INDEX_NAME
+from replay_proxy.journal.read.reader import read
+from replay_proxy.replay.planning.plan import plan_of
+from replay_proxy.replay.planning.plan_cache import PLAN_NAME
 
 _NAMES = re.compile(rb"\b(tmp/|passing-|/passing/)(\d+)")
 _MESSAGE = re.compile(rb"\b[0-9a-f]{8}(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
@@ -29,7 +29,7 @@ _CRC = len(b',"crc":"01234567"}')
 def copies_for(source: Path, lines: int) -> int:
     """How many copies make a recording of at least `lines` lines."""
     recording = read(source)
-    passed = len(plan_of(recording).dropped)
+    passed = len(plan_of(recording).omissions)
     return max(0, -(-(lines - recording.records_total) // passed))
 
 
@@ -39,7 +39,7 @@ def lengthened(source: Path, target: Path, copies: int) -> int:
     for name in ("session.json", INDEX_NAME, PLAN_NAME):
         (target / name).unlink(missing_ok=True)
     plan = plan_of(read(source))
-    dead = {dropped.seq for dropped in plan.dropped}
+    dead = {dropped.seq for dropped in plan.omissions}
     journal = (source / JOURNAL_NAME).read_bytes().splitlines()
     header, records = journal[0], journal[1:]
     first = next(at for at, line in enumerate(records) if _seq(line) in dead)

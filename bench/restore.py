@@ -7,7 +7,7 @@ process `replay-proxy restore`, from its start to its end. Both find the same em
 everything and was then asked one question per service, so that what it does at its first use counts for neither. Runs are
 taken in turns.
 
-The proxy keeps what it found out about a recording beside it (`replay_proxy.replay.keeping`). So a recording is
+The proxy keeps what it found out about a recording beside it (`replay_proxy.replay.planning.plan_cache`). So a recording is
 restored as a proxy that was stopped leaves it, with that, and, in lines of their own, as one that was killed at the end
 of its very first session would: with nothing kept.
 """
@@ -38,10 +38,10 @@ from bench.recordings import Made
 from bench.repeated import copies_for, lengthened
 from bench.report import Bar, Report
 from bench.turns import in_turns, ratios, spread
-from replay_proxy.journal.keeping import INDEX_NAME
-from replay_proxy.journal.reader import read
-from replay_proxy.replay.execute import default_concurrency
-from replay_proxy.replay.keeping import PLAN_NAME, keep_up
+from replay_proxy.journal.read.index_cache import INDEX_NAME
+from replay_proxy.journal.read.reader import read
+from replay_proxy.replay.execution.executor import default_concurrency
+from replay_proxy.replay.planning.plan_cache import PLAN_NAME, update_cached_plan
 
 QUICK_SIZE = 0.15
 FASTER_BAR, QUICK_FASTER_BAR = 20.0, 5.0
@@ -129,7 +129,7 @@ def _run(module: str, *arguments: str) -> str:
 
 def as_when_stopped(data: Path) -> None:
     """Keep beside the recording what a proxy that ends keeps there."""
-    keep_up(read(data), datetime.now(UTC), lambda: None)
+    update_cached_plan(read(data), datetime.now(UTC), lambda: None)
 
 
 def _prepare(name: str, quick: bool) -> None:

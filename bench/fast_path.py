@@ -1,9 +1,9 @@
-"""What the express lane itself costs an exchange, by stages: no socket, no emulator, no other process.
+"""What the fast path itself costs an exchange, by stages: no socket, no emulator, no other process.
 
-    python -m bench.lane
+    python -m bench.fast_path
 
-Bytes are handed to the two protocols (`door_protocol`, `connection`) as the event loop would do it, and what they write is
-thrown away. The caches of the processor are warm all the time here, which they are not where somebody waits for an
+Bytes are handed to the two protocols (`http.server_protocol`, `http.client_pool`) as the event loop would do it, and what they
+write is thrown away. The caches of the processor are warm all the time here, which they are not where somebody waits for an
 emulator: there the same work takes two to four times as long (docs/performance.md).
 
 Stages: until a request is written to the emulator; what is done while that works; until the answer (or, of a change, the
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,22 +24,24 @@ from pathlib import Path
 from typing import Any, cast
 
 from bench.load import READ, run, sdk_request
-from replay_proxy.identifiers.endpoints import Endpoints
-from replay_proxy.journal.writer import JournalWriter
-from replay_proxy.proxy import door_protocol, express, plain, plain_python
-from replay_proxy.proxy.carrier import Carrier
-from replay_proxy.proxy.connection import ClientProtocol, Connection
-from replay_proxy.proxy.decisions import Decisions
-from replay_proxy.proxy.door_protocol import DoorServer
-from replay_proxy.proxy.engine import Engine, Policy
-from replay_proxy.proxy.express import ExpressLane
-from replay_proxy.proxy.gate import Gate, State
-from replay_proxy.proxy.recorder import Recorder
-from replay_proxy.proxy.upstream import Upstream
-from replay_proxy.proxy.witnessing import Watch
-from replay_proxy.replay.knowledge import Knowledge
-from replay_proxy.values import Choice
-from replay_proxy.wire.selection import Selection
+from replay_proxy.call_filter import CallFilter
+from replay_proxy.identifiers.rewriting.endpoints import Endpoints
+from replay_proxy.journal.write.writer import JournalWriter
+from replay_proxy.proxy.http import fast_parser, fast_parser_py
+from replay_proxy.proxy.http.client.connection import ClientProtocol, Connection
+from replay_proxy.proxy.http.client.upstream import UpstreamClient
+from replay_proxy.proxy.http.server.protocol import DoorServer
+from replay_proxy.proxy.requests.engine import Engine, WaitLimits
+from replay_proxy.proxy.requests.fast_path import FastPath
+from replay_proxy.proxy.requests.gate import Gate
+from replay_proxy.proxy.requests.journaling.recorder import Recorder
+from replay_proxy.proxy.requests.journaling.witness_watcher import WitnessWatcher
+from replay_proxy.proxy.requests.policy import RequestPolicy
+from replay_proxy.proxy.requests.proxy_state import ProxyState
+from replay_proxy.proxy.requests.translator import Translator
+from replay_proxy.replay.session_state import SessionState
+from replay_proxy.supervision import Supervisor
+from replay_proxy.values import NameFilter
 
 STAGES = ("until it is sent", "meanwhile", "until its client has the answer", "afterwards")
 COMPILED, PYTHON = "compiled", "in Python"
@@ -54,7 +57,7 @@ _ATTRIBUTES = (
 
 
 def _answer(body: str) -> bytes:
-    """With the fields that MiniStack sends."""
+    """Return an answer with the fields that MiniStack sends."""
     fields = [
         "Content-Type: application/x-amz-json-1.0",
         "Access-Control-Allow-Origin: *",
@@ -79,32 +82,38 @@ CALLS = {
 
 
 def costs(rounds: int, exchanges: int = 1000) -> dict[tuple[str, str], list[float]]:
-    """By call and kind of glance: what `STAGES` cost, in microseconds. What was not compiled is not there.
+    """Return what `STAGES` cost in microseconds, by call and parser. The compiled parser is left out where it was not built.
 
-    The medians of exchanges, of which the least of all rounds is taken: what it costs where nothing else runs.
+    Each figure is the least of the rounds' medians: what a stage costs where nothing else runs.
     """
     found: dict[tuple[str, str], list[list[float]]] = {}
     for _ in range(rounds):
         for kind in (COMPILED, PYTHON):
-            if kind == PYTHON or plain.is_compiled():
-                with _glances(kind):
+            if kind == PYTHON or fast_parser.is_compiled():
+                with _parser(kind):
                     for call, stages in run(_measure(exchanges)).items():
                         found.setdefault((call, kind), []).append(stages)
     return {key: [min(stage) for stage in zip(*runs, strict=True)] for key, runs in found.items()}
 
 
 @contextmanager
-def _glances(kind: str) -> Iterator[None]:
-    """With these functions in the place of those that `plain` has chosen."""
+def _parser(kind: str) -> Iterator[None]:
+    """Use the fast parser of this kind in place of the one that `fast_parser` has chosen."""
     if kind == COMPILED:
         yield
         return
-    names = ("glance_at_request", "glance_at_answer", "split")
-    modules: list[Any] = [door_protocol, express, plain]
-    kept = [(module, name, getattr(module, name)) for module in modules for name in names if hasattr(module, name)]
+    names = ("frame_request", "frame_answer", "split_message")
+    chosen = {name: getattr(fast_parser, name) for name in names}
+    modules = [module for name, module in sys.modules.items() if name.startswith("replay_proxy.proxy.")]
+    kept = [
+        (module, name, function)
+        for module in modules
+        for name, function in chosen.items()
+        if vars(module).get(name) is function and not module.__name__.endswith("._fast_parser")
+    ]
     try:
         for module, name, _ in kept:
-            setattr(module, name, getattr(plain_python, name))
+            setattr(module, name, getattr(fast_parser_py, name))
         yield
     finally:
         for module, name, value in kept:
@@ -112,7 +121,7 @@ def _glances(kind: str) -> Iterator[None]:
 
 
 class _Transport:
-    """Notes when something is written."""
+    """A transport that notes the time of the last write."""
 
     def __init__(self) -> None:
         self._sock, self._other_end = socket.socketpair()
@@ -138,42 +147,45 @@ async def _measure(exchanges: int) -> dict[str, list[float]]:
     loop = asyncio.get_running_loop()
     with tempfile.TemporaryDirectory(prefix="replay-proxy-bench-") as scratch:
         writer = await JournalWriter.open(Path(scratch))
-        recorder = Recorder(writer, _THRESHOLD, selection=Selection(Choice(), Choice(), "", ""))
-        watch = Watch(recorder)
+        recorder = Recorder(writer, _THRESHOLD, call_filter=CallFilter(NameFilter(), NameFilter(), "", ""))
+        watch = WitnessWatcher(recorder, Supervisor())
         watch.start()
         gate = Gate()
-        gate.move(State.READY)
-        upstream = Upstream("http://127.0.0.1:4999")
-        carrier = Carrier(upstream, Knowledge(), Endpoints(upstream.base_url), _THRESHOLD)
+        gate.move(ProxyState.READY)
+        upstream = UpstreamClient("http://127.0.0.1:4999")
+        translator = Translator(upstream, SessionState(), Endpoints(upstream.base_url), _THRESHOLD)
         engine = Engine(
-            upstream=upstream,
-            decisions=Decisions(carrier, recorder, watch, lambda: None),
+            policy=RequestPolicy(translator, recorder, watch, lambda: None),
             gate=gate,
-            policy=Policy(5, 5),
+            wait_limits=WaitLimits(5, 5),
             on_lost=lambda _reason: None,
         )
+        # The first call by a temporary key asks whose it is, and takes the full path; those after it are measured.
+        held_keys = engine.policy._held_keys
+        assert held_keys is not None
+        held_keys._note(b"AKIAIOSFODNN7EXAMPLE")
         server = DoorServer(_never, loop=loop)
-        server.lane = ExpressLane(engine, upstream, _THRESHOLD)
+        server.fast_path = FastPath(engine, upstream, _THRESHOLD)
         client, emulator = _Transport(), _Transport()
-        door, back = server(), ClientProtocol(loop)
-        door.connection_made(cast(asyncio.Transport, client))
-        back.connection_made(cast(asyncio.Transport, emulator))
-        upstream.give_back(Connection(back), closes=False)
+        server_side, client_side = server(), ClientProtocol(loop)
+        server_side.connection_made(cast(asyncio.Transport, client))
+        client_side.connection_made(cast(asyncio.Transport, emulator))
+        upstream.release(Connection(client_side), closes=False)
         found = {}
         for call, (request, answer) in CALLS.items():
             times: list[list[float]] = [[], [], [], []]
             for number in range(exchanges):
-                mark = b"%08x" % number
-                asked, told = request.replace(_ID, mark), answer.replace(_ID, mark)
+                identifier = b"%08x" % number
+                asked, told = request.replace(_ID, identifier), answer.replace(_ID, identifier)
                 begun = time.perf_counter()
-                door.data_received(asked)
+                server_side.data_received(asked)
                 through, arrived = time.perf_counter(), time.perf_counter()
-                back.data_received(told)
+                client_side.data_received(told)
                 ended = time.perf_counter()
-                marks = (emulator.at - begun, through - emulator.at, client.at - arrived, ended - client.at)
-                if min(marks) < 0:
-                    raise AssertionError("an exchange did not take the lane")
-                for stage, seconds in zip(times, marks, strict=True):
+                stages = (emulator.at - begun, through - emulator.at, client.at - arrived, ended - client.at)
+                if min(stages) < 0:
+                    raise AssertionError("an exchange did not take the fast path")
+                for stage, seconds in zip(times, stages, strict=True):
                     stage.append(seconds)
                 if number % 50 == 0:
                     await asyncio.sleep(0)
@@ -186,10 +198,10 @@ async def _measure(exchanges: int) -> dict[str, list[float]]:
 
 
 async def _never(_request: object) -> Any:
-    raise AssertionError("an exchange did not take the lane")
+    raise AssertionError("an exchange did not take the fast path")
 
 
 if __name__ == "__main__":
     for (call, kind), stages in costs(9).items():
         shown = ", ".join(f"{name} {cost:.1f}" for name, cost in zip(STAGES, stages, strict=True))
-        print(f"{call}, glances {kind}: {shown} µs; {sum(stages):.1f} in all")
+        print(f"{call}, fast parser {kind}: {shown} µs; {sum(stages):.1f} in all")
