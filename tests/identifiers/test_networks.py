@@ -52,6 +52,26 @@ def test_leading_zeros_of_a_block_are_written_inside_of_it() -> None:
     assert to_emulator("2400:6500:e51:4602::/64", table) == "2600:1f18:12:ab02::/64"
 
 
+@pytest.mark.parametrize(
+    ("block", "theirs", "shown"),
+    [
+        # The zeros stand in the group that is only partly the block's own.
+        ("2400:6500:4f2b:0900::/56", "2600:1f18:12:ab02::/64", "2400:6500:4f2b:0902::/64"),
+        ("2400:6500:4f2b:0900::/56", "2600:1f18:12:abf0::7/128", "2400:6500:4f2b:09f0::7/128"),
+        ("2400:6500:4f2b:0000::/56", "2600:1f18:12:ab02::/64", "2400:6500:4f2b:0002::/64"),
+        ("2400:6500:4f2b:0000::/56", "2600:1f18:12:ab00::/64", "2400:6500:4f2b:0000::/64"),
+        ("2400:6500:0000:0000::/56", "2600:1f18:12:ab00::/64", "2400:6500:0000:0000::/64"),
+        ("2400:6500:0000:0000::/56", "2600:1f18:12:ab00::7", "2400:6500:0000:0000::7"),
+        ("2400:6500:0000:0000::/56", "2600:1f18:12:ab00:1:2:3:4", "2400:6500:0000:0000:1:2:3:4"),
+        ("2400:6500:4f2b:900::/56", "2600:1f18:12:ab02::/64", "2400:6500:4f2b:902::/64"),
+    ],
+)
+def test_zeros_are_written_as_the_block_writes_them(block: str, theirs: str, shown: str) -> None:
+    table = table_of((block, THEIRS))
+    assert scan.translated(theirs, table, ANYWHERE, to_client=True) == shown
+    assert to_emulator(shown, table) == theirs
+
+
 def test_the_smallest_block_decides() -> None:
     table = table_of((OURS, THEIRS), ("2400:6500:e914:4501::7", "2600:1f18:12:ab01::99"))
     assert to_emulator("2400:6500:e914:4501::7 2400:6500:e914:4501::8", table) == (

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from ipaddress import IPv6Address, IPv6Network
+from itertools import dropwhile
 from typing import NamedTuple
 
 _TEXT = re.compile(rb"(?<![\w:.-])[0-9A-Fa-f]{4}:[0-9A-Fa-f:]{0,34}(/\d{1,3})?(?![\w:])")
@@ -113,11 +114,20 @@ def _translated(text: str, blocks: Collection[_Block]) -> str:
 
 
 def _spelled_like(block: _Block, address: str) -> str:
-    """Return an address of the other side with the groups of the block as that side writes them: with leading zeros, say."""
+    """Return an address of the other side with the groups that its block writes out as that side writes them.
+
+    A group that the block writes with leading zeros (`0e51`, `0900`) has as many digits inside of it, too, and `::` stands
+    for none of the groups that the block writes out.
+    """
+    theirs = block.target_text.partition("/")[0].partition("::")[0].split(":")
     groups = address.split(":")
-    theirs = block.target_text.partition("/")[0].split(":")
-    for place, (group, own) in enumerate(zip(groups, theirs[: block.target.prefixlen // 16], strict=False)):
-        if not group or not own or int(group, 16) != int(own, 16):
-            break
-        groups[place] = own
+    if not all(groups[: len(theirs)]):
+        every = [f"{int(group, 16):x}" for group in IPv6Address(address).exploded.split(":")]
+        rest = every[len(theirs) :]
+        if rest[:1] == ["0"]:
+            rest = ["", *(list(dropwhile(lambda group: group == "0", rest)) or [""])]
+        groups = every[: len(theirs)] + rest
+    for place, own in enumerate(theirs):
+        if own.startswith("0"):
+            groups[place] = groups[place].zfill(len(own))
     return ":".join(groups)
