@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from replay_proxy.wire.models import models
 from replay_proxy.wire.mutability.judge import Effect, judge
@@ -56,33 +57,49 @@ def is_handed_out(service: str, operation: str, member: str) -> bool:
 @lru_cache(maxsize=_SERVICES)
 def _members(service: str) -> _Members | None:
     try:
-        model = models.service_model(service)
-        operations = [model.operation_model(name) for name in model.operation_names]
+        model = models.description(service)
     except LookupError:
         return None
     taken_by: dict[str, set[str]] = {}
     paging: set[str] = set()
     from_client: set[str] = set()
     of_content: set[str] = set()
-    for operation in operations:
-        taken = operation.input_shape.members if operation.input_shape is not None else {}
-        given = operation.output_shape.members if operation.output_shape is not None else {}
-        names = {name.lower(): shape for name, shape in taken.items() if shape.type_name == "string"}
-        shown = {name.lower() for name, shape in given.items() if shape.type_name == "string"}
-        for name, shape in names.items():
-            taken_by.setdefault(name, set()).add(operation.name)
-            if shape.metadata.get("idempotencyToken"):
-                from_client.add(name)
-        if operation.has_streaming_input:
+    for name, operation in model["operations"].items():
+        taken = _strings(model["shapes"], operation.get("input"))
+        shown = _strings(model["shapes"], operation.get("output")).keys()
+        for member, traits in taken.items():
+            taken_by.setdefault(member, set()).add(name)
+            if traits.get("idempotencyToken"):
+                from_client.add(member)
+        if _is_streaming(model["shapes"], operation.get("input")):
             of_content |= shown
-        if judge(service, operation.name).effect is not Effect.MUTATES:
-            for name in shown:
-                asked_by = names.keys() & {name, _FOLLOWS.sub("", name)}
-                paging |= {name, *asked_by} if asked_by else set()
+        if judge(service, name).effect is not Effect.MUTATES:
+            for member in shown:
+                asked_by = taken.keys() & {member, _FOLLOWS.sub("", member)}
+                paging |= {member, *asked_by} if asked_by else set()
     return _Members(
-        {name: frozenset(takers) for name, takers in taken_by.items()},
-        frozenset(name for name in taken_by if _TOKEN.fullmatch(name) and name not in paging | {"token"}),
+        {member: frozenset(takers) for member, takers in taken_by.items()},
+        frozenset(member for member in taken_by if _TOKEN.fullmatch(member) and member not in paging | {"token"}),
         frozenset(paging),
         frozenset(from_client),
         frozenset(of_content),
     )
+
+
+def _strings(shapes: dict[str, Any], reference: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return the members of a request or an answer that are strings, in lower case, each with its traits."""
+    if reference is None:
+        return {}
+    members = shapes[reference["shape"]].get("members", {})
+    return {
+        name.lower(): {**shapes[member["shape"]], **member}
+        for name, member in members.items()
+        if shapes[member["shape"]]["type"] == "string"
+    }
+
+
+def _is_streaming(shapes: dict[str, Any], reference: dict[str, Any] | None) -> bool:
+    """Return whether the body of a request is the client's own bytes (botocore's `has_streaming_input`)."""
+    shape = shapes[reference["shape"]] if reference is not None else {}
+    payload = shape.get("payload")
+    return payload is not None and shapes[shape["members"][payload]["shape"]]["type"] == "blob"

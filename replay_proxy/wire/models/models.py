@@ -54,7 +54,17 @@ def service_model(service: str) -> ServiceModel:
 
     Raises UnknownModelError (a LookupError) where no such service is installed.
     """
-    return ServiceModel(load_description(service), service_name=service)
+    return ServiceModel(description(service), service_name=service)
+
+
+@lru_cache(maxsize=SERVICES_CACHED_MAX)
+def description(service: str) -> dict[str, Any]:
+    """Return the model of `service` as plain data, the very data of `service_model`: not to be changed.
+
+    For a look at all operations of a service: `botocore.model` makes an object of each shape that is looked at.
+    Raises UnknownModelError (a LookupError) where no such service is installed.
+    """
+    return load_description(service)
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
