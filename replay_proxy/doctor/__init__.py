@@ -19,6 +19,7 @@ Words:
 |---|---|
 | `readings` | which operations show a resource, by the models; `data/readings.json` where these are silent |
 | `answers` | what an answer says: there, absent, not offered, refused |
+| `texts` | the texts in an answer, and whether they name a resource |
 | `diagnosis` | the records: a check, a finding, a diagnosis |
 | `asking` | sends reads, each once, page by page |
 | `links` | whether a link is still shown |

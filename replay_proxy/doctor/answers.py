@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
 
 import orjson
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.resources.linking.documents import document
 from replay_proxy.wire.codecs.answers import Outcome
 from replay_proxy.wire.models.models import operation_model
 
 _DATA = Path(__file__).parent / "data" / "readings.json"
-_DEPTH: Final = 32
 _NOT_FOUND: Final = 404
 _SERVER_ERROR_MIN: Final = 500
 
@@ -54,49 +51,6 @@ def refusal_of(head: CallHead, outcome: Outcome) -> Refusal:
         is_head = operation_model(head.service, head.operation).http.get("method") == "HEAD"
         return Refusal.ABSENT if is_head else Refusal.NOT_OFFERED
     return Refusal.FAILED if outcome.status >= _SERVER_ERROR_MIN else Refusal.OTHER
-
-
-def texts_in(value: Any, depth: int = _DEPTH) -> Iterator[str]:
-    """Return every text in an answer, keys of maps included; of JSON documents in texts, the texts in them as well."""
-    if depth == 0:
-        return
-    if isinstance(value, Mapping):
-        for member, below in value.items():
-            yield str(member)
-            yield from texts_in(below, depth - 1)
-    elif isinstance(value, list | tuple):
-        for below in value:
-            yield from texts_in(below, depth - 1)
-    elif isinstance(value, str):
-        inside = document(value) or (document(unquote(value)) if "%" in value else None)
-        if inside is not None:
-            yield from texts_in(inside, depth - 1)
-        else:
-            yield value
-    elif isinstance(value, bytes | bytearray):
-        yield bytes(value[: 1 << 16]).decode("utf-8", "replace")
-    elif isinstance(value, int) and not isinstance(value, bool):
-        yield str(value)
-
-
-def mentions(texts: frozenset[str], names: frozenset[str]) -> bool:
-    """Return whether one of these texts is one of the names, or has it as a whole part, as an ARN and an address have."""
-    if texts & names:
-        return True
-    patterns = [re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(name)}(?![A-Za-z0-9_-])") for name in names if name]
-    return any(pattern.search(text) for text in texts for pattern in patterns)
-
-
-def element_of(answer: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any] | None:
-    """Return the one structure in the lists of an answer that mentions one of the names; None where there is none, or several."""
-    found = [
-        each
-        for value in answer.values()
-        if isinstance(value, list)
-        for each in value
-        if isinstance(each, Mapping) and mentions(frozenset(texts_in(each)), names)
-    ]
-    return found[0] if len(found) == 1 else None
 
 
 def status_in(value: Any, depth: int = 3) -> str:

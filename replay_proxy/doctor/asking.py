@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from replay_proxy.doctor.readings import Reading
+from replay_proxy.doctor.texts import Listing
 from replay_proxy.errors import MalformedMessage, ReplayProxyError
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.resources.resource import Resource
@@ -16,6 +18,7 @@ from replay_proxy.wire.codecs.build_request import build_request
 from replay_proxy.wire.models.models import service_model
 from replay_proxy.wire.models.pagination import pagination_of
 from replay_proxy.wire.models.service_index import service_index
+from replay_proxy.wire.signing.credentials import ACCOUNT_HEADER
 from replay_proxy.wire.signing.sigv4 import Credential
 
 PAGES_MAX: Final = 100
@@ -36,11 +39,15 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """A recorded call. access_key: that signed it. protocol: of its request. answer: as boto3 shows it."""
+    """A recorded call. access_key: that signed it. protocol: of its request. answer: as boto3 shows it.
+
+    account: that the request named in a field of its own, as clients of moto do; empty for most.
+    """
 
     access_key: str
     protocol: str
     answer: Mapping[str, Any]
+    account: str = ""
 
 
 CallFacts = Callable[[int], RecordedCall]
@@ -50,13 +57,18 @@ Raises ReplayProxyError or LookupError where it cannot be read.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answered:
     """What a read came to. outcome: None where there is no answer that can be read. said: an error, in a few words."""
 
     head: CallHead
     outcome: Outcome | None
     said: str
+
+    @cached_property
+    def listing(self) -> Listing:
+        """What the answer says, made ready to be looked through for many resources; of a refusal nothing."""
+        return Listing(self.outcome.parsed if self.outcome is not None and self.outcome.ok else {})
 
 
 def call_in_place(
@@ -68,8 +80,11 @@ def call_in_place(
     account: str = "",
     region: str = "",
     protocol: str = "",
+    account_field: str = "",
 ) -> tuple[CallHead, Request, Credential]:
     """Return a call as it is asked for: in an account and region, in a protocol (empty: the service's own).
+
+    account_field: the account that the request names in a field of its own; empty for most.
 
     Raises:
         LookupError, ValueError, TypeError: the model knows no such call, or not these parameters.
@@ -79,7 +94,10 @@ def call_in_place(
     host = f"{model.endpoint_prefix}.{region or _DEFAULT_REGION}.amazonaws.com"
     signing_name = service_index().services[service].signing_name
     credential = Credential(access_key, region or _DEFAULT_REGION, signing_name, "header")
-    return head, build_request(head, parameters, host), credential
+    request = build_request(head, parameters, host)
+    if account_field:
+        request = replace(request, headers=request.headers.replaced(ACCOUNT_HEADER, account_field))
+    return head, request, credential
 
 
 class Asker:
@@ -113,16 +131,18 @@ class Asker:
 
     async def send(self, resource: Resource, operation: str, parameters: Mapping[str, Any]) -> Answered:
         """Make a call in the place of a resource, signed as the call that made it. Raises as `read`."""
-        key, protocol = await asyncio.to_thread(self._caller, resource)
+        caller = await asyncio.to_thread(self._caller, resource)
+        protocol = caller.protocol or self._protocol(resource.service)
         try:
             head, request, credential = call_in_place(
                 resource.service,
                 operation,
                 parameters,
-                access_key=key,
+                access_key=caller.access_key or _DEFAULT_KEY,
                 account=resource.key.account,
                 region=resource.key.region,
                 protocol=protocol,
+                account_field=caller.account,
             )
         except (LookupError, ValueError, TypeError) as error:
             head = CallHead(resource.service, operation, protocol)
@@ -155,16 +175,19 @@ class Asker:
             pagination.put(first.outcome.parsed, key, elements)
         return first
 
-    def _caller(self, resource: Resource) -> tuple[str, str]:
-        """Return access key and protocol of the client that made a resource: the emulator has understood that."""
+    def _caller(self, resource: Resource) -> RecordedCall:
+        """Return the call of the client that made or changed a resource: the emulator has understood that. Blocking.
+
+        Where there is none, a call is made up: its access key is the account, which the emulators take it for.
+        """
         for seq in (resource.made_by, *resource.changed_by[:1]):
             if seq:
                 try:
-                    call = self._facts(seq)
+                    return self._facts(seq)
                 except (ReplayProxyError, LookupError):
                     break
-                return call.access_key or _DEFAULT_KEY, call.protocol or self._protocol(resource.service)
-        return _DEFAULT_KEY, self._protocol(resource.service)
+        account = resource.key.account
+        return RecordedCall(account, "", {}, account)
 
     @staticmethod
     def _protocol(service: str) -> str:

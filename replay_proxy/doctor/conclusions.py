@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from replay_proxy.doctor import causes
-from replay_proxy.doctor.answers import mentions, table, texts_in
+from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.attributes import differences
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, Problem, State, Update
 from replay_proxy.doctor.links import Description, is_shown
 from replay_proxy.doctor.readings import Names
 from replay_proxy.doctor.repair import members_of, repair_of, switched_on, update_of
+from replay_proxy.doctor.texts import Texts
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.resource import Link, Resource, leaves
 
@@ -93,8 +94,7 @@ class Conclusions:
         return [self._recorded_answer(seq) for seq in seqs if seq]
 
     def _was_shown(self, resource: Resource, text: str) -> bool:
-        names = frozenset({text})
-        return any(mentions(frozenset(texts_in(answer)), names) for answer in self._recorded_answers(resource))
+        return any(Texts(answer).mention((text,)) for answer in self._recorded_answers(resource))
 
     # Findings.
 
@@ -102,8 +102,6 @@ class Conclusions:
         resource = check.resource
         if any(self._states.get(each) is State.ABSENT for each in (*resource.parents, resource.maker)):
             return  # it went with what it is a part of
-        if not resource.made_by and not resource.maker:
-            return  # a call named it, and nothing says that it ever was there
         cause = causes.of_absence(resource.key.noun, check.answer, made_here=bool(resource.made_by))
         self._add(resource, Problem.MISSING, "", check.answer, cause)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from replay_proxy.doctor.answers import Refusal, element_of, mentions, refusal_of, status_in, texts_in
+from replay_proxy.doctor.answers import Refusal, refusal_of, status_in
 from replay_proxy.doctor.asking import Ask, Asker, CallFacts
 from replay_proxy.doctor.conclusions import Conclusions
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Pending, State
@@ -18,6 +18,7 @@ from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.pending import pending_of
 from replay_proxy.doctor.readings import Names, reading_after, readings_of
 from replay_proxy.doctor.stack_members import absent_members
+from replay_proxy.doctor.texts import Texts
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.resource import Resource
 
@@ -89,15 +90,15 @@ class Examination:
             if outcome is None:
                 continue
             if outcome.ok:
-                texts = frozenset(texts_in(outcome.parsed))
-                if reading.search and not mentions(texts, names.all):
+                texts = answered.listing.texts
+                if reading.search and not texts.mention(names.all):
                     check.state, check.answer = State.ABSENT, f"{reading.operation} does not list it"
                     break
                 check.state, check.answer = State.THERE, ""
-                described = element_of(outcome.parsed, names.all) if reading.search else outcome.parsed
+                described = answered.listing.element(names.all) if reading.search else outcome.parsed
                 if described is not None:
                     check.status = status_in(described)
-                    texts = frozenset(texts_in(described))
+                    texts = Texts(described) if reading.search else texts
                 description = Description(texts, described or {})
                 self._descriptions[resource.number] = description
                 await self._read_parts(resource, names, description)
@@ -105,6 +106,8 @@ class Examination:
             if refusal_of(answered.head, outcome) is Refusal.ABSENT:
                 check.state = State.ABSENT
                 break
+        if check.state is State.ABSENT and not resource.made_by and not resource.maker:
+            check.state = State.UNKNOWN  # a call named it, and nothing says that it ever was there
         return check
 
     async def _read_parts(self, resource: Resource, names: Names, description: Description) -> None:
@@ -120,6 +123,6 @@ class Examination:
             if outcome is None:
                 continue
             if outcome.ok:
-                description.dedicated[setter] = frozenset(texts_in(outcome.parsed))
+                description.dedicated[setter] = answered.listing.texts
             elif refusal_of(answered.head, outcome) is Refusal.ABSENT:
-                description.dedicated[setter] = frozenset()
+                description.dedicated[setter] = Texts()

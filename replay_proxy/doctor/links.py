@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from replay_proxy.doctor.answers import mentions
+from replay_proxy.doctor.texts import Texts
 
 
 @dataclass(slots=True)
@@ -23,14 +23,14 @@ class Description:
     where nothing is set.
     """
 
-    texts: frozenset[str] = frozenset()
+    texts: Texts = field(default_factory=Texts)
     shown: Mapping[str, Any] = field(default_factory=dict)
     setters: list[str] = field(default_factory=list)
-    dedicated: dict[str, frozenset[str]] = field(default_factory=dict)
+    dedicated: dict[str, Texts] = field(default_factory=dict)
 
     def names(self, names: frozenset[str]) -> bool:
         """Return whether any of these names is mentioned."""
-        return mentions(self.texts, names) or any(mentions(texts, names) for texts in self.dedicated.values())
+        return self.texts.mention(names) or any(texts.mention(names) for texts in self.dedicated.values())
 
     @property
     def has_empty_part(self) -> bool:
@@ -48,4 +48,4 @@ def is_shown(description: Description, member: str, names: frozenset[str]) -> bo
     if description.dedicated:
         return False
     holder = member.partition(".")[0].lower()
-    return False if holder in {text.lower() for text in description.texts} else None
+    return False if holder in description.texts.folded else None

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from replay_proxy.doctor.answers import Refusal, mentions, refusal_of, texts_in
+from replay_proxy.doctor.answers import Refusal, refusal_of
 from replay_proxy.doctor.asking import Asker
 from replay_proxy.doctor.readings import Names, Reading, readings_of
 from replay_proxy.footprint.names.resource_names import short_name
@@ -43,7 +43,7 @@ async def _absence(asker: Asker, names: Names) -> str:
         if outcome is None:
             continue
         if outcome.ok:
-            listed = not reading.search or mentions(frozenset(texts_in(outcome.parsed)), names.all)
+            listed = not reading.search or answered.listing.texts.mention(names.all)
             return "" if listed else f"{reading.operation} does not list it"
         refusal = refusal_of(answered.head, outcome)
         if refusal is Refusal.ABSENT:

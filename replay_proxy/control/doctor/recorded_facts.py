@@ -11,6 +11,7 @@ from replay_proxy.reports.call_document import call_document
 from replay_proxy.resources.build import build_model
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.wire.codecs.answers import parse_answer
+from replay_proxy.wire.signing.credentials import ACCOUNT_HEADER
 
 
 class RecordedFacts:
@@ -31,7 +32,9 @@ class RecordedFacts:
             parsed = parse_answer(head, record.answer, record.request).parsed if head is not None else {}
         except MalformedMessage:
             parsed = {}
-        return RecordedCall(record.credential.access_key, head.protocol if head is not None else "", parsed)
+        protocol = head.protocol if head is not None else ""
+        account = record.request.headers.get(ACCOUNT_HEADER)
+        return RecordedCall(record.credential.access_key, protocol, parsed, account)
 
     def command(self, seq: int) -> str:
         """Return a call as a command of the AWS CLI; empty where it cannot be written as one."""
