@@ -360,7 +360,7 @@ class Settings(InterceptSettings):
     pod_max_layers: int = _setting(
         SettingGroup.PODS,
         "REPLAY_POD_MAX_LAYERS",
-        "100k",
+        "400k",
         parse_bytes,
         "how many layers a pod may have; more are refused",
         "N",

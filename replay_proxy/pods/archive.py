@@ -22,7 +22,7 @@ from replay_proxy.errors import UsageError
 from replay_proxy.journal.storage.files import storage_error
 from replay_proxy.pods.limits import INDEX_BYTES_MAX, PodError, damaged
 from replay_proxy.pods.names import parse_version_ref, version_ref
-from replay_proxy.pods.oci.descriptor import MANIFEST_TYPE, REF_NAME, Descriptor
+from replay_proxy.pods.oci.descriptor import DOCUMENT_TYPES, REF_NAME, Descriptor
 from replay_proxy.pods.oci.layout import (
     INDEX_NAME,
     LAYOUT_CONTENT,
@@ -127,7 +127,7 @@ def read_archive(source: IO[bytes], target: Layout, name: str) -> tuple[Descript
 
 def only_version(index: Index, layout: Layout, name: str) -> tuple[Descriptor, Manifest, tuple[str, int] | None]:
     """Return the one version that an index of somebody else names, whole. Raises PodError."""
-    digests = {each.digest: each for each in index.manifests if each.media_type == MANIFEST_TYPE}
+    digests = {each.digest: each for each in index.manifests if each.media_type in DOCUMENT_TYPES}
     if len(digests) != 1:
         refs = ", ".join(
             sorted(each.annotations.get("org.opencontainers.image.ref.name", "?") for each in digests.values())

@@ -13,6 +13,8 @@ from replay_proxy.errors import RecordingError
 
 INDEX_BYTES_MAX: Final = 64 << 20
 MANIFEST_BYTES_MAX: Final = 32 << 20
+PARTS_BYTES_MAX: Final = 64 << 20
+"""Of the manifests of all parts of a version, where it has several."""
 ANNOTATION_BYTES_MAX: Final = 64 << 10
 JSON_DEPTH_MAX: Final = 64
 SEGMENT_BYTES_MAX: Final = 64 << 20
@@ -28,7 +30,7 @@ class Limits:
     ratio: how often the unpacked size may be the packed one.
     """
 
-    layers: int = 100_000
+    layers: int = 400_000
     size_bytes: int = 64 << 30
     ratio: int = 200
 

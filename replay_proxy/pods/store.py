@@ -28,6 +28,7 @@ from replay_proxy.pods.oci.descriptor import (
     AUTHORS,
     CALLS,
     CREATED,
+    DOCUMENT_TYPES,
     EMULATOR,
     MANIFEST_TYPE,
     MESSAGE,
@@ -41,6 +42,7 @@ from replay_proxy.pods.oci.descriptor import (
 )
 from replay_proxy.pods.oci.layout import Index, Layout
 from replay_proxy.pods.oci.manifest import Manifest
+from replay_proxy.pods.oci.parts import document_type, documents
 from replay_proxy.wording import counted
 
 SHOWN_IN_INDEX: Final = (CREATED, AUTHORS, MESSAGE, EMULATOR, PARENT, STATE, SERVICES, CALLS, RESOURCES, REDACTED)
@@ -90,7 +92,7 @@ def versions_in(index: Index) -> list[Version]:
     versions: dict[tuple[str, int], Version] = {}
     for each in index.manifests:
         known = parse_version_ref(each.annotations.get(REF_NAME, ""))
-        if known is not None and each.media_type == MANIFEST_TYPE:
+        if known is not None and each.media_type in DOCUMENT_TYPES:
             versions[known] = Version(*known, each, tuple(sorted(tags.get((known[0], each.digest), ()))))
     return [versions[key] for key in sorted(versions)]
 
@@ -117,9 +119,7 @@ def add_version(index: Index, name: str, descriptor: Descriptor, manifest: Manif
         number = next_number(index, name)
     shown = {key: manifest.annotations[key] for key in SHOWN_IN_INDEX if key in manifest.annotations}
     annotations = {**shown, REF_NAME: version_ref(name, number)}
-    index.manifests.append(
-        replace(descriptor, media_type=MANIFEST_TYPE, artifact_type=ARTIFACT_TYPE, annotations=annotations)
-    )
+    index.manifests.append(replace(descriptor, artifact_type=ARTIFACT_TYPE, annotations=annotations))
     return number
 
 
@@ -164,14 +164,18 @@ class PodStore:
     def add(self, name: str, manifest: Manifest, *, number: int | None = None, data: bytes | None = None) -> Version:
         """Store a manifest whose blobs are there, and add it as a version. To be called while `layout.writing`.
 
-        number: as `add_version`. data: the manifest as somebody else spelled it, which keeps its digest.
+        number: as `add_version`. data: its document as somebody else spelled it, which keeps its digest; its parts are there.
 
         Raises:
             UsageError: no pod can be called so. PodError: a blob is missing. StorageError: it cannot be written.
         """
         check_name(name)
         self.layout.require_whole(manifest)
-        descriptor = self.layout.put(manifest.encode() if data is None else data, MANIFEST_TYPE)
+        if data is None:
+            data, parts = documents(manifest)
+            for each in parts:
+                self.layout.put(each, MANIFEST_TYPE)
+        descriptor = self.layout.put(data, document_type(data, name))
         given = self.layout.change(lambda index: add_version(index, name, descriptor, manifest, number))
         return self.find(PodReference(name, str(given)))
 
@@ -230,7 +234,7 @@ class PodStore:
             needed: set[str] = set()
             for each in layout.index().manifests:
                 needed.add(each.digest)
-                if each.media_type == MANIFEST_TYPE and layout.holds(each):
+                if each.media_type in DOCUMENT_TYPES and layout.holds(each):
                     needed.update(blob.digest for blob in layout.manifest(each).blobs())
             count = total = 0
             for blob in list(layout.stored()):

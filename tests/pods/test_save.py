@@ -13,7 +13,7 @@ from replay_proxy.journal.read.reader import read
 from replay_proxy.journal.storage.files import Files
 from replay_proxy.pods.limits import Limits, PodError
 from replay_proxy.pods.names import parse_reference
-from replay_proxy.pods.oci.descriptor import CONFIG_TYPE, EMPTY_CONFIG, JOURNAL_TYPE, Descriptor
+from replay_proxy.pods.oci.descriptor import CONFIG_TYPE, EMPTY_CONFIG, JOURNAL_TYPE, Descriptor, descriptor_of
 from replay_proxy.pods.oci.layout import blob_path
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.state.save import save_recording
@@ -69,7 +69,7 @@ def test_versions_share_what_they_have_in_common(tmp_path: Path) -> None:
     stored: dict[str, int] = {}
 
     def store(data: bytes, media_type: str) -> Descriptor:
-        found = PodStore(tmp_path).layout.descriptor_of(data, media_type)
+        found = descriptor_of(data, media_type)
         stored[found.digest] = found.size
         return found
 

@@ -14,6 +14,7 @@ from replay_proxy.errors import UsageError
 from replay_proxy.pods.archive import new_file, read_archive, write_archive
 from replay_proxy.pods.limits import Limits, PodError
 from replay_proxy.pods.names import parse_reference
+from replay_proxy.pods.oci import parts
 from replay_proxy.pods.oci.layout import Layout, blob_path
 from replay_proxy.pods.store import NoSuchPodError, PodStore
 from tests.pods.samples import saved
@@ -80,10 +81,12 @@ def test_processes_that_save_at_once_keep_all_their_versions(tmp_path: Path) -> 
     assert bodies == {f"{worker} {turn}".encode() for worker in range(4) for turn in range(10)}
 
 
-def test_a_file_is_a_layout_that_reads_back(tmp_path: Path) -> None:
-    """The same version makes the same file, private to its owner; it comes back with the digest that it had."""
+@pytest.mark.parametrize("bodies", [0, 60])
+def test_a_file_is_a_layout_that_reads_back(tmp_path: Path, bodies: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same version makes the same file, private to its owner; it comes back with the digest that it had, of parts or not."""
+    monkeypatch.setattr(parts, "BODIES_MAX", 20)
     store = PodStore(tmp_path / "pods")
-    version = saved(store, "shop", b"one", b"two" * 100_000)
+    version = saved(store, "shop", b"one", b"two" * 100_000, *(b"%d" % each for each in range(bodies)))
     with new_file(tmp_path / "shop.pod") as sink:
         write_archive(store.layout, version, sink)
     again = BytesIO()
@@ -98,9 +101,10 @@ def test_a_file_is_a_layout_that_reads_back(tmp_path: Path) -> None:
         data = other.layout.manifest_bytes(descriptor)
         taken = other.add("shop", manifest, number=known[1] if known else None, data=data)
     assert (known, taken.digest) == (("shop", 1), version.digest)
+    assert bool(manifest.parts) == bool(bodies)
 
 
-def test_what_is_not_what_its_digest_says_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_what_its_digest_says_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A blob that was changed is refused when it is read, taken in, or named; limits hold before anything is used."""
     store = PodStore(tmp_path / "pods")
     version = saved(store, "shop", b"one", b"two")
@@ -115,6 +119,15 @@ def test_what_is_not_what_its_digest_says_is_refused(tmp_path: Path) -> None:
         Layout(store.root, Limits(layers=1)).manifest(version.descriptor)
     with pytest.raises(PodError, match="more than 5 bytes"):
         Layout(store.root, Limits(size_bytes=5)).manifest(version.descriptor)
+    monkeypatch.setattr(parts, "BODIES_MAX", 20)
+    many = saved(store, "many", *(b"%d" % each for each in range(60)))
+    with pytest.raises(PodError, match="60 layers, more than 59"):
+        Layout(store.root, Limits(layers=59)).manifest(many.descriptor)
+    part = store.manifest(many).parts[1].descriptor
+    held = (store.root / blob_path(part.digest)).read_bytes()
+    (store.root / blob_path(part.digest)).write_bytes(held.replace(b"0", b"1", 1))
+    with pytest.raises(PodError, match="does not have the content"):
+        store.manifest(many)
     (store.root / blob_path(layer.digest)).unlink()
     (store.root / blob_path(layer.digest)).symlink_to("/etc/passwd")
     with pytest.raises(Exception, match="symbolic link"):

@@ -6,5 +6,6 @@ In: bytes, or the files of strangers. Out: the same, checked: digests, sizes, co
 |---|---|
 | `descriptor` | how a manifest or an index names a blob; digests, media types |
 | `manifest` | the manifest of a version: written, and read from strangers |
+| `parts` | a version of many bodies as an index of several manifests |
 | `layout` | one layout in a folder: blobs, and an index that several processes change |
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,12 @@ from replay_proxy.pods.limits import ANNOTATION_BYTES_MAX, JSON_DEPTH_MAX, damag
 
 MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE: Final = "application/vnd.oci.image.index.v1+json"
+DOCUMENT_TYPES: Final = (MANIFEST_TYPE, INDEX_TYPE)
+"""What the document of a version can be."""
 EMPTY_TYPE: Final = "application/vnd.oci.empty.v1+json"
 CONFIG_TYPE: Final = "application/vnd.replay-proxy.pod.config.v1+json"
 ARTIFACT_TYPE: Final = "application/vnd.replay-proxy.pod.v1+json"
+PART_TYPE: Final = "application/vnd.replay-proxy.pod.part.v2+json"
 JOURNAL_TYPE: Final = "application/vnd.replay-proxy.pod.journal.v1+gzip"
 BODY_TYPE: Final = "application/vnd.replay-proxy.pod.body.v1"
 METAMODEL_TYPE: Final = "application/vnd.replay-proxy.pod.metamodel.v1+gzip"
@@ -65,6 +69,11 @@ class Descriptor:
         if self.annotations:
             document["annotations"] = dict(sorted(self.annotations.items()))
         return document
+
+
+def descriptor_of(data: bytes, media_type: str) -> Descriptor:
+    """Return the descriptor of what is in memory."""
+    return Descriptor(media_type, "sha256:" + hashlib.sha256(data).hexdigest(), len(data))
 
 
 def is_digest(text: object) -> bool:

@@ -31,16 +31,18 @@ from replay_proxy.errors import StorageError
 from replay_proxy.journal.storage.files import Files, folder_error, replace, storage_error, write_all
 from replay_proxy.pods.limits import INDEX_BYTES_MAX, MANIFEST_BYTES_MAX, Limits, PodError, damaged
 from replay_proxy.pods.oci.descriptor import (
+    DOCUMENT_TYPES,
     INDEX_TYPE,
-    MANIFEST_TYPE,
     REF_NAME,
     Descriptor,
+    descriptor_of,
     is_digest,
     parse_annotations,
     parse_descriptor,
     parse_json_object,
 )
-from replay_proxy.pods.oci.manifest import Manifest, parse_manifest
+from replay_proxy.pods.oci.manifest import Manifest
+from replay_proxy.pods.oci.parts import parse_version
 from replay_proxy.wording import counted, duration
 
 LAYOUT_NAME: Final = "oci-layout"
@@ -228,14 +230,9 @@ class Layout:
         except OSError as error:
             raise storage_error("store a blob", self.root / SPOOLS, error) from error
 
-    @staticmethod
-    def descriptor_of(data: bytes, media_type: str) -> Descriptor:
-        """Return the descriptor of what is in memory."""
-        return Descriptor(media_type, "sha256:" + hashlib.sha256(data).hexdigest(), len(data))
-
     def put(self, data: bytes, media_type: str) -> Descriptor:
         """Store what is in memory, and return its descriptor. Raises StorageError."""
-        descriptor = self.descriptor_of(data, media_type)
+        descriptor = descriptor_of(data, media_type)
         if not self.holds(descriptor):
             with self.begin() as blob:
                 blob.write(data)
@@ -288,16 +285,20 @@ class Layout:
             yield held
 
     def manifest_bytes(self, descriptor: Descriptor) -> bytes:
-        """Return a manifest as it is stored, verified. Raises PodError, StorageError."""
-        if descriptor.media_type != MANIFEST_TYPE:
+        """Return the document of a version, or of a part, as it is stored, verified. Raises PodError, StorageError."""
+        if descriptor.media_type not in DOCUMENT_TYPES:
             raise damaged(f"{descriptor.digest} is no manifest, but {descriptor.media_type[:100]!r}")
         if descriptor.size > MANIFEST_BYTES_MAX:
             raise damaged(f"the manifest {descriptor.digest} is longer than {MANIFEST_BYTES_MAX} bytes")
         return b"".join(self.read(descriptor))
 
     def manifest(self, descriptor: Descriptor) -> Manifest:
-        """Return a manifest. Raises PodError, StorageError."""
-        return parse_manifest(self.manifest_bytes(descriptor), f"{self.root}: {descriptor.digest}", self.limits)
+        """Return what a version is. Raises PodError, StorageError."""
+        return self.parsed(self.manifest_bytes(descriptor), f"{self.root}: {descriptor.digest}")
+
+    def parsed(self, data: bytes, where: str) -> Manifest:
+        """Return what a version is, from its document; its parts are read from here. Raises PodError, StorageError."""
+        return parse_version(data, where, self.limits, self.manifest_bytes)
 
     def require_whole(self, manifest: Manifest) -> None:
         """Raise PodError where a blob that a manifest names is missing, or has another size."""

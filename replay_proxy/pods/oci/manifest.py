@@ -6,11 +6,9 @@ from one save to the next (when, by whom, why) stands in the annotations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-
-import orjson
 
 from replay_proxy.pods.limits import Limits, PodError, damaged
 from replay_proxy.pods.oci.descriptor import (
@@ -37,17 +35,32 @@ from replay_proxy.pods.oci.descriptor import (
 )
 from replay_proxy.wording import counted, size
 
-FORMAT_VERSION: Final = 1
-"""The newest version of the format that this program reads."""
+FORMAT_VERSION: Final = 2
+"""The newest version of the format that this program reads: that of an index of parts."""
+PLAIN_VERSION: Final = 1
+"""The version of the format that one manifest has."""
+_CONFIG: Final = Descriptor(CONFIG_TYPE, EMPTY_DIGEST, len(EMPTY_CONFIG))
 LAYER_TYPES: Final = (JOURNAL_TYPE, BODY_TYPE, METAMODEL_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A manifest among several that make a version. descriptor: of the manifest. layers: what it names."""
+
+    descriptor: Descriptor
+    layers: tuple[Descriptor, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a version is. layers: the segments of the journal in their order, then large bodies, then the metamodel."""
+    """What a version is. layers: the segments of the journal in their order, large bodies, the metamodel.
+
+    parts: the manifests that name them, where there are several; `parts` divides them.
+    """
 
     layers: tuple[Descriptor, ...]
     annotations: Mapping[str, str]
+    parts: tuple[Part, ...] = ()
 
     @property
     def journal(self) -> tuple[Descriptor, ...]:
@@ -104,26 +117,26 @@ class Manifest:
         """The digest of the state."""
         return self.annotations.get(STATE, "")
 
-    def encode(self) -> bytes:
-        """Return the manifest as it is stored."""
-        document: dict[str, Any] = {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST_TYPE,
-            "artifactType": ARTIFACT_TYPE,
-            "config": Descriptor(CONFIG_TYPE, EMPTY_DIGEST, len(EMPTY_CONFIG)).as_json(),
-            "layers": [each.as_json() for each in self.layers],
-            "annotations": dict(sorted(self.annotations.items())),
-        }
-        return orjson.dumps(document)
-
     def blobs(self) -> Iterable[Descriptor]:
-        """Yield every blob that must be there for the manifest to be whole, each digest once: its configuration, its layers."""
-        yield Descriptor(CONFIG_TYPE, EMPTY_DIGEST, len(EMPTY_CONFIG))
+        """Yield every blob that must be there for the manifest to be whole, each digest once: configuration, layers, parts."""
+        yield _CONFIG
         seen: set[str] = {EMPTY_DIGEST}
-        for each in self.layers:
+        for each in (*self.layers, *(part.descriptor for part in self.parts)):
             if each.digest not in seen:
                 seen.add(each.digest)
                 yield each
+
+
+def document_of(layers: Iterable[Descriptor], artifact_type: str, annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Return a manifest as JSON values, always in the same spelling."""
+    return {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "artifactType": artifact_type,
+        "config": _CONFIG.as_json(),
+        "layers": [each.as_json() for each in layers],
+        **({"annotations": dict(sorted(annotations.items()))} if annotations else {}),
+    }
 
 
 def parse_manifest(data: bytes, where: str, limits: Limits | None = None) -> Manifest:
@@ -135,35 +148,56 @@ def parse_manifest(data: bytes, where: str, limits: Limits | None = None) -> Man
         PodError: it is none of ours, of a newer format, or larger than the limits.
     """
     limits = limits or Limits()
+    layers = parse_layers(data, where, limits, (ARTIFACT_TYPE,))
+    annotations = parse_annotations(parse_json_object(data, where).get("annotations"), where)
+    check_version(annotations, where)
+    within_limits(layers, where, limits)
+    return Manifest(layers, annotations)
+
+
+def parse_layers(data: bytes, where: str, limits: Limits, types: tuple[str, ...]) -> tuple[Descriptor, ...]:
+    """Return the layers of a manifest that somebody wrote. types: which it may have. Raises PodError."""
     document = parse_json_object(data, where)
     config = document.get("config")
     kind = config.get("mediaType") if isinstance(config, dict) else None
-    if document.get("artifactType", ARTIFACT_TYPE) != ARTIFACT_TYPE or kind != CONFIG_TYPE:
+    if document.get("artifactType", types[0]) not in types or kind != CONFIG_TYPE:
         kind = document.get("artifactType", kind)
         raise damaged(f"{where} is no pod: its type is {str(kind)[:100]!r}", hint=f"a pod has the type {ARTIFACT_TYPE}")
-    annotations = parse_annotations(document.get("annotations"), where)
+    found = document.get("layers")
+    if not isinstance(found, list):
+        raise damaged(f"{where} has no layers")
+    _count_within_limits(len(found), where, limits)
+    layers = tuple(parse_descriptor(each, where) for each in found)
+    for each in layers:
+        if each.media_type not in LAYER_TYPES:
+            raise damaged(f"{where} has a layer of the unknown type {each.media_type[:100]!r}")
+    return layers
+
+
+def check_version(annotations: Mapping[str, str], where: str) -> None:
+    """Raise PodError where a version is of a format that this program does not read."""
     version = annotations.get(FORMAT_VERSION_KEY, "")
     if not version.isascii() or not version.isdigit() or not 1 <= int(version[:9]) <= FORMAT_VERSION:
         raise PodError(
             f"{where} has format version {version[:20]!r}; this program reads versions 1 to {FORMAT_VERSION}",
             hint="a newer replay-proxy reads it",
         )
-    found = document.get("layers")
-    if not isinstance(found, list):
-        raise damaged(f"{where} has no layers")
-    if len(found) > limits.layers:
+
+
+def within_limits(layers: Collection[Descriptor], where: str, limits: Limits) -> None:
+    """Raise PodError where a version has more layers than the limits allow, or larger ones."""
+    _count_within_limits(len(layers), where, limits)
+    total = sum(each.size for each in layers)
+    if total > limits.size_bytes:
         raise PodError(
-            f"{where} has {counted(len(found), 'layer')}, more than {limits.layers}",
-            hint="REPLAY_POD_MAX_LAYERS allows more, where you trust whoever made it",
-        )
-    layers = tuple(parse_descriptor(each, where) for each in found)
-    for each in layers:
-        if each.media_type not in LAYER_TYPES:
-            raise damaged(f"{where} has a layer of the unknown type {each.media_type[:100]!r}")
-    manifest = Manifest(layers, annotations)
-    if manifest.size > limits.size_bytes:
-        raise PodError(
-            f"{where} has {size(manifest.size)}, more than {size(limits.size_bytes)}",
+            f"{where} has {size(total)}, more than {size(limits.size_bytes)}",
             hint="REPLAY_POD_MAX_SIZE allows more, where you trust whoever made it",
         )
-    return manifest
+
+
+def _count_within_limits(count: int, where: str, limits: Limits) -> None:
+    if count > limits.layers:
+        raise PodError(
+            f"{where} has {counted(count, 'layer')}, more than {limits.layers}",
+            hint="REPLAY_POD_MAX_LAYERS allows more, where you trust whoever made it",
+        )

@@ -15,8 +15,9 @@ from typing import TypeVar
 from replay_proxy.errors import RemoteError, UsageError
 from replay_proxy.pods.limits import Limits
 from replay_proxy.pods.names import PodReference, version_ref
-from replay_proxy.pods.oci.descriptor import ARTIFACT_TYPE, MANIFEST_TYPE, REF_NAME, Descriptor
+from replay_proxy.pods.oci.descriptor import ARTIFACT_TYPE, REF_NAME, Descriptor
 from replay_proxy.pods.oci.layout import BLOBS, INDEX_NAME, LAYOUT_NAME, SPOOLS, Index, Layout, blob_path
+from replay_proxy.pods.oci.parts import document_type
 from replay_proxy.pods.remotes.remote import CHUNK_BYTES, shown_annotations, unknown_version
 from replay_proxy.pods.store import NoSuchPodError, PodStore, Version, next_number, versions_in
 
@@ -25,6 +26,8 @@ _T = TypeVar("_T")
 
 class FolderRemote:
     """A folder. Implements `Remote`. root: it need not exist until something is pushed. limits: of what it holds."""
+
+    keeps_parts_whole = False
 
     def __init__(self, root: Path, limits: Limits | None = None) -> None:
         self.url = str(root)
@@ -90,7 +93,7 @@ class FolderRemote:
 
     def publish(self, name: str, manifest: bytes) -> int:
         """Add the manifest to the index under the next number."""
-        descriptor = self._layout.put(manifest, MANIFEST_TYPE)
+        descriptor = self._layout.put(manifest, document_type(manifest, name))
         shown = shown_annotations(manifest)
 
         def add(index: Index) -> int:

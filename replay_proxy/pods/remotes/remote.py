@@ -26,6 +26,8 @@ class Remote(Protocol):
     """
 
     url: str
+    keeps_parts_whole: bool
+    """Whether a manifest that is there by its digest has all blobs that it names, since the other side sees to that."""
 
     def catalogue(self) -> Mapping[str, list[int]]:
         """Return the numbers of all versions, ascending, by the names of their pods."""

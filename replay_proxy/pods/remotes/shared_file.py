@@ -13,9 +13,9 @@ from typing import Final
 from replay_proxy.errors import UsageError
 from replay_proxy.pods.archive import write_archive
 from replay_proxy.pods.limits import PodError
-from replay_proxy.pods.oci.descriptor import MANIFEST_TYPE, Descriptor
+from replay_proxy.pods.oci.descriptor import Descriptor
 from replay_proxy.pods.oci.layout import Layout, blob_path
-from replay_proxy.pods.oci.manifest import parse_manifest
+from replay_proxy.pods.oci.parts import document_type
 from replay_proxy.pods.remotes.bucket.bucket import BucketRemote
 from replay_proxy.pods.remotes.encrypted import seal, sealed_archive
 from replay_proxy.pods.remotes.transfer import Progress, pull
@@ -51,7 +51,7 @@ def shared_url(
         return remote.presigned(blob_path(sealed.digest), expires_s)
     with tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
         place = PodStore(Path(scratch) / "pods", store.layout.limits)
-        descriptor = place.layout.put(data, MANIFEST_TYPE)
+        descriptor = place.layout.put(data, document_type(data, where))
         file = f"files/{descriptor.sha256}{'.encrypted' if passphrase else ''}.pod"
         # An encrypted one may be there with the passphrase of another person.
         if passphrase or not remote.has_file(file):
@@ -74,7 +74,7 @@ def _holds(layout: Layout, descriptor: Descriptor, manifest: bytes, where: str) 
     if not layout.exists:
         return False
     try:
-        layout.require_whole(parse_manifest(manifest, where, layout.limits))
+        layout.require_whole(layout.parsed(manifest, where))
     except PodError:
         return False
     return layout.holds(descriptor)

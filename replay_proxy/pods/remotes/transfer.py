@@ -7,7 +7,7 @@ sides with the versions that they had, and blobs that the next attempt finds the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,8 @@ from replay_proxy.errors import RemoteUnavailableError
 from replay_proxy.pods.names import LATEST, PodReference
 from replay_proxy.pods.oci.descriptor import Descriptor
 from replay_proxy.pods.oci.layout import Layout, blob_path
-from replay_proxy.pods.oci.manifest import parse_manifest
+from replay_proxy.pods.oci.manifest import Part
+from replay_proxy.pods.oci.parts import parts_named
 from replay_proxy.pods.remotes.parallel import in_parallel
 from replay_proxy.pods.remotes.remote import PARALLEL, Remote, unknown_version
 from replay_proxy.pods.store import PodStore, Version
@@ -66,8 +67,10 @@ def push(layout: Layout, name: str, manifest: bytes, remote: Remote, progress: P
     Raises:
         PodError: a blob is missing here, or damaged. RemoteError, StorageError.
     """
-    blobs = list(parse_manifest(manifest, f"the manifest of {name}", layout.limits).blobs())
-    return push_blobs(layout, name, manifest, blobs, remote, progress)
+    whole = layout.parsed(manifest, f"the manifest of {name}")
+    parts = {each.descriptor.digest for each in whole.parts}
+    blobs = [each for each in whole.blobs() if each.digest not in parts]
+    return push_blobs(layout, name, manifest, blobs, remote, progress, whole.parts)
 
 
 def push_blobs(
@@ -77,15 +80,27 @@ def push_blobs(
     blobs: list[Descriptor],
     remote: Remote,
     progress: Progress | None = None,
+    parts: Sequence[Part] = (),
 ) -> Transfer:
-    """Send the blobs that a manifest names, and the manifest."""
+    """Send the blobs that a manifest names, then the manifests of its parts, then the manifest."""
+    documents = [each.descriptor for each in parts]
     with remote.pushing():
-        missing = remote.missing(blobs, name)
-        meter = _Meter(sum(each.size for each in missing), progress)
-        in_parallel(lambda each: _send(layout, each, remote, meter), missing, PARALLEL)
+        lacking = remote.missing(documents, name) if documents else []
+        known = _known(parts, lacking) if remote.keeps_parts_whole else frozenset()
+        missing = remote.missing([each for each in blobs if each.digest not in known], name)
+        meter = _Meter(sum(each.size for each in (*missing, *lacking)), progress)
+        for batch in (missing, lacking):
+            in_parallel(lambda each: _send(layout, each, remote, meter), batch, PARALLEL)
         number = remote.publish(name, manifest)
-    size = sum(each.size for each in blobs)
-    return Transfer(number, len(blobs), size, len(missing), sum(each.size for each in missing))
+    moved = [*missing, *lacking]
+    size = sum(each.size for each in (*blobs, *documents))
+    return Transfer(number, len(blobs) + len(documents), size, len(moved), sum(each.size for each in moved))
+
+
+def _known(parts: Sequence[Part], lacking: list[Descriptor]) -> frozenset[str]:
+    """Return the digests of the blobs that those parts name which the other side has."""
+    missing = {each.digest for each in lacking}
+    return frozenset(layer.digest for part in parts if part.descriptor.digest not in missing for layer in part.layers)
 
 
 def _send(layout: Layout, blob: Descriptor, remote: Remote, meter: _Meter) -> None:
@@ -144,15 +159,19 @@ def pull(
     if data is None:
         data = remote.read_manifest(name, number)
     layout = store.layout
-    manifest = parse_manifest(data, f"{name}:{number} in {remote.url}", layout.limits)
-    blobs = list(manifest.blobs())
+    where = f"{name}:{number} in {remote.url}"
     with layout.writing():
+        parts = [each for each in parts_named(data, where) if not layout.holds(each)]
+        in_parallel(lambda each: layout.take(each, received(remote, each)), parts, PARALLEL)
+        manifest = layout.parsed(data, where)
+        blobs = list(manifest.blobs())
         missing = [each for each in blobs if not layout.holds(each)]
         meter = _Meter(sum(each.size for each in missing), progress)
         in_parallel(lambda each: layout.take(each, received(remote, each, meter.advance)), missing, PARALLEL)
         version = store.add(name, manifest, number=number, data=data)
+    moved = [*missing, *parts]
     size = sum(each.size for each in blobs)
-    return version, Transfer(number, len(blobs), size, len(missing), sum(each.size for each in missing))
+    return version, Transfer(number, len(blobs), size, len(moved), sum(each.size for each in moved))
 
 
 def received(remote: Remote, blob: Descriptor, advance: Callable[[int], None] | None = None) -> Iterator[bytes]:

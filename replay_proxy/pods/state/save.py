@@ -47,9 +47,10 @@ from replay_proxy.pods.oci.descriptor import (
     TITLE,
     UNPACKED,
     Descriptor,
+    descriptor_of,
 )
 from replay_proxy.pods.oci.layout import Layout
-from replay_proxy.pods.oci.manifest import FORMAT_VERSION, Manifest
+from replay_proxy.pods.oci.manifest import PLAIN_VERSION, Manifest
 from replay_proxy.pods.state.live_records import LiveRecords, without_place
 from replay_proxy.pods.state.metamodel import encoded, metamodel_of
 from replay_proxy.pods.state.save_request import SaveReport, SaveRequest
@@ -59,8 +60,8 @@ from replay_proxy.pods.worker import become_worker
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.wire.models.service_names import UnknownServiceError, services_in
 
-LARGE_BYTES: Final = 256 << 10
-"""A body that is larger is a layer of its own, whatever the recording did with it."""
+LARGE_BYTES: Final = 16 << 10
+"""A body that is larger is a layer of its own, whatever the recording did with it: so the segment of a line stays small."""
 Progress = Callable[[int, int], None]
 
 
@@ -137,7 +138,7 @@ class _Saving:
         bodies = sorted(self._bodies.values(), key=lambda each: each.digest)
         unpacked = segments.unpacked_bytes + sum(map(len, pieces)) + sum(each.size for each in bodies)
         annotations = {
-            FORMAT_VERSION_KEY: str(FORMAT_VERSION),
+            FORMAT_VERSION_KEY: str(PLAIN_VERSION),
             TITLE: request.name,
             CREATED: datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             STATE: report.state,
@@ -187,9 +188,10 @@ class _Saving:
     # -- bodies ----------------------------------------------------------------------------------------------------
 
     def _put(self, data: bytes, media_type: str) -> Descriptor:
-        descriptor = Layout.descriptor_of(data, media_type)
-        if not self._layout.holds(descriptor):
-            self._new += descriptor.size
+        descriptor = descriptor_of(data, media_type)
+        if self._layout.holds(descriptor):
+            return descriptor
+        self._new += descriptor.size
         return self._layout.put(data, media_type)
 
     def _stored(self, body: Body) -> Body:

@@ -23,9 +23,9 @@ from replay_proxy.journal.format.records import Record
 from replay_proxy.pods.limits import RATIO_ALLOWANCE_BYTES, SEGMENT_BYTES_MAX, Limits, PodError, damaged
 from replay_proxy.pods.oci.descriptor import JOURNAL_TYPE, Descriptor
 
-SMALLEST_BYTES: Final = 64 << 10
+SMALLEST_BYTES: Final = 16 << 10
 LARGEST_BYTES: Final = 1 << 20
-_AVERAGE_BYTES: Final = 256 << 10
+_AVERAGE_BYTES: Final = 64 << 10
 _LEVEL: Final = 6
 _GZIP: Final = 31
 _START: Final = b'{"seq":0,'

@@ -5,31 +5,43 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import orjson
 
 from replay_proxy.errors import ReplayProxyError
+from replay_proxy.exchange import BlobRef, Body
 from replay_proxy.journal.format.encode import encode_header, encode_record
 from replay_proxy.journal.format.records import JOURNAL_NAME, Record, RecordingHeader
 from replay_proxy.journal.storage.blobs import blob_name
 from replay_proxy.journal.storage.files import DIRECTORY_MODE, storage_error
 from replay_proxy.pods.limits import damaged
+from replay_proxy.pods.oci.descriptor import BODY_TYPE, Descriptor
 from replay_proxy.pods.oci.layout import Layout
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.state.segments import Budget, lines_in, record_of, unpacked
 from replay_proxy.wording import counted
 
 CALLS_MAX: Final = 50_000_000
+INLINE_BYTES: Final = 256 << 10
+"""A smaller body is in its line when a version is a recording again, as recordings have it."""
 _NAMESPACE: Final = uuid.UUID("6f1d9a52-0f3b-5d0e-9d8a-6a1f3f3f7c11")
 
 
 def records_of(layout: Layout, manifest: Manifest, where: str) -> Iterator[Record]:
     """Yield the records of a version, numbered from 1, each verified. where: for messages.
 
-    A large body is a reference to a layer that the manifest names. Raises PodError, StorageError.
+    A body of more than `INLINE_BYTES` is a reference to a layer that the manifest names; a smaller one is in the record, wherever
+    it lies. Raises PodError, StorageError.
     """
+
+    def inline(body: Body) -> Body:
+        if not isinstance(body, BlobRef) or body.size > INLINE_BYTES:
+            return body
+        return b"".join(layout.read(Descriptor(BODY_TYPE, f"sha256:{body.sha256}", body.size)))
+
     budget = Budget(layout.limits, manifest.size)
     bodies = {each.sha256: each.size for each in manifest.bodies}
     number = 0
@@ -42,7 +54,15 @@ def records_of(layout: Layout, manifest: Manifest, where: str) -> Iterator[Recor
             for ref in record.body_refs:
                 if bodies.get(ref.sha256) != ref.size:
                     raise damaged(f"{where}: call {number} refers to a body that the manifest does not name")
-            yield record
+            if not record.body_refs:
+                yield record
+                continue
+            request, answer = record.request, record.answer
+            yield replace(
+                record,
+                request=replace(request, body=inline(request.body)),
+                answer=replace(answer, body=inline(answer.body)),
+            )
 
 
 def unpack(layout: Layout, manifest: Manifest, folder: Path, where: str) -> int:
@@ -54,6 +74,8 @@ def unpack(layout: Layout, manifest: Manifest, folder: Path, where: str) -> int:
     try:
         folder.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         for body in manifest.bodies:
+            if body.size <= INLINE_BYTES:
+                continue
             place = folder / blob_name(body.sha256)
             place.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             _write(place, layout.read(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import orjson
 import pytest
 
 from replay_proxy.errors import RemoteError, RemoteUnavailableError
+from replay_proxy.pods.oci import parts
 from replay_proxy.pods.remotes.location import RemoteLocation, open_remote
 from replay_proxy.pods.remotes.transfer import pull, push
 from replay_proxy.pods.store import PodStore, Version
@@ -28,7 +30,7 @@ def _push(store: PodStore, version: Version, location: RemoteLocation) -> int:
 
 
 @pytest.mark.skipif(bool(skopeo_missing()), reason=str(skopeo_missing()))
-def test_skopeo_understands_it_and_what_skopeo_copied_loads(tmp_path: Path) -> None:
+def test_skopeo_understands_it_and_what_skopeo_copied_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the registry to a folder, from a folder to the registry: the same manifests, digest by digest."""
     registry = Registry(tmp_path)
     try:
@@ -53,6 +55,15 @@ def test_skopeo_understands_it_and_what_skopeo_copied_loads(tmp_path: Path) -> N
         pulled, moved = pull(theirs, "shop", 2, remote)
         assert theirs.manifest(pulled).layers == store.manifest(second).layers
         assert moved.moved_bytes == 5
+        monkeypatch.setattr(parts, "BODIES_MAX", 20)
+        many = saved(store, "shop", *(b"%d" % each for each in range(60)))
+        _push(store, many, location)
+        with pytest.raises(subprocess.CalledProcessError):  # one instance of several: it would not be all of it
+            skopeo("copy", "--src-tls-verify=false", f"{there}:shop-3", f"oci:{tmp_path / 'one'}:shop-3")
+        skopeo("copy", "--all", "--src-tls-verify=false", f"{there}:shop-3", f"oci:{folder}:shop-3")
+        skopeo("copy", "--all", "--dest-tls-verify=false", f"oci:{folder}:shop-3", f"{there}:shop-4")
+        pulled, _moved = pull(theirs, "shop", 4, remote)
+        assert theirs.manifest(pulled).layers == store.manifest(many).layers
     finally:
         registry.end()
 

@@ -13,6 +13,7 @@ import pytest
 from replay_proxy.errors import RemoteError, RemoteUnavailableError
 from replay_proxy.pods.limits import PodError
 from replay_proxy.pods.names import parse_reference
+from replay_proxy.pods.oci import parts
 from replay_proxy.pods.oci.descriptor import BODY_TYPE, MESSAGE, Descriptor
 from replay_proxy.pods.oci.layout import blob_path
 from replay_proxy.pods.remotes.location import RemoteLocation, open_remote
@@ -63,6 +64,35 @@ def test_what_was_pushed_comes_back(kind: str, place: Place, tmp_path: Path) -> 
         with pytest.raises(RemoteError, match="does not hold"):
             reference = parse_reference(wanted)
             pull(theirs, reference.name, find_number(remote, reference), remote)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_many_bodies_the_parts_are_sent_that_changed(
+    kind: str, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many bodies a version is an index of parts: one body that is exchanged costs its own bytes, and two parts."""
+    monkeypatch.setattr(parts, "BODIES_MAX", 10)
+    monkeypatch.setattr(parts, "BODIES_PER_PART", 4)
+    location = place(kind)
+    mine, theirs = PodStore(tmp_path / "mine"), PodStore(tmp_path / "theirs")
+    bodies = [b"body %d" % each for each in range(40)]
+    first = saved(mine, "shop", *bodies)
+    second = saved(mine, "shop", *bodies[1:], b"another")
+    before, after = (
+        {each.descriptor.digest: each.descriptor.size for each in mine.manifest(version).parts}
+        for version in (first, second)
+    )
+    assert _push(mine, first, location).moved_blobs == 41 + len(before)
+    moved = _push(mine, second, location)
+    changed = after.keys() - before.keys()
+    assert len(changed) < 4 < len(before)
+    assert (moved.moved_blobs, moved.moved_bytes) == (1 + len(changed), 7 + sum(after[each] for each in changed))
+    remote = open_remote(location)
+    assert remote.describe([("shop", 2)])["shop", 2].digest == second.digest
+    version, _moved = pull(theirs, "shop", 2, remote)
+    assert (version.digest, theirs.manifest(version).layers) == (second.digest, mine.manifest(second).layers)
+    theirs.remove(parse_reference("shop:2"))
+    assert theirs.prune()[0] == 1 + 41 + len(after)
 
 
 @pytest.mark.parametrize("kind", [*FOLDER_AND_REGISTRY, STORAGES[2], STORAGES[3]])

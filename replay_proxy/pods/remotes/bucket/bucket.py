@@ -32,7 +32,6 @@ from replay_proxy.pods.limits import INDEX_BYTES_MAX, MANIFEST_BYTES_MAX, PodErr
 from replay_proxy.pods.names import is_name, is_tag, tag_ref, version_ref
 from replay_proxy.pods.oci.descriptor import (
     ARTIFACT_TYPE,
-    MANIFEST_TYPE,
     REF_NAME,
     Descriptor,
     parse_descriptor,
@@ -46,6 +45,7 @@ from replay_proxy.pods.oci.layout import (
     blob_path,
     parse_index,
 )
+from replay_proxy.pods.oci.parts import document_type
 from replay_proxy.pods.remotes.bucket.multipart import upload
 from replay_proxy.pods.remotes.numbering import NumberTakenError, take_number
 from replay_proxy.pods.remotes.parallel import in_parallel
@@ -72,6 +72,8 @@ _LATER: Final = frozenset(
 
 class BucketRemote:
     """A prefix of a bucket. Implements `Remote`. client: of S3. prefix: without a slash at either end; may be empty."""
+
+    keeps_parts_whole = False
 
     def __init__(self, client: Any, bucket: str, prefix: str) -> None:
         self.url = f"s3://{bucket}/{prefix}".rstrip("/")
@@ -147,7 +149,7 @@ class BucketRemote:
         digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
         self._put(blob_path(digest), manifest)
         shown = shown_annotations(manifest)
-        descriptor = Descriptor(MANIFEST_TYPE, digest, len(manifest), shown, ARTIFACT_TYPE)
+        descriptor = Descriptor(document_type(manifest, name), digest, len(manifest), shown, ARTIFACT_TYPE)
         number = take_number(_BucketNumbers(self, name, descriptor))
         with suppress(RemoteUnavailableError):  # the version is there; the next push brings the index up to date
             self._refresh_index()

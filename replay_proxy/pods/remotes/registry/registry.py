@@ -26,6 +26,7 @@ from replay_proxy.errors import RemoteError, RemoteUnavailableError
 from replay_proxy.pods.limits import MANIFEST_BYTES_MAX, damaged
 from replay_proxy.pods.names import parse_version_ref, version_ref
 from replay_proxy.pods.oci.descriptor import (
+    DOCUMENT_TYPES,
     EMPTY_CONFIG,
     EMPTY_DIGEST,
     EMPTY_TYPE,
@@ -34,6 +35,7 @@ from replay_proxy.pods.oci.descriptor import (
     parse_descriptor,
     parse_json_object,
 )
+from replay_proxy.pods.oci.parts import document_type
 from replay_proxy.pods.remotes.file_part import FilePart
 from replay_proxy.pods.remotes.numbering import take_number
 from replay_proxy.pods.remotes.parallel import in_parallel
@@ -46,11 +48,14 @@ ATTEMPTS: Final = 5
 DESCRIBED_MAX: Final = 25
 """So many manifests are read to say something of versions; of the others their numbers are told."""
 _DESCRIBED_BYTES_MAX: Final = 1 << 20
+_ACCEPT: Final = {"Accept": ", ".join(DOCUMENT_TYPES)}
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
 
 
 class RegistryRemote:
     """A repository of a registry. Implements `Remote`."""
+
+    keeps_parts_whole = True
 
     def __init__(self, session: RegistrySession) -> None:
         self._session = session
@@ -106,6 +111,12 @@ class RegistryRemote:
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[bytes]:
         """Yield the bytes of a blob."""
         headers = {"Range": f"bytes={start}-"} if start else {}
+        if blob.media_type == MANIFEST_TYPE:  # the manifest of a part
+            data = self._manifest(blob.digest)
+            if data is None:
+                raise RemoteError(f"{self.url} does not hold {blob.digest}", hint="push the pod there once more")
+            yield data[start:]
+            return
         answer = self._session.send("GET", f"blobs/{blob.digest}", headers=headers, stream=True, expected=(200, 206))
         with answer:
             skip = start if answer.status_code == 200 else 0
@@ -120,6 +131,9 @@ class RegistryRemote:
 
     def write_blob(self, blob: Descriptor, source: Path, sent: Callable[[int], None]) -> None:
         """Upload a blob: a small one as a whole, a large one in parts, each of which is repeated from where it broke off."""
+        if blob.media_type == MANIFEST_TYPE:
+            self._put_manifest(blob.digest, source.read_bytes())
+            return
         if blob.size <= PART_BYTES:
             self._finish_upload(self._begin_upload(), blob, lambda: FilePart(source, 0, blob.size))
             return
@@ -212,9 +226,7 @@ class RegistryRemote:
 
     def _digest(self, reference: str) -> str:
         """Return the digest of a manifest; empty where there is none."""
-        answer = self._session.send(
-            "HEAD", f"manifests/{reference}", headers={"Accept": MANIFEST_TYPE}, expected=(200, 404)
-        )
+        answer = self._session.send("HEAD", f"manifests/{reference}", headers=_ACCEPT, expected=(200, 404))
         if answer.status_code == 404:
             return ""
         given = answer.headers.get("Docker-Content-Digest", "")
@@ -222,20 +234,17 @@ class RegistryRemote:
 
     def _described(self, reference: str) -> Descriptor | None:
         """Return the descriptor of a manifest, with what it says of itself; None for a large one, and where there is none."""
-        headers = {"Accept": MANIFEST_TYPE}
-        answer = self._session.send("HEAD", f"manifests/{reference}", headers=headers, expected=(200, 404))
+        answer = self._session.send("HEAD", f"manifests/{reference}", headers=_ACCEPT, expected=(200, 404))
         if answer.status_code == 404 or int(answer.headers.get("Content-Length") or 0) > _DESCRIBED_BYTES_MAX:
             return None
         manifest = self._manifest(reference)
         if manifest is None:
             return None
         digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
-        return Descriptor(MANIFEST_TYPE, digest, len(manifest), shown_annotations(manifest))
+        return Descriptor(document_type(manifest, reference), digest, len(manifest), shown_annotations(manifest))
 
     def _manifest(self, reference: str) -> bytes | None:
-        answer = self._session.send(
-            "GET", f"manifests/{reference}", headers={"Accept": MANIFEST_TYPE}, stream=True, expected=(200, 404)
-        )
+        answer = self._session.send("GET", f"manifests/{reference}", headers=_ACCEPT, stream=True, expected=(200, 404))
         with answer:
             if answer.status_code == 404:
                 return None
@@ -257,23 +266,26 @@ class RegistryRemote:
         self._session.send(
             "PUT",
             f"manifests/{reference}",
-            headers={"Content-Type": MANIFEST_TYPE},
+            headers={"Content-Type": document_type(manifest, reference)},
             body=manifest,
             expected=(200, 201, 202),
             later=(400, 404),
         )
 
     def _named_by(self, name: str, number: int) -> frozenset[tuple[str, int]]:
-        """Return the blobs that the manifest of a version names; nothing where it cannot be read."""
+        """Return the blobs, or the parts, that the document of a version names; nothing where it cannot be read."""
         manifest = self._manifest(version_ref(name, number))
         try:
             document = parse_json_object(manifest or b"", "the newest version")
-            layers = [parse_descriptor(each, "the newest version") for each in document.get("layers", [])]
+            named = [*document.get("layers", []), *document.get("manifests", [])]
+            layers = [parse_descriptor(each, "the newest version") for each in named]
         except (RemoteError, TypeError, ValueError):
             return frozenset()
         return frozenset((each.digest, each.size) for each in layers)
 
     def _has(self, blob: Descriptor) -> bool:
+        if blob.media_type == MANIFEST_TYPE:
+            return self._digest(blob.digest) == blob.digest
         answer = self._session.send("HEAD", f"blobs/{blob.digest}", expected=(200, 404))
         return answer.status_code == 200 and answer.headers.get("Content-Length", str(blob.size)) == str(blob.size)
 
