@@ -231,6 +231,15 @@ class Settings(InterceptSettings):
         "`replay-proxy doctor` shows more",
         "0|1",
     )
+    check_saves: str = _setting(
+        SettingGroup.PODS,
+        "REPLAY_CHECK_SAVES",
+        "warn",
+        one_of("off", "warn", "strict"),
+        "before a save (of a pod, or by POST /_localstack/state/save) look whether something is under way or not as it was "
+        "recorded, for 30 s at most. warn: say so, and save; strict: refuse the save; off: do not look",
+        "off|warn|strict",
+    )
     smoke: Path | None = _setting(
         SettingGroup.RESTORING,
         "REPLAY_SMOKE",

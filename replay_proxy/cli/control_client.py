@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import urllib.error
 import urllib.request
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from replay_proxy.client_environment import client_url
 from replay_proxy.config import Settings
-from replay_proxy.errors import EmulatorError, ReplayProxyError, UsageError
+from replay_proxy.errors import DivergedError, EmulatorError, ReplayProxyError, UsageError
 
 TIMEOUT_S = 600.0
 
@@ -25,6 +27,17 @@ class ControlClient:
     def of(cls, settings: Settings) -> ControlClient:
         """Return the client of the proxy that these settings name."""
         return cls(client_url(settings.listen.host, settings.listen.port), settings.control_token or "")
+
+    @classmethod
+    def named(cls, args: argparse.Namespace, settings: Settings) -> ControlClient:
+        """Return the client of the proxy that a command names: by --endpoint, by --listen, else by AWS_ENDPOINT_URL."""
+        given = args.endpoint or ("" if args.listen is not None else os.environ.get("AWS_ENDPOINT_URL", ""))
+        if not given:
+            return cls.of(settings)
+        parts = urlsplit(given if "://" in given else f"http://{given}")
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise UsageError(f"{given!r} is no address of a proxy", hint="write http://HOST:PORT")
+        return cls(f"{parts.scheme}://{parts.netloc}", settings.control_token or "")
 
     @staticmethod
     def quoted(names: str) -> str:
@@ -65,6 +78,8 @@ def refusal_of(status: int, body: bytes, address: str) -> ReplayProxyError:
         message, hint = str(told["error"]), str(told.get("hint", ""))
     except (orjson.JSONDecodeError, KeyError, TypeError):
         message, hint = f"{address} answered with {status}", "is that the address of a replay-proxy?"
+    if status == 412:
+        return DivergedError(message, hint=hint)
     if status in (400, 401, 404, 409):
         return UsageError(message, hint=hint)
     return EmulatorError(message, hint=hint)

@@ -1,9 +1,16 @@
 """Check that everything recorded is there, and that its links hold: triggers, permissions, integrations, policies.
 
-A running proxy (--listen) asks its emulator for each resource of the recording, and for each link between them; with --upstream
-and --data-dir the emulator is asked without a proxy. What is missing is shown
-with the recorded call, what the emulator answered, the likely cause, and the commands that mend it. Nothing is changed without
---repair. Exit code 0: sound. 3: something is wrong, and is not mended.
+A running proxy (--endpoint, --listen, or AWS_ENDPOINT_URL) asks its emulator for each resource of the recording, and for each
+link between them; with --upstream and --data-dir the emulator is asked without a proxy. What is missing is shown with the
+recorded call, what the emulator answered, the likely cause, and the commands that mend it. Nothing is changed without --repair.
+
+  replay-proxy doctor                            what is wrong, and what mends it
+  replay-proxy doctor --repair                   mend it, after asking
+  replay-proxy doctor --before-save --strict     may this state be saved?
+  replay-proxy doctor --smoke                    carry out the checks of replay-smoke.yaml
+
+Exit code 0: sound. 3: something is wrong, and is not mended, or a check did not pass. 2: a mistake in the command line. 6: no
+proxy or no emulator answers.
 """
 
 from __future__ import annotations
@@ -13,6 +20,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from replay_proxy.cli.pod.running import add_endpoint
 from replay_proxy.config import add_options, resolve
 from replay_proxy.errors import DivergedError, UsageError
 from replay_proxy.wording import counted
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `doctor`."""
     add_options(parser, "doctor")
+    add_endpoint(parser)
     parser.add_argument("--services", metavar="LIST", default="", help="examine resources of these alone, as in sqs,s3")
     parser.add_argument("--all", action="store_true", help="show what is sound, too")
     parser.add_argument(
@@ -65,19 +74,15 @@ def run(args: argparse.Namespace) -> int:
     from replay_proxy.cli.control_client import ControlClient
     from replay_proxy.reports import doctor_text
 
-    client = ControlClient.of(settings)
+    _consistent(args)
+    client = ControlClient.named(args, settings)
     if args.smoke is not None:
         return _smoke(args, client, settings.data_dir)
     asked = [f"services={client.quoted(args.services)}"] if args.services else []
     asked += ["before_save=1"] if args.before_save else []
     query = f"?{'&'.join(asked)}" if asked else ""
     document: dict[str, Any]
-    if args.upstream is not None:
-        if args.repair:
-            raise UsageError("a repair needs a running proxy", hint="leave out --upstream, and say --listen")
-        document = _examined(settings, args)
-    else:
-        document = client.post(f"/_replay/doctor{query}")
+    document = _examined(settings, args) if args.upstream is not None else client.post(f"/_replay/doctor{query}")
     whole: dict[str, Any] = document
     repaired = False
     if args.repair and any(finding["mendable"] for finding in document["findings"]):
@@ -119,6 +124,21 @@ def run(args: argparse.Namespace) -> int:
         hint = "`replay-proxy doctor --repair` makes the recorded calls again that mend them" if mendable else ""
         raise DivergedError(f"{count}: the state is not as it was recorded", hint=hint)
     return 0
+
+
+def _consistent(args: argparse.Namespace) -> None:
+    """Raise UsageError where options do not go together."""
+    for given, option, needed in (
+        (args.strict and not args.before_save, "--strict", "--before-save"),
+        (args.dry_run and not args.repair, "--dry-run", "--repair"),
+        (args.yes and not args.repair, "--yes", "--repair"),
+    ):
+        if given:
+            raise UsageError(f"{option} belongs to {needed}", hint=f"say {needed}, too")
+    for asked, what in ((args.repair, "a repair"), (args.smoke is not None, "smoke tests")):
+        if args.upstream is not None and asked:
+            verb = "needs" if args.repair else "need"
+            raise UsageError(f"{what} {verb} a running proxy", hint="leave out --upstream, and say --endpoint")
 
 
 def _examined(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:

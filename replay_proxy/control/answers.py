@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from replay_proxy import log
-from replay_proxy.errors import RemoteError, ReplayProxyError, StorageError, UsageError
+from replay_proxy.errors import DivergedError, RemoteError, ReplayProxyError, StorageError, UsageError
 from replay_proxy.exchange import Headers
 from replay_proxy.pods.limits import PodError
 from replay_proxy.pods.store import NoSuchPodError
@@ -49,6 +49,8 @@ def status_of_error(error: Exception) -> int:
             return 502
         case UsageError():
             return 409
+        case DivergedError():
+            return 412
     return 500
 
 

@@ -12,6 +12,7 @@ told by the completion, since the clients of that document look there.
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -24,6 +25,7 @@ import orjson
 
 from replay_proxy.config import Settings
 from replay_proxy.control.answers import failure_of, json_answer, problem, status_of_error
+from replay_proxy.control.doctor.before_save import check_before_save
 from replay_proxy.control.pod_remotes import (
     REMOTE_ENDPOINTS,
     in_remote,
@@ -64,17 +66,18 @@ _ARCHIVE: Final = "application/vnd.replay-proxy.pod.archive+tar"
 _Work = Callable[[Callable[[dict[str, Any]], None]], Awaitable[dict[str, Any]]]
 
 POD_ENDPOINTS: Final = {
-    "POST /_replay/pods/save": "the state as a pod file; ?name=, ?message=, ?author=, ?services=, ?redact=1, ?parent=",
+    "POST /_replay/pods/save": "the state as a pod file; ?name=, ?message=, ?author=, ?services=, ?redact=1, ?parent=, "
+    "?strict=1, ?check=0",
     "POST /_replay/pods/load": "load the pod file in the body: one JSON line for each service, then the completion; ?merge=, "
     "?dry_run=1",
     "GET /_localstack/pods": "the pods in the store of the proxy",
     "POST /_localstack/pods": "load the pod file in the body; ?merge=",
     "GET /_localstack/pods/<name>": "what the latest version of a pod holds",
-    "POST /_localstack/pods/<name>": "save the state as the next version of a pod",
+    "POST /_localstack/pods/<name>": "save the state as the next version of a pod; ?strict=1, ?check=0",
     "PUT /_localstack/pods/<name>": "load a pod; ?version=, ?merge=",
     "DELETE /_localstack/pods/<name>": "remove a pod with all its versions",
     "GET /_localstack/pods/<name>/versions": "the versions of a pod",
-    "GET /_localstack/pods/state": "the state as a pod file; ?pod_name=, ?services=",
+    "GET /_localstack/pods/state": "the state as a pod file; ?pod_name=, ?services=, ?strict=1, ?check=0",
     "GET /_localstack/pods/state/metamodel": "the resources of the state, by service",
     "GET /_localstack/pods/environment": "which program this is, in the members that clients know",
     **REMOTE_ENDPOINTS,
@@ -230,7 +233,10 @@ class _Pods:
             services = attributes.get("services")
             if isinstance(services, list) and services:
                 said["services"] = services_in(map(str, services), self._recorded)  # type: ignore[assignment]
-            report = await self._pods.save(self._store, SaveRequest(**{**_fields(request), **said}))
+            request = SaveRequest(**{**_fields(request), **said})
+            warnings = await self._warnings(request)
+            report = await self._pods.save(self._store, request)
+            report.warnings += warnings
             document = {"version": report.version, "services": report.services, "report": report.as_json()}
             if names_remote(told):
                 version = await asyncio.to_thread(self._store.find, PodReference(name, str(report.version)))
@@ -252,10 +258,16 @@ class _Pods:
         report = await self._pods.save(store, request)
         return store.layout, store.find(PodReference(request.name)), report
 
+    async def _warnings(self, request: SaveRequest) -> list[str]:
+        """Return what the state may lack. Raises UnsoundStateError, where that was asked for."""
+        return [each.text for each in await check_before_save(self._proxy, self._asked, request.services)]
+
     async def _saved_file(self, request: SaveRequest) -> Outgoing:
+        warnings = await self._warnings(request)
         stack = ExitStack()
         try:
             layout, version, report = await self._saved(request, stack)
+            report.warnings += warnings
             file = stack.enter_context(tempfile.TemporaryFile(dir=layout.root))  # noqa: SIM115 - the stack closes it
             await asyncio.to_thread(write_archive, layout, version, file)
             size = file.tell()
@@ -460,12 +472,12 @@ def _seconds(created: str) -> float:
 def _short(report: SaveReport) -> str:
     """Return a report for a header field: with fewer lists where it would be too long."""
     document = report.as_json()
-    text = orjson.dumps(document)
-    if len(text) > _REPORT_BYTES_MAX or not text.isascii():
+    text = json.dumps(document)
+    if len(text) > _REPORT_BYTES_MAX:
         for member in ("redacted", "not_judged", "left_out"):
             document[member] = {}
-        text = orjson.dumps(document)
-    return text.decode("ascii", "replace")
+        text = json.dumps(document)
+    return text
 
 
 def _fields(request: SaveRequest) -> dict[str, Any]:

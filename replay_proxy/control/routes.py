@@ -46,7 +46,8 @@ ENDPOINTS = {
     "make the recorded calls again that mend what is wrong",
     "POST /_replay/smoke": "carry out the smoke tests in the body (YAML or JSON, docs/doctor.md); nothing is recorded of them",
     "POST /_replay/observe/<service>": "the same for one service, or for several, separated by commas",
-    "POST /_localstack/state/save": "make everything recorded so far durable; under MANUAL, a save point",
+    "POST /_localstack/state/save": "make everything recorded so far durable; under MANUAL, a save point. With ?strict=1: not "
+    "where something is under way or not as it was recorded, which else is told in `warnings`; ?check=0 does not look",
     "POST /_localstack/state/<service>/save": "the same for one service",
     "POST /_localstack/state/load": "restore what is not restored yet; one JSON line for each service as soon as it is back, "
     'or {"status": "ok"} where nothing is missing. With ?reset=1: empty the emulator, and restore everything anew; with '
@@ -219,9 +220,9 @@ async def _state(proxy: Proxy, incoming: Incoming) -> Outgoing:
     path, _mark, query = incoming.target.partition("?")
     match [unquote(part) for part in path.removeprefix("/_localstack/state/").split("/")]:
         case ["save"]:
-            return await save_state(proxy, "")
+            return await save_state(proxy, "", query)
         case [service, "save"] if service:
-            return await save_state(proxy, service)
+            return await save_state(proxy, service, query)
         case ["load"]:
             return await load_state(proxy, "", query)
         case [service, "load"] if service:

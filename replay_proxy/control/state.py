@@ -6,13 +6,14 @@ an error of the endpoint; afterwards it is a line of its own, since the status h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from urllib.parse import parse_qs
 
 import orjson
 
 from replay_proxy.control.answers import failure_of, problem, status_of_error
+from replay_proxy.control.doctor.before_save import check_before_save
 from replay_proxy.emulators.reset_requests import ResetRequest
 from replay_proxy.errors import UsageError
 from replay_proxy.exchange import Headers
@@ -25,9 +26,13 @@ from replay_proxy.wire.models.service_names import services_of
 _LINES = Headers((("Content-Type", "application/x-ndjson"), ("Cache-Control", "no-store")))
 
 
-async def save_state(proxy: Proxy, service: str) -> Outgoing:
-    """Make what was recorded durable (of one `service`, or of all where it is empty)."""
-    return await _streamed(_saving(proxy, service))
+async def save_state(proxy: Proxy, service: str, query: str) -> Outgoing:
+    """Make what was recorded durable (of one `service`, or of all where it is empty).
+
+    query: `strict=1` refuses where something is under way or not as it was recorded, `check=0` does not look.
+    """
+    asked = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    return await _streamed(_saving(proxy, service, asked))
 
 
 async def load_state(proxy: Proxy, service: str, query: str) -> Outgoing:
@@ -54,7 +59,7 @@ async def reset_state(proxy: Proxy, what: ResetRequest, incoming: Incoming) -> O
         return problem(status_of_error(error), *failure_of(error))
 
 
-async def _saving(proxy: Proxy, service: str) -> AsyncIterator[ServiceSummary]:
+async def _saving(proxy: Proxy, service: str, asked: Mapping[str, str]) -> AsyncIterator[ServiceSummary]:
     assert proxy.recording is not None
     writer = proxy.recording.writer
     if writer is None:
@@ -63,12 +68,14 @@ async def _saving(proxy: Proxy, service: str) -> AsyncIterator[ServiceSummary]:
         )
     if service:
         services_of(service, frozenset(proxy.engine.policy.counters.recorded))
+    warnings = await check_before_save(proxy, asked, [service] if service else ())
     if proxy.observer is not None:
         with suppress(OSError, TimeoutError):  # a save does not need the emulator
             await proxy.observer.observe([service] if service else ())
     await writer.save(service)
     for name in [service] if service else sorted(proxy.engine.policy.counters.recorded):
-        yield {"service": name, "status": "ok"}
+        about = [each.text for each in warnings if each.service in (name, "")]
+        yield {"service": name, "status": "ok", **({"warnings": about} if about else {})}
 
 
 async def _streamed(lines: AsyncIterator[ServiceSummary]) -> Outgoing:

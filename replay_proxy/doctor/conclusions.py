@@ -192,10 +192,13 @@ class Conclusions:
         return nouns | {member.lower() for each in operations for member in members_of(resource.service, each)}
 
     def _kept_in_answer(self, resource: Resource, path: str, recorded: Any) -> bool:
-        """Did the recorded answer to a call that made or changed a resource show a member with the recorded value?"""
-        last = path.rpartition(".")[2].lower()
+        """Did the recorded answer to a call that made or changed a resource show a member with the recorded value?
+
+        In the same place, of the answer or of the structure in it: what is pending stands in another one.
+        """
+        wanted = path.lower()
         return any(
-            member.rpartition(".")[2].lower() == last and value == recorded
+            wanted in (member.lower(), member.lower().partition(".")[2]) and value == recorded
             for answer in self._recorded_answers(resource)
             for member, value in leaves(answer)
         )

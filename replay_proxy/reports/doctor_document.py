@@ -40,6 +40,7 @@ def _finding(model: ResourceModel, finding: Finding, command_of: CommandOf) -> d
     resource = model.resources[finding.resource]
     return {
         "resource": model.id(resource),
+        "service": resource.service,
         "type": resource.type,
         "name": resource.label,
         "problem": finding.problem.value,
@@ -56,7 +57,8 @@ def _finding(model: ResourceModel, finding: Finding, command_of: CommandOf) -> d
 
 def _pending(model: ResourceModel, pending: Pending) -> dict[str, Any]:
     resource = model.resources[pending.resource]
-    return {"resource": model.id(resource), "type": resource.type, "name": resource.label, "what": pending.what}
+    about = {"resource": model.id(resource), "service": resource.service, "type": resource.type, "name": resource.label}
+    return {**about, "what": pending.what}
 
 
 def _update(resource: Resource, finding: Finding) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -32,9 +34,14 @@ def examined(proxy: Proxy, query: str = "") -> dict[str, Any]:
         return found
 
 
-def command(*options: str) -> tuple[int, str, str]:
+def command(*options: str, **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        [*replay_proxy(), "doctor", *options], capture_output=True, text=True, timeout=120, check=False
+        [*replay_proxy(), "doctor", *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **environment},
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -132,10 +139,13 @@ def test_a_proxy_that_is_not_there_or_has_nothing_recorded(start_proxy: Callable
     code, _out, err = command("--listen", "127.0.0.1:9")
     assert code == 6
     assert "no proxy answers" in err
+    assert command("--strict")[0] == command("--dry-run")[0] == 2
     proxy = start_proxy()
     document = examined(proxy)
     assert document["sound"]
     assert document["tree"] == []
+    assert command(AWS_ENDPOINT_URL=proxy.url)[0] == 0
+    assert command("--listen", "127.0.0.1:9", AWS_ENDPOINT_URL=proxy.url)[0] == 6
 
 
 def test_the_table_of_the_documents_has_every_kind_of_link() -> None:
@@ -160,8 +170,17 @@ def test_what_it_prints_is_what_its_schema_says(start_proxy: Callable[..., Proxy
     assert client("sqs", proxy.url).get_queue_attributes(QueueUrl=url)["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-def test_what_is_under_way_is_listed_before_a_save(start_proxy: Callable[..., Proxy]) -> None:
-    proxy = start_proxy()
+def saved(proxy: Proxy, query: str = "") -> tuple[int, list[dict[str, Any]]]:
+    request = urllib.request.Request(f"{proxy.url}/_localstack/state/save{query}", method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.status, [json.loads(line) for line in answer]
+    except urllib.error.HTTPError as error:
+        return error.code, [json.loads(error.read())]
+
+
+def test_what_is_under_way_is_listed_before_a_save(start_proxy: Callable[..., Proxy], tmp_path: Path) -> None:
+    proxy = start_proxy(environment={"REPLAY_CHECK_SAVES": "warn"})
     sqs, s3 = client("sqs", proxy.url), client("s3", proxy.url)
     url = sqs.create_queue(QueueName="orders")["QueueUrl"]
     s3.create_bucket(Bucket="uploads")
@@ -174,12 +193,32 @@ def test_what_is_under_way_is_listed_before_a_save(start_proxy: Callable[..., Pr
         ("orders", "1 message in flight, received and not deleted"),
         ("uploads", "1 upload open, neither completed nor aborted"),
     ]
-    here = ("--listen", f"127.0.0.1:{proxy.port}", "--before-save")
+    here = ("--endpoint", proxy.url, "--before-save")
     assert command(*here)[0] == 0
     code, out, err = command(*here, "--strict")
     assert code == 3
     assert "! AWS::SQS::Queue orders: 1 message in flight" in out
     assert "2 things under way" in err
+    of_queue = "AWS::SQS::Queue orders: 1 message in flight, received and not deleted"
+    of_bucket = "AWS::S3::Bucket uploads: 1 upload open, neither completed nor aborted"
+    status, lines = saved(proxy)
+    assert status == 200
+    assert lines == [
+        {"service": "s3", "status": "ok", "warnings": [of_bucket]},
+        {"service": "sqs", "status": "ok", "warnings": [of_queue]},
+    ]
+    assert saved(proxy, "?check=0") == (200, [{"service": each, "status": "ok"} for each in ("s3", "sqs")])
+    status, lines = saved(proxy, "?strict=1")
+    assert status == 412
+    assert lines[0]["error"] == f"not saved: {of_queue}; {of_bucket}"
+    pod = [*replay_proxy(), "pod", "save", str(tmp_path / "shop.pod"), "--endpoint", proxy.url]
+    done = subprocess.run([*pod, "--strict"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 3
+    assert f"not saved: {of_queue}" in done.stderr
+    assert not (tmp_path / "shop.pod").exists()
+    done = subprocess.run(pod, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0
+    assert f"warning: {of_queue}\nwarning: {of_bucket}\n" in done.stderr
 
 
 def test_an_emulator_is_examined_without_a_proxy_and_with_the_identifiers_of_its_last_session(
@@ -201,7 +240,7 @@ def test_an_emulator_is_examined_without_a_proxy_and_with_the_identifiers_of_its
     assert out.splitlines()[-1] == "2 of 2 resources there, wired 1 of 1 link; nothing is wrong"
     code, _out, err = command(*here, "--repair")
     assert code == 2
-    assert "needs a running proxy" in err
+    assert "a repair needs a running proxy" in err
     emulator.end()
     assert command(*here)[0] == 6
 

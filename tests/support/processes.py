@@ -190,7 +190,12 @@ class Proxy(Process):
         self.options = options
         self.port = port or free_port()
         self.data_dir = data_dir or scratch / "recordings"
-        self.environment = {"REPLAY_PODS_DIR": str(scratch / "pods"), **(environment or {})}
+        # A process for the checks before each save is left to the tests of these checks.
+        self.environment = {
+            "REPLAY_PODS_DIR": str(scratch / "pods"),
+            "REPLAY_CHECK_SAVES": "off",
+            **(environment or {}),
+        }
         command = [*self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", str(self.data_dir)]
         url = f"http://127.0.0.1:{self.port}"
         super().__init__([*command, *options], self.environment, scratch / f"proxy-{self.port}.log", url)

@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--message", "-m", metavar="TEXT", default="", help="why it is saved")
     parser.add_argument("--services", metavar="LIST", default="", help="these services alone, as in sqs,s3")
     parser.add_argument("--redact", action="store_true", help="replace secrets by placeholders")
+    checks = parser.add_mutually_exclusive_group()
+    checks.add_argument(
+        "--strict",
+        action="store_true",
+        help="do not save where something is under way, or not as it was recorded (exit code 3); else it is a warning",
+    )
+    checks.add_argument("--no-check", action="store_true", help="do not ask the emulator whether that is so")
     parser.add_argument("--yes", "-y", action="store_true", help="replace a file that exists")
     add_endpoint(parser)
     add_common(parser)
@@ -83,6 +90,10 @@ def _save(args: argparse.Namespace, settings: Settings, store: PodStore, name: s
 
     services = tuple(each.strip() for each in args.services.split(",") if each.strip())
     request = SaveRequest(name, args.message, settings.pod_author or "", services, redact=args.redact).checked()
+    if args.strict and is_at_rest(args):
+        raise UsageError(
+            "no emulator holds a recording at rest, so there is nothing to check", hint="leave out --strict"
+        )
     if not is_at_rest(args):
         return _save_running(args, settings, store, request.name, request.message, request.author)
     from replay_proxy.journal.read.journal_file import require_recording
@@ -107,6 +118,8 @@ def _save_running(
         "author": author,
         "services": args.services,
         "redact": "1" if args.redact else "",
+        "strict": "1" if args.strict else "",
+        "check": "0" if args.no_check else "",
     }
     versions = store.versions(name)
     if versions:
