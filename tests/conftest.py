@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.support.processes import EMULATORS, Emulator, Proxy, missing
+from tests.support.processes import EMULATORS, LONG, Emulator, Proxy, missing
+
+settings.register_profile(
+    "the same everywhere", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("at random", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("at random" if os.environ.get(LONG) else "the same everywhere")
+"""What the short suite draws is the same on each machine, so that one change is judged as the next. No test is timed."""
 
 LONGEST_FIRST = (
     "e2e/terraform/test_terraform.py",

@@ -171,7 +171,11 @@ def is_documented(status: int, body: bytes, kind: str, *, head: bool) -> None:
         assert document["error"], body
 
 
-@settings(max_examples=amount(250, 3000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=amount(250, 3000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(METHODS, TARGETS, FIELDS, BODIES)
 @example("POST", "/_localstack/state/nosuch/save", [], b"")
 @example("POST", "/_localstack/state/" + "a" * 300 + "/save", [], b"")

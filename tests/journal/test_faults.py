@@ -117,7 +117,11 @@ def holds(recording: Recording, acknowledged: list[str]) -> None:
     assert positions == sorted(positions)
 
 
-@settings(max_examples=amount(60, 150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=amount(60, 150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(ACTIONS, FAULTS, STRATEGIES)
 def test_acknowledged_calls_survive_a_failing_disk(actions: list[str], faults: list[int], strategy: str) -> None:
     """Short writes, full disks, I/O errors at any write, sync, cut, rename or creation."""
@@ -140,7 +144,11 @@ def test_acknowledged_calls_survive_a_failing_disk(actions: list[str], faults: l
         assert not report.torn
 
 
-@settings(max_examples=amount(80, 250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=amount(80, 250),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(ACTIONS, STRATEGIES, st.randoms(use_true_random=False))
 def test_acknowledged_calls_survive_a_power_cut(actions: list[str], strategy: str, random: object) -> None:
     """ON_REQUEST: all of them. SCHEDULED: all up to the last flush. Never a wrong one, and never a silent loss."""

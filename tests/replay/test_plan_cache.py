@@ -142,7 +142,9 @@ def test_planning_goes_on_from_the_remainder_alone(recorded: Callable[..., Path]
 
 
 @pytest.mark.parametrize("name", [INDEX_NAME, PLAN_NAME])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_a_damaged_or_missing_cache_is_not_used(recorded: Callable[..., Path], name: str, data: st.DataObject) -> None:
     root = recorded()

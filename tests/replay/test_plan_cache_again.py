@@ -163,7 +163,9 @@ WAYS: dict[str, Callable[[Path, datetime], None]] = {
 }
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(told=stretches, ways=st.lists(st.sampled_from(sorted(WAYS)), min_size=6, max_size=6))
 def test_any_number_of_cached_plans_after_each_other_equals_a_fresh_one(
     told: list[list[tuple[str, int, int]]], ways: list[str]
