@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers
+from replay_proxy.footprint.members.member_roles import Role, role_by_name
 from replay_proxy.identifiers.learning.compare import Comparison, Difference, Severity, compare_outcomes, differences
-from replay_proxy.identifiers.learning.comparison_rules import _data
+from replay_proxy.identifiers.learning.comparison_rules import _data, _state_words
 from replay_proxy.identifiers.table.alias_table import AliasTable, Origin
 from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 from replay_proxy.wire.codecs.build_request import build_request
+from replay_proxy.wire.models.models import service_model
 
 NOW, THEN = (
     datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
@@ -76,12 +78,6 @@ def test_what_means_the_same_is_no_difference(call: str, recorded: Any, replayed
         ("kms:Encrypt", {"CiphertextBlob": b"a"}, {"CiphertextBlob": b"b"}, "CiphertextBlob"),
         ("lambda:CreateFunction", {"State": "Pending"}, {"State": "Active"}, "State"),
         ("ec2:X", {"MacAddress": "02:00:4602x"}, {"MacAddress": "02:00:1302x"}, "MacAddress"),
-        (
-            "ec2:RunInstances",
-            {"Instances": [{"State": {"Code": 0, "Name": "pending"}}]},
-            {"Instances": [{"State": {"Code": 16, "Name": "pending"}}]},
-            "Instances[0].State.Code",
-        ),
         ("ec2:CreateVpc", {"Vpc": {}}, {"Vpc": {"DhcpOptionsId": "default"}}, "Vpc.DhcpOptionsId"),
     ],
 )
@@ -214,6 +210,11 @@ def test_what_must_differ_is_no_difference(call: str, recorded: Any, replayed: A
         ("lambda:X", {"State": "Pending"}, {"State": "Penaing"}),
         ("route53:X", {"Status": "PENDING"}, {"Status": "PENDIaG"}),
         ("elbv2:X", {"State": {"Reason": "Target is healthy"}}, {"State": {"Reason": "Target is wealthy"}}),
+        ("wafv2:X", {"Status": "Updating"}, {"Status": "Upaating"}),
+        ("ecs:X", {"lastStatus": "RUNNING"}, {"lastStatus": "RUNNANG"}),
+        ("ec2:X", {"State": {"Code": 0, "Name": "pending"}}, {"State": {"Code": 1, "Name": "pending"}}),
+        ("lambda:X", {"StateReason": "The function is being created."}, {"StateReason": "The function is there."}),
+        ("x:X", {"Status": True}, {"Status": False}),
     ],
 )  # fmt: skip
 def test_what_only_looks_alike_has_diverged(call: str, recorded: Any, replayed: Any) -> None:
@@ -239,18 +240,48 @@ def test_a_state_on_its_way_is_only_noted(recorded: str, replayed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "member", "recorded", "replayed"),
+    ("call", "recorded", "replayed"),
     [
-        ("lambda:PublishVersion", "StateReasonCode", "Updating", ""),
-        ("lambda:PublishVersion", "StateReason", "The function is being updated.", ""),
-        ("lambda:PublishVersion", "LastUpdateStatusReasonCode", "", "Restoring"),
-        ("dynamodb:X", "ReplicaStatusDescription", "Replica is being created", "Replica is there"),
-        ("emr:X", "LastStateChangeReason", "Provisioning instances", "Cluster is ready"),
-        ("ec2:X", "StateTransitionReason", "at 2026-11-29 04:00:00 GMT", "at 2026-11-29 05:00:00 GMT"),
+        ("lambda:PublishVersion", {"StateReasonCode": "Updating"}, {"StateReasonCode": ""}),
+        ("lambda:PublishVersion", {"LastUpdateStatusReasonCode": ""}, {"LastUpdateStatusReasonCode": "Restoring"}),
+        (
+            "lambda:PublishVersion",
+            {"State": "Pending", "StateReason": "The function is being created."},
+            {"State": "Active", "StateReason": ""},
+        ),
+        (
+            "dynamodb:X",
+            {"ReplicaStatus": "CREATING", "ReplicaStatusDescription": "Replica is being created"},
+            {"ReplicaStatus": "ACTIVE", "ReplicaStatusDescription": "Replica is there"},
+        ),
+        (
+            "ec2:RunInstances",
+            {"Instances": [{"State": {"Code": 0, "Name": "pending"}}]},
+            {"Instances": [{"State": {"Code": 16, "Name": "running"}}]},
+        ),
+        (
+            "ec2:X",
+            {"StateTransitionReason": "at 2026-11-29 04:00:00 GMT"},
+            {"StateTransitionReason": "at 2026-11-29 05:00:00 GMT"},
+        ),
     ],
 )
-def test_why_a_state_is_on_its_way_is_only_noted(call: str, member: str, recorded: str, replayed: str) -> None:
-    assert judged(call, {member: recorded}, {member: replayed}).equivalent
+def test_why_a_state_is_on_its_way_is_only_noted(call: str, recorded: Any, replayed: Any) -> None:
+    assert judged(call, recorded, replayed).equivalent
+
+
+def test_what_is_told_of_a_state_is_another_where_that_very_state_has_moved() -> None:
+    """Not where a state elsewhere in the answer has."""
+    pending = {"State": "Pending", "StateReason": "It is being created."}
+    ready = {"State": "Active", "StateReason": "It is there."}
+    odd = {"State": "Pending", "StateReason": "It is there."}
+    assert judged("lambda:ListFunctions", {"Functions": [pending]}, {"Functions": [ready]}).equivalent
+    listed = [
+        {"Functions": [{"FunctionName": "a", **pending}, {"FunctionName": "b", **each}]} for each in (pending, odd)
+    ]
+    moved = {"Functions": [{"FunctionName": "a", **ready}, {"FunctionName": "b", **odd}]}
+    assert not judged("lambda:ListFunctions", listed[0], listed[1]).equivalent
+    assert not judged("lambda:ListFunctions", listed[0], moved).equivalent
 
 
 def test_a_sentence_about_a_state_names_things_as_they_are_called_now() -> None:
@@ -317,6 +348,15 @@ def test_a_missing_element_is_a_loss_and_a_history_is_not() -> None:
     activities = {"Activities": [{"ActivityId": "a", "Cause": "one"}, {"ActivityId": "b", "Cause": "two"}]}
     fewer = judged("autoscaling:DescribeScalingActivities", activities, {"Activities": activities["Activities"][:1]})
     assert fewer.equivalent and not any(each.is_loss for each in fewer.differences)
+
+
+@pytest.mark.parametrize("service", ["lambda", "dynamodb", "ec2", "kinesis", "wafv2", "eks", "cloudformation"])
+def test_the_words_for_states_are_those_of_the_models(service: str) -> None:
+    model = service_model(service)
+    members = (each for name in model.shape_names for each in getattr(model.shape_for(name), "members", {}).items())
+    for member, shape in members:
+        if shape.type_name == "string" and role_by_name(service, "", member) is Role.STATE:
+            assert {word.lower() for word in shape.enum} <= _state_words(), "scripts/build-state-words writes them"
 
 
 def test_every_rule_says_why_and_where_that_is_known_from() -> None:

@@ -4,15 +4,16 @@ It decides whether a call of a restore counts as restored, and measures what div
 (`align`); a replayed string is first translated to client ids. Points in time, request ids and measured numbers never count as
 differences, but what a client sent has to be shown as it was sent. A missing member equals one that is empty, false or zero.
 What else means the same though it is not equal is in `comparison_rules`. Some differences are only *noted*, because both sides
-cannot be the same, or need not be yet: secrets, key material, labels, states on the way (`creating` for `available`), and
-members that only the replayed outcome has. Every other difference is a *divergence*.
+cannot be the same, or need not be yet: secrets, key material, labels, states on the way (`creating` for `available`, where
+the models know both words), what is told of a state that has moved, and members that only the replayed outcome has. Every
+other difference is a *divergence*.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -21,13 +22,13 @@ from replay_proxy.footprint.members.answer_identifiers import output_shape
 from replay_proxy.footprint.members.member_roles import Role
 from replay_proxy.identifiers.learning.align import MISSING, AlignedValue, AmbiguousAlignment, KnownIdentifiers, walk
 from replay_proxy.identifiers.learning.comparison_rules import (
+    Agreement,
+    agreement,
     holds_address,
     is_history,
-    is_no_state_any_more,
     same_address,
     same_but_for_times,
     same_documents,
-    states_agree,
 )
 from replay_proxy.identifiers.learning.identifier_pairs import without_authority
 from replay_proxy.identifiers.learning.learn import known_from
@@ -97,17 +98,34 @@ def differences(
             return []
         return [Difference("error", _brief(recorded), _brief(replayed))]
     known = known_from(table, scope_of(head))
-    found = []
     sent = SentTexts(head, request)
+    found: list[Difference] = []
+    states: list[tuple[int, str, Agreement]] = []
     for place in walk(head, output_shape(head), recorded.parsed, replayed.parsed, known):
         if isinstance(place, AmbiguousAlignment):
             continue
         severity = Severity.DIVERGED if _is_not_as_sent(place, known, sent) else _severity(head, place, known)
-        if severity is not None:
-            named = place.role is Role.IDENTIFIER
-            actual = known.to_client(place.replayed, named) if isinstance(place.replayed, str) else place.replayed
-            found.append(Difference(place.path, _shown(place.recorded), _shown(actual), severity, place.role))
+        if severity is None:
+            continue
+        if place.role is Role.STATE:
+            states.append((len(found), _thing(place.path), _agreement(head, place)))
+        named = place.role is Role.IDENTIFIER
+        actual = known.to_client(place.replayed, named) if isinstance(place.replayed, str) else place.replayed
+        found.append(Difference(place.path, _shown(place.recorded), _shown(actual), severity, place.role))
+    moved = {thing for _, thing, agrees in states if agrees is Agreement.MOVED}
+    for index, thing, agrees in states:
+        if agrees is Agreement.TOLD and thing in moved:
+            found[index] = replace(found[index], severity=Severity.NOTE)
     return found
+
+
+def _agreement(head: CallHead, place: AlignedValue) -> Agreement:
+    return agreement(head.service, *("" if each is MISSING else each for each in (place.recorded, place.replayed)))
+
+
+def _thing(path: str) -> str:
+    """Return the path of the innermost element of a list in which a place is: of what it tells something."""
+    return path[: path.rfind("]") + 1]
 
 
 def _is_not_as_sent(place: AlignedValue, known: KnownIdentifiers, sent: SentTexts) -> bool:
@@ -132,9 +150,8 @@ def _severity(head: CallHead, place: AlignedValue, known: KnownIdentifiers) -> S
         return None
     if place.role in (Role.SECRET, Role.LABEL):
         return Severity.NOTE
-    if place.role is Role.STATE and states_agree(place.recorded, place.replayed):
-        no_state = is_no_state_any_more(head.service, place.recorded, place.replayed)
-        return Severity.DIVERGED if no_state else Severity.NOTE
+    if place.role is Role.STATE and _agreement(head, place) is Agreement.MOVED:
+        return Severity.NOTE
     is_entry = place.path.endswith("]")
     if place.recorded is MISSING and not is_entry:
         return Severity.NOTE  # the emulator gives more than it gave then, which contradicts nothing

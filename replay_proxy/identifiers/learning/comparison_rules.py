@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -51,27 +52,44 @@ def _without_port(text: str) -> str:
     return f"{found['host']}{found['path'] or ''}" if found is not None else bare
 
 
-def states_agree(recorded: Any, replayed: Any) -> bool:
-    """Tell whether two states differ in no more than how far something has come."""
+class Agreement(StrEnum):
+    """What two states that are not equal have to do with each other.
+
+    MOVED: the same thing is further on its way in one of them. TOLD: no states, but what is told of one (a sentence, a
+    number), which is another where the state has moved. NONE: one of them is another state, or none that any model knows.
+    """
+
+    MOVED = "moved"
+    TOLD = "told"
+    NONE = "none"
+
+
+def agreement(service: str, recorded: Any, replayed: Any) -> Agreement:
+    """Return whether two states differ in no more than how far something has come."""
     if not isinstance(recorded, str) or not isinstance(replayed, str):
-        return True  # the number of a state follows its name; where only the number is told, it says how far
+        return Agreement.NONE if isinstance(recorded, bool) or isinstance(replayed, bool) else Agreement.TOLD
     if recorded.lower() == replayed.lower():
-        return True
+        return Agreement.MOVED
     if _has("failed", replayed) != _has("failed", recorded) or _has("ended", replayed) != _has("ended", recorded):
-        return False
+        return Agreement.NONE
     passing = _has("passing", recorded), _has("passing", replayed)
     if _SPACE.search(recorded) or _SPACE.search(replayed):
-        # A sentence for people says why. Of one state two sentences are the same, but for when it came about.
-        return passing[0] != passing[1] or same_but_for_times(recorded, replayed)
-    return any(passing)
+        return Agreement.TOLD if passing[0] != passing[1] else Agreement.NONE
+    known = _are_states(service, recorded, replayed)
+    return Agreement.MOVED if known and any(passing) else Agreement.NONE
 
 
-def is_no_state_any_more(service: str, recorded: Any, replayed: Any) -> bool:
-    """Tell whether a state was one that the model of its service knows, and is now a word that no model of it has."""
-    if not isinstance(recorded, str) or not isinstance(replayed, str):
-        return False
-    known = _enumerated(service)
-    return recorded.lower() in known and bool(replayed) and replayed.lower() not in known
+def _are_states(service: str, recorded: str, replayed: str) -> bool:
+    """Tell whether both are words for states: of the model of the service, where the recorded one is of that. Nothing is none."""
+    own = _enumerated(service)
+    known = own if recorded.lower() in own else own | _state_words()
+    return all(not each or each.lower() in known for each in (recorded, replayed))
+
+
+@cache
+def _state_words() -> frozenset[str]:
+    """Return the words that any model knows for states, in small letters (scripts/build-state-words)."""
+    return frozenset(orjson.loads((Path(__file__).parent / "data" / "state_words.json").read_bytes())["words"])
 
 
 @lru_cache(maxsize=64)
