@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.identifiers.learning.drawn_values import learn_drawn
-from replay_proxy.identifiers.rewriting.rewrite import answer_to_client
+from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.identifiers.table.alias_table import AliasTable, Origin
 from replay_proxy.wire.codecs.answers import parse_answer
 
@@ -53,18 +53,42 @@ def test_what_could_break_a_message_is_named(mine: str) -> None:
     assert unpaired == ["UserPoolClient.ClientSecret"]
 
 
-def test_a_line_that_two_texts_share_now_is_named() -> None:
-    """Two certificates that are made anew within one second have one line that tells the time."""
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [("second 10\nAAAA\n", "second 38\nBBBB\n"), ("second 11\nCCCC\n", "second 38\nDDDD\n")],
+        [("second 10\nAAAA\n", "second 38\nBBBB\n"), ("second 10\nCCCC\n", "second 39\nDDDD\n")],
+        [("AAAA\nfrom\nsecond 10", "BBBB\nfrom\nsecond 38"), ("CCCC\nfrom\nsecond 10", "DDDD\nfrom\nsecond 39")],
+        [("AAAA\nsecond 10", "BBBB\nsecond 38"), ("CCCC\nsecond 10", "DDDD\nsecond 38")],
+        [("AAAA\nsecond 10", "BBBB\nsecond 38"), ("CCCC\nsecond 11", "DDDD\nsecond 39"),
+         ("EEEE\nsecond 10", "FFFF\nsecond 39")],
+    ],
+)  # fmt: skip
+def test_a_line_may_be_shared_by_two_texts_then_or_now(texts: list[tuple[str, str]]) -> None:
+    """Two certificates of one second have one line that tells the time, and are made anew in two seconds, or the other way."""
+    table = AliasTable()
+    for mine, theirs in texts * 2:
+        outcomes = (parse_answer(CREATE, answer(each), REQUEST) for each in (mine, theirs))
+        assert not learn_drawn(CREATE, *outcomes, table, learned_from=Origin(1, "cognito-idp:CreateUserPoolClient"))
+    for mine, theirs in texts:
+        shown = answer_to_client(answer(theirs), CREATE, REQUEST, table)
+        assert isinstance(shown.body, bytes)
+        assert json.loads(shown.body)["UserPoolClient"]["ClientSecret"] == mine
+        sent = {"UserPoolId": "p", "ClientId": "a", "LogoutURLs": [mine]}
+        head = CallHead("cognito-idp", "UpdateUserPoolClient", "json", region="us-east-1")
+        body = request_to_emulator(Request("POST", "/", Headers(), json.dumps(sent).encode()), head, table).body
+        assert isinstance(body, bytes)
+        assert json.loads(body)["LogoutURLs"] == [theirs]
+
+
+def test_a_line_that_nothing_of_its_own_stands_beside_is_named() -> None:
     table, unpaired = AliasTable(), []
-    for mine, theirs in (("second 10\nAAAA", "second 38\nBBBB"), ("second 11\nCCCC", "second 38\nDDDD")):
+    for mine, theirs in (("second 10\nAAAA", "second 38\nBBBB"), ("second 11\nAAAA", "second 38\nBBBB")):
         outcomes = (parse_answer(CREATE, answer(each), REQUEST) for each in (mine, theirs))
         unpaired.append(
             learn_drawn(CREATE, *outcomes, table, learned_from=Origin(1, "cognito-idp:CreateUserPoolClient"))
         )
     assert unpaired == [[], ["UserPoolClient.ClientSecret"]]
-    first = answer_to_client(answer("second 38\nBBBB"), CREATE, REQUEST, table)
-    assert isinstance(first.body, bytes)
-    assert json.loads(first.body)["UserPoolClient"]["ClientSecret"] == "second 10\nAAAA"
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

@@ -5,14 +5,17 @@ thing again draws another value. Recorded and replayed answer of the call show b
 itself tells: its name says that it is secret, or both values are IPv6 blocks of one size. The pair becomes an alias, of the
 kind `SECRET` or `NETWORK`.
 
-A text of several lines (a certificate) is paired line by line, since encodings of line breaks differ. A line that stands for
-another one already cannot stand for two; then the text is named as not restored. What no later call
-shows or takes, such as a private key, is not learned.
+A text of several lines (a certificate) is paired line by line, since it may be a part of another text (a chain). A line that
+stands for another one already cannot stand for two: certificates of one second share the lines that tell the time, and may
+have been of two seconds before. It is paired together with the lines before it, back to one that is its own certificate's.
+Where there is none, the text is named as not restored. What no later call shows or takes, such as a private key, is not
+learned.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +28,7 @@ from replay_proxy.identifiers.learning.learn import known_from
 from replay_proxy.identifiers.table.alias_table import AliasKind, AliasTable, Origin
 from replay_proxy.identifiers.table.networks import network_of
 from replay_proxy.identifiers.table.scan import translated
-from replay_proxy.identifiers.table.scope import scope_of
+from replay_proxy.identifiers.table.scope import Scope, scope_of
 from replay_proxy.wire.codecs.answers import Outcome
 
 NEW_KEY_PAIR = (
@@ -58,22 +61,9 @@ def learn_drawn(
             continue
         if not isinstance(place.recorded, str) or not isinstance(place.replayed, str):
             continue
-        pairs = _pairs(head, place)
-        if pairs is None:
+        lines = _Lines(table, scope, Origin(learned_from.seq, learned_from.call, place.path))
+        if not _learn_at(head, place, lines):
             unpaired.append(place)
-            continue
-        origin = Origin(learned_from.seq, learned_from.call, place.path)
-        for client, emulator, kind in pairs:
-            if table.knows(client, emulator, scope):
-                continue
-            if table.to_client(emulator, scope) not in (client, emulator):
-                # Two certificates of one second share the lines that tell the time; before, these had been two seconds.
-                unpaired.append(place)
-                continue
-            try:
-                table.add(client, emulator, scope=scope, kind=kind, learned_from=origin)
-            except ValueError:  # nothing that a scan could find
-                unpaired.append(place)
     # Parts of a text may have pairs of their own.
     return [each.path for each in unpaired if translated(each.replayed, table, scope, to_client=True) != each.recorded]
 
@@ -87,19 +77,58 @@ def draws_key_pair(head: CallHead, recorded: Outcome) -> bool:
     return metadata.get("Origin", "AWS_KMS") == "AWS_KMS" and not spec.startswith(("SYMMETRIC", "HMAC")) and bool(spec)
 
 
-def _pairs(head: CallHead, place: AlignedValue) -> list[tuple[str, str, AliasKind]] | None:
-    """Return the pairs of drawn values at one place, none where nothing is drawn there; None where they do not pair."""
+def _learn_at(head: CallHead, place: AlignedValue, lines: _Lines) -> bool:
+    """Learn what is drawn at one place; tell whether all of it could be."""
     client, emulator = place.recorded, place.replayed
     blocks = network_of(client), network_of(emulator)
     if blocks[0] is not None and blocks[1] is not None:
-        return [(client, emulator, AliasKind.NETWORK)] if blocks[0].prefixlen == blocks[1].prefixlen else None
+        return blocks[0].prefixlen == blocks[1].prefixlen and lines.add(client, emulator, AliasKind.NETWORK)
     if place.role is not Role.SECRET or not is_drawn(head.service, head.operation, place.member, None):
-        return []
+        return True
     one, two = client.split("\n"), emulator.split("\n")
     if len(one) != len(two) or len(one) > _LINES_MAX or max(map(len, one + two)) > _LINE_CHARACTERS_MAX:
-        return None
-    pairs = [(a, b, AliasKind.SECRET) for a, b in zip(one, two, strict=True) if a != b and a and b]
-    return pairs if all(_PLAIN.fullmatch(a) and _PLAIN.fullmatch(b) for a, b, _ in pairs) else None
+        return False
+    if not all(_PLAIN.fullmatch(a) and _PLAIN.fullmatch(b) for a, b in zip(one, two, strict=True) if a != b):
+        return False
+    return lines.learn(one, two)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Adds the pairs of one text to a table, and tells of each whether it could be."""
+
+    table: AliasTable
+    scope: Scope
+    origin: Origin
+
+    def learn(self, one: list[str], two: list[str]) -> bool:
+        pairs = [(at, a, b) for at, (a, b) in enumerate(zip(one, two, strict=True)) if a != b and a and b]
+        new = [(at, a, b) for at, a, b in pairs if not self.table.knows(a, b, self.scope)]
+        taken = {at for at, a, b in new if len(one) > 1 and self._is_taken(a, b)}
+        own = [at for at, a, b in new if at not in taken and self.add(a, b)]
+        complete = len(own) + len(taken) == len(new)
+        for at in sorted(taken):
+            beside = max((each for each in own if each < at), default=min(own, default=None))
+            if beside is None:
+                return False
+            whole = slice(min(at, beside), max(at, beside) + 1)
+            complete &= self.add("\n".join(one[whole]), "\n".join(two[whole]))
+        return complete
+
+    def _is_taken(self, client: str, emulator: str) -> bool:
+        table, scope = self.table, self.scope
+        return table.to_client(emulator, scope) != emulator or table.to_emulator(client, scope) != client
+
+    def add(self, client: str, emulator: str, kind: AliasKind = AliasKind.SECRET) -> bool:
+        if self.table.knows(client, emulator, self.scope):
+            return True
+        if self.table.to_client(emulator, self.scope) not in (client, emulator):
+            return False
+        try:
+            self.table.add(client, emulator, scope=self.scope, kind=kind, learned_from=self.origin)
+        except ValueError:  # nothing that a scan could find
+            return False
+        return True
 
 
 @lru_cache(maxsize=4096)

@@ -123,7 +123,7 @@ def _decoded(escape: re.Match[bytes]) -> bytes:
     if escape["json"]:
         kind = escape["kind"] or b"\\"
         if kind[:1] != b"u":
-            return kind if kind in b'"/\\' else _OTHER
+            return kind if kind in b'"/\\' else b"\n" if kind == b"n" else _OTHER
         code = int(kind[1:], 16)
     elif escape["percent"]:
         code = int(text[-2:], 16)
@@ -257,6 +257,7 @@ def escaped_like(new: bytes, original: bytes, *, url: bool) -> bytes:
     percent = re.search(_PERCENT, original)
     prefix = b"%" + b"25" * (len(percent.group()) // 2 - 1) if percent else b"%"
     slash = re.search(rb"\\+/", original)
+    line_break = re.search(rb"\\+n", original)
     unicode_escape = re.search(rb"(\\+u)[0-9A-Fa-f]{4}", original)
     out = bytearray()
     for byte in new:
@@ -266,6 +267,8 @@ def escaped_like(new: bytes, original: bytes, *, url: bool) -> bytes:
             out += prefix + b"%02X" % byte
         elif byte == 0x2F and slash:
             out += slash.group()
+        elif byte == 0x0A and line_break:
+            out += line_break.group()
         elif unicode_escape and byte not in b"/:":
             out += unicode_escape.group(1) + b"%04x" % byte
         else:

@@ -51,6 +51,8 @@ RULES = (
          "moto lists a balancer once for each listener that it ever had; what there is, the listeners show"),
     Rule(r'elbv2:DescribeTargetGroups \{"LoadBalancerArn".*', r"TargetGroups",
          "MiniStack goes on listing those of listeners that were deleted; what there is, the listeners show"),
+    Rule(r"iam:GetAccountSummary .*", r"PolicyVersionsInUse",
+         "moto lets an attached policy be deleted, and counts its detachment on the next policy of that name: -1"),
     Rule(r"ec2:DescribeNetworkAcls .*", r"Associations", "moto goes on listing that of a subnet that was deleted"),
     Rule(r"ec2:DescribeTags .*", r"Tags",
          "MiniStack goes on listing those of what was deleted; what exists shows its own"),
