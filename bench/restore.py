@@ -278,7 +278,7 @@ def _growing(bench: Bench, quick: bool) -> None:
 
 
 def _lazy(bench: Bench, quick: bool) -> None:
-    from replay_proxy.config import LOAD_STRATEGIES
+    from replay_proxy.settings.restoring import LOAD_STRATEGIES
 
     if "ON_REQUEST" not in LOAD_STRATEGIES:
         bench.report.note("lazy start was not measured: this version has no load strategy ON_REQUEST")

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.config import SETTINGS, Setting, Settings, add_options, resolve
+from replay_proxy.config import SETTINGS, Settings, add_options, resolve
 from replay_proxy.errors import UsageError
+from replay_proxy.settings.setting import Setting
 from replay_proxy.values import Address, parse_address, parse_bytes, parse_seconds
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from replay_proxy.cli.main import VERBS
-from replay_proxy.config import SETTINGS, SettingGroup
+from replay_proxy.config import SETTINGS
+from replay_proxy.settings.setting import SettingGroup
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from replay_proxy.cli.serving import serve_until, serving_settings
 from replay_proxy.config import Settings, add_options
 from replay_proxy.errors import ReplayProxyError, UsageError
-from replay_proxy.intercept_settings import DEFAULT_PORT
+from replay_proxy.settings.interception import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from replay_proxy.client_environment import ClientEnvironment

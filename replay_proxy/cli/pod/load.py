@@ -20,8 +20,9 @@ from replay_proxy.cli.pod.asking import require_consent
 from replay_proxy.cli.pod.places import Found, add_common, found
 from replay_proxy.cli.pod.running import RunningProxy, add_endpoint, is_at_rest, running_proxy
 from replay_proxy.cli.pod.showing import print_json, progress
-from replay_proxy.config import MERGE_STRATEGIES, Settings, resolve
+from replay_proxy.config import Settings, resolve
 from replay_proxy.errors import EmulatorError
+from replay_proxy.settings.pods import MERGE_STRATEGIES
 from replay_proxy.wording import counted
 
 _LISTED = 20

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from replay_proxy.setting import SettingGroup, setting
+from replay_proxy.settings.setting import SettingGroup, setting
 from replay_proxy.values import Address, HostPatterns, one_of, parse_address, parse_host_patterns, parse_path
 
 OTHER_HOSTS = ("refuse", "pass")
