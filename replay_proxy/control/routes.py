@@ -51,7 +51,8 @@ ENDPOINTS = {
     "POST /_localstack/state/<service>/save": "the same for one service",
     "POST /_localstack/state/load": "restore what is not restored yet; one JSON line for each service as soon as it is back, "
     'or {"status": "ok"} where nothing is missing. With ?reset=1: empty the emulator, and restore everything anew; with '
-    "?reset=own by its own reset, where it has one: quicker than to start it anew",
+    '?reset=own by its own reset, where it has one: quicker than to start it anew. With &begun=1 a line {"status": "begun"} '
+    "comes first, as soon as requests wait for the state",
     "POST /_localstack/state/<service>/load": "restore one service, with what it needs; 404 for one that does not exist",
     "POST /_localstack/state/reset": "empty the emulator by its own reset, or by starting it anew where the proxy has "
     "started it; what was recorded before is not restored any more. The same for the emulator's own paths: "

@@ -39,15 +39,26 @@ async def load_state(proxy: Proxy, service: str, query: str) -> Outgoing:
     """Restore what is not restored yet (one `service` with what it needs, or all); everything anew with `reset=1`.
 
     `reset=own`: the same, and the emulator empties itself where it can, although the proxy could start it anew.
+    `begun=1`: where it is restored anew, the first line says so as soon as requests wait for the state.
     """
     assert proxy.requested_loads is not None
-    asked = (parse_qs(query, keep_blank_values=True).get("reset") or ["0"])[-1] or "1"
+    asked = _switch_of(query, "reset")
     by_own_reset = asked == "own"
     try:
         reset = by_own_reset or parse_switch(asked)
     except UsageError as error:
         return problem(400, f"reset: {error.message}", "write 1, 0, or own for the emulator's own reset")
-    return await _streamed(proxy.requested_loads.load(service, reset=reset, by_own_reset=by_own_reset))
+    try:
+        tells_begin = parse_switch(_switch_of(query, "begun"))
+    except UsageError as error:
+        return problem(400, f"begun: {error.message}", "write 1 or 0")
+    lines = proxy.requested_loads.load(service, reset=reset, by_own_reset=by_own_reset, tells_begin=tells_begin)
+    return await _streamed(lines)
+
+
+def _switch_of(query: str, name: str) -> str:
+    """Return what a query says of a switch: "0" where it is not named, "1" where it has no value."""
+    return (parse_qs(query, keep_blank_values=True).get(name) or ["0"])[-1] or "1"
 
 
 async def reset_state(proxy: Proxy, what: ResetRequest, incoming: Incoming) -> Outgoing:

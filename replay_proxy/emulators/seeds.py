@@ -24,19 +24,28 @@ def _endpoints() -> tuple[Mapping[str, str], ...]:
     return tuple(orjson.loads(_DATA.read_bytes())["endpoints"])
 
 
-async def is_seeded(send: Send, path: str = "") -> bool:
-    """Return whether the emulator has made what it makes by itself; True where nothing says that it has not.
+class Seeds:
+    """Asks one emulator whether it has made what it makes by itself, and remembers which endpoint says so there.
 
-    path: asked in place of the endpoints that are known; any success says that it has. Errors of `send` pass through.
+    path: asked in place of the endpoints that are known; any success says that it has.
     """
-    if path:
-        return 200 <= (await send(_request(path))).status < 300
-    for endpoint in _endpoints():
-        answer = await send(_request(endpoint["path"]))
-        told = _told(answer)
-        if endpoint["known_by"] in told:
-            return _says_ready(endpoint, answer.status, told)
-    return True
+
+    def __init__(self, path: str = "") -> None:
+        self._path = path
+        self._endpoints = _endpoints()
+
+    async def are_done(self, send: Send) -> bool:
+        """Return whether it has; True where nothing says that it has not. Errors of `send` pass through."""
+        if self._path:
+            return 200 <= (await send(_request(self._path))).status < 300
+        for endpoint in self._endpoints:
+            answer = await send(_request(endpoint["path"]))
+            told = _told(answer)
+            if endpoint["known_by"] in told:
+                self._endpoints = (endpoint,)
+                return _says_ready(endpoint, answer.status, told)
+        self._endpoints = ()
+        return True
 
 
 def _says_ready(endpoint: Mapping[str, str], status: int, told: Mapping[str, Any]) -> bool:

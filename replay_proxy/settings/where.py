@@ -58,5 +58,5 @@ class WhereSettings:
         parse_path,
         "the recording: recorded_api_calls.json, blobs/ and what belongs to them",
         "DIR",
-        verbs="serve restore inspect diff plan compact check import aliases export pod doctor",
+        verbs="serve restore inspect diff report plan compact check import aliases export pod doctor",
     )

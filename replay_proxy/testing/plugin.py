@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from replay_proxy.errors import ReplayProxyError
     from replay_proxy.testing.proxy_process import ReplayProxy
 
 _BEGAN = pytest.StashKey[tuple[Any, float]]()
@@ -60,21 +61,31 @@ class _Proxies:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._running: dict[Path | str | None, ReplayProxy] = {}
+        self._refused: dict[Path | str | None, str] = {}
 
     def of(self, recording: str) -> ReplayProxy:
         """Return the proxy that serves a recording (empty: that of the session)."""
+        named = recording or _option(self._config, "recording")
+        path = self._source(named) if named else None
+        if path not in self._running and path not in self._refused:
+            self._start(path)
+        if path in self._refused:
+            reason = self._refused[path]
+            # What all tests would meet ends the session; but under xdist a worker that ends is started again.
+            if not recording and not hasattr(self._config, "workerinput"):
+                pytest.exit(reason, returncode=pytest.ExitCode.USAGE_ERROR)
+            pytest.fail(reason, pytrace=False)
+        return self._running[path]
+
+    def _start(self, path: Path | str | None) -> None:
         from replay_proxy.errors import ReplayProxyError
         from replay_proxy.testing.proxy_process import ReplayProxy
 
-        named = recording or _option(self._config, "recording")
-        path = self._source(named) if named else None
-        if path not in self._running:
-            emulator = _option(self._config, "emulator") or os.environ.get("REPLAY_EMULATOR") or "moto"
-            try:
-                self._running[path] = ReplayProxy(emulator, path)
-            except ReplayProxyError as error:
-                raise pytest.UsageError(f"{error.message}\n{error.hint}") from error
-        return self._running[path]
+        emulator = _option(self._config, "emulator") or os.environ.get("REPLAY_EMULATOR") or "moto"
+        try:
+            self._running[path] = ReplayProxy(emulator, path)
+        except ReplayProxyError as error:
+            self._refused[path] = _message(error)
 
     def _source(self, named: str) -> Path | str:
         """Return the directory of a recording, or what names a pod: its file, or a name."""
@@ -87,6 +98,22 @@ class _Proxies:
         """End all of them."""
         for proxy in self._running.values():
             proxy.stop()
+
+
+def _message(error: ReplayProxyError) -> str:
+    """Return what a user is told of an error: what happened, and what to do."""
+    return f"{error.message}\nhint: {error.hint}" if error.hint else error.message
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Fail a test by the message of an error alone: where in this plugin it was raised helps nobody."""
+    from replay_proxy.errors import ReplayProxyError
+
+    try:
+        yield
+    except ReplayProxyError as error:
+        pytest.fail(_message(error), pytrace=False)
 
 
 @contextmanager
@@ -133,10 +160,13 @@ def aws_state(request: pytest.FixtureRequest, _replay_proxies: _Proxies) -> Iter
     """
     marker = request.node.get_closest_marker("aws_state")
     proxy = _replay_proxies.of(str(marker.args[0]) if marker is not None and marker.args else "")
-    proxy.bring_back()
+    with _told():
+        proxy.bring_back()
     request.node.stash[_BEGAN] = (proxy, time.time())
     with _environment_of(proxy):
         yield proxy
+    with _told():
+        proxy.brought_back()
 
 
 @pytest.fixture(autouse=True)

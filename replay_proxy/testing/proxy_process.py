@@ -2,21 +2,23 @@
 
 The proxy works on a copy of the recording, under the save strategy MANUAL: what tests do is not part of what a restore
 brings back. So "as at the start" is one request, `load?reset=own`: the emulator empties itself, and the recorded state is
-restored. It is made only where something changed since.
+restored. It is made only where something changed since. Where that takes but a moment, nobody waits for its end: requests
+wait in the proxy until the state is there, and a test makes its clients meanwhile.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,15 @@ from replay_proxy.client_environment import (
 )
 from replay_proxy.config import SETTINGS
 from replay_proxy.errors import EmulatorError, RecordingError
+from replay_proxy.testing.control_connection import ControlConnection
 from replay_proxy.wording import duration
 
 START_TIMEOUT_S = 300.0
 REQUEST_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 20.0
 POLL_INTERVAL_S = 0.02
+UNAWAITED_S_MAX = 1.0
+"""How long the latest restore may have taken for the next one not to be waited for. Clients wait longer than that."""
 _INHERITED = ("REPLAY_EMULATOR_PYTHON",)
 _PODS = "REPLAY_POD"
 """How the names of the variables begin that say where pods are."""
@@ -67,13 +72,18 @@ class ReplayProxy:
         elif recording is not None:
             left_out = shutil.ignore_patterns("*.lock", "session*")
             shutil.copytree(recording, self.data_dir, ignore=left_out)
+        self._at_end = ExitStack()
         self._process = self._start(emulator)
         try:
             self.endpoint_url = self._wait_until_ready()
         except BaseException:
             self.stop()
             raise
-        self._changes_at_start = self._changes()
+        self._control = ControlConnection(self.endpoint_url, REQUEST_TIMEOUT_S, self.last_words)
+        self._at_end.callback(self._control.close)
+        self._under_way: http.client.HTTPResponse | None = None
+        self._took_s = UNAWAITED_S_MAX
+        self._changes_then = self._changes()
 
     def _load_pod(self, pod: str) -> None:
         """Write what a pod holds into the copy. Raises RecordingError."""
@@ -88,7 +98,8 @@ class ReplayProxy:
         )
         if done.returncode:
             shutil.rmtree(self._folder, ignore_errors=True)
-            raise RecordingError(f"the pod {pod} cannot be loaded:\n{done.stderr.strip()}")
+            message, hint = _told_error(done.stderr)
+            raise RecordingError(f"the pod {pod} cannot be loaded: {message}", hint=hint)
 
     def _start(self, emulator: str) -> subprocess.Popen[bytes]:
         own = {setting.env for setting in SETTINGS} - set(_INHERITED)
@@ -97,6 +108,7 @@ class ReplayProxy:
             "--data-dir": str(self.data_dir),
             "--listen": "127.0.0.1:0",
             "--save-strategy": "MANUAL",
+            "--observe": "off",  # what tests make the emulator do is not brought back
             "--init-dir": str(self._folder),  # none: the state is that of the recording
             "--log-format": "json",
         }
@@ -116,9 +128,14 @@ class ReplayProxy:
                 if event.get("event") == "ready":
                     return str(event["listen"])
             if self._process.poll() is not None:
-                raise EmulatorError(f"the proxy did not start:\n{self.last_words()}", hint="the lines above say why")
+                raise self._not_started()
             time.sleep(POLL_INTERVAL_S)
         raise EmulatorError(f"the proxy was not ready within {duration(START_TIMEOUT_S)}:\n{self.last_words()}")
+
+    def _not_started(self) -> EmulatorError:
+        said = self.last_words().replace(str(self.data_dir), str(self.recording or self.data_dir))
+        message, hint = _told_error(said)
+        return EmulatorError(f"the proxy did not start: {message}", hint=hint)
 
     def _events(self) -> Iterator[dict[str, Any]]:
         for line in self._log.read_bytes().splitlines():
@@ -154,38 +171,45 @@ class ReplayProxy:
     def bring_back(self) -> bool:
         """Bring the state of the recording back, where a request may have changed it. Return whether that was needed.
 
+        From its return on, requests find that state, though they may have to wait for it; `brought_back` waits.
+
         Raises:
             EmulatorError: the state could not be restored.
         """
-        if self._changes() == self._changes_at_start:
+        self.brought_back()
+        changes = self._changes()
+        if changes == self._changes_then:
             return False
-        answer = self._ask("POST", "/_localstack/state/load?reset=own")
-        lines = [json.loads(line) for line in answer.splitlines() if line]
-        if bad := next((line for line in lines if line.get("status") not in (None, "ok")), None):
-            raise EmulatorError(f"the state could not be restored: {json.dumps(bad)}", hint=self.last_words())
-        self._changes_at_start = self._changes()
+        awaited, begun = self._took_s >= UNAWAITED_S_MAX, time.monotonic()
+        self._under_way = answer = self._control.ask("POST", "/_localstack/state/load?reset=own&begun=1")
+        self._control.read(answer.readline)
+        # What changed before the restore began is undone by it; what comes later counts the next time.
+        self._changes_then = changes
+        if awaited:
+            self.brought_back()
+            self._took_s = time.monotonic() - begun
         return True
 
-    def _changes(self) -> Mapping[str, int]:
-        requests = json.loads(self._ask("GET", "/_replay/status"))["requests"]
-        return {name: int(requests[name]) for name in _CHANGES}
+    def brought_back(self) -> None:
+        """Wait until the state that `bring_back` asked for is there. Raises EmulatorError where it could not be restored."""
+        answer, self._under_way = self._under_way, None
+        if answer is None:
+            return
+        lines = [json.loads(line) for line in self._control.read(answer.read).splitlines() if line]
+        if bad := next((line for line in lines if line.get("status") not in (None, "ok")), None):
+            raise EmulatorError(
+                f"the state could not be restored: {bad.get('error') or json.dumps(bad)}",
+                hint=bad.get("hint") or f"what the proxy said last:\n{self.last_words()}",
+            )
 
-    def _ask(self, method: str, path: str) -> bytes:
-        request = urllib.request.Request(self.endpoint_url + path, method=method)  # noqa: S310 - its own address
-        if method == "POST":
-            request.data = b""
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with direct.open(request, timeout=REQUEST_TIMEOUT_S) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            said = error.read().decode("utf-8", "replace")
-            raise EmulatorError(f"{method} {path} was answered with {error.code}: {said}") from error
-        except OSError as error:
-            raise EmulatorError(f"the proxy does not answer: {error}\n{self.last_words()}") from error
+    def _changes(self) -> Mapping[str, int]:
+        answer = self._control.ask("GET", "/_replay/status")
+        requests = json.loads(self._control.read(answer.read))["requests"]
+        return {name: int(requests[name]) for name in _CHANGES}
 
     def stop(self) -> None:
         """End proxy and emulator, and remove the copy of the recording."""
+        self._at_end.close()
         self._process.terminate()
         try:
             self._process.wait(END_TIMEOUT_S)
@@ -196,3 +220,9 @@ class ReplayProxy:
 
     def __repr__(self) -> str:
         return f"<ReplayProxy {self.endpoint_url} {self.recording or 'from nothing'}>"
+
+
+def _told_error(said: str) -> tuple[str, str]:
+    """Return the error that `replay-proxy` has told on standard error, and its hint; all that it said, where it told none."""
+    found = re.search(r"^error: (.*?)(?:^hint: (.*))?\Z", said, re.MULTILINE | re.DOTALL)
+    return (found[1].strip(), (found[2] or "").strip()) if found else (said.strip(), "")

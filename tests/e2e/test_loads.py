@@ -169,6 +169,34 @@ class TestWhole:
         proxy.again()
         assert there(proxy.url, queue) == saved
 
+    def test_what_counts_is_restored_again_and_again(self, start_proxy: Callable[..., Proxy]) -> None:
+        proxy = start_proxy("--save-strategy", "MANUAL")
+        sqs, back = client("sqs", proxy.url), "load?reset=own"
+
+        def queues() -> list[str]:
+            return sorted(url.rpartition("/")[2] for url in sqs.list_queues().get("QueueUrls", ()))
+
+        sqs.create_queue(QueueName="first")
+        assert load(proxy, "save")[0] == 200
+        for number in range(2):
+            sqs.create_queue(QueueName=f"void-{number}")
+            assert load(proxy, back) == (200, [{"service": "sqs", "status": "ok", "restored": 1, "calls": 1}])
+            assert queues() == ["first"]
+        sqs.create_queue(QueueName="second")
+        client("s3", proxy.url).create_bucket(Bucket="void")
+        assert load(proxy, "sqs/save")[0] == 200
+        status, [begun, *lines] = load(proxy, f"{back}&begun=1")
+        assert (status, begun, [line["service"] for line in lines]) == (200, {"status": "begun"}, ["sqs"])
+        assert queues() == ["first", "second"]
+        assert load(proxy, "load?begun=2")[0] == 400
+        sqs.create_queue(QueueName="there")
+        with (proxy.data_dir / "recorded_api_calls.json").open("r+b") as file:
+            file.seek(file.read().index(b'"first'))
+            file.write(b'"First')
+        status, [told] = load(proxy, back)
+        assert status == 500 and "checksum" in told["error"], told
+        assert queues() == ["first", "second", "there"]
+
 
 class TestReset:
     def test_a_reset_restores_anew(self, begun: Callable[..., tuple[Proxy, str, str]]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from replay_proxy.emulators.process import free_port
-from replay_proxy.emulators.seeds import is_seeded
+from replay_proxy.emulators.seeds import Seeds
 from replay_proxy.exchange import Answer, Headers, Request
 from tests.support.clients import client
 from tests.support.processes import Emulator, Proxy, amount, http_status, left_out
@@ -147,7 +147,10 @@ async def asked(answers: dict[str, tuple[int, Any]], path: str = "") -> bool:
         status, body = answers.get(request.target, (404, "<html>"))
         return Answer(status, Headers(), (body if isinstance(body, str) else json.dumps(body)).encode())
 
-    return await is_seeded(send, path)
+    seeds = Seeds(path)
+    first = await seeds.are_done(send)
+    assert await seeds.are_done(send) is first
+    return first
 
 
 @pytest.mark.parametrize(

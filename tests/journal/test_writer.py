@@ -61,6 +61,31 @@ class TestAppending:
         if strategy is not SaveStrategy.MANUAL:  # which puts marks between
             assert numbers == [1, 2, 3, 4, 5, 6]
 
+    @pytest.mark.parametrize("strategy", EVERY)
+    async def test_the_revision_tells_whether_other_calls_count(self, tmp_path: Path, strategy: SaveStrategy) -> None:
+        writer = await JournalWriter.open(tmp_path / "r", strategy=strategy)
+        seen = [writer.effect_revision]
+
+        def changed() -> bool:
+            seen.append(writer.effect_revision)
+            return seen[-1] != seen[-2]
+
+        manual = strategy is SaveStrategy.MANUAL
+        for _ in range(2):
+            await writer.append(samples.create_queue())
+            assert changed() is not manual
+        writer.rollback()
+        assert not changed()
+        await writer.append(samples.create_queue())
+        assert changed() is not manual
+        await writer.save("sqs")
+        assert changed() is manual
+        writer.reset()
+        assert changed()
+        writer.gap("lost")
+        assert changed()
+        await writer.close()
+
     async def test_a_call_is_one_write(self, tmp_path: Path) -> None:
         files = CountingFiles(tmp_path)
         writer = await JournalWriter.open(tmp_path, files=files)

@@ -214,6 +214,14 @@ def test_a_library_reads_the_junit_xml_as_ci_systems_do(written: Path) -> None:
     assert (suite.tests, suite.failures) == (5, 3)
 
 
+def test_the_recording_may_be_named_by_its_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_shop(tmp_path / "shop")
+    assert main(["report", str(folder), "--markdown", "-"]) == 0
+    named = capsys.readouterr().out
+    assert main(["report", "--data-dir", str(folder), "--markdown", "-"]) == 0
+    assert capsys.readouterr().out == named
+
+
 def test_the_report_of_a_restore_tells_members_and_both_values_apart(tmp_path: Path) -> None:
     report = RestoreReport("recording")
     differences = (("Timeout", "3", "900"), ("Text", "x" * 5000, ""))

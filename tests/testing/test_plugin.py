@@ -82,14 +82,27 @@ def test_each_test_finds_the_state_of_the_recording(emulator: str, tmp_path: Pat
     assert {path.name: path.read_bytes() for path in orders.iterdir() if path.is_file()} == before
 
 
-def test_mistakes_are_told_in_a_line(tmp_path: Path) -> None:
+def test_mistakes_are_told_by_their_message_alone(tmp_path: Path) -> None:
     chosen = ("-k", "unittest", "-n", "0")
-    missing = suite(tmp_path, "--replay-recording", str(tmp_path / "nowhere"), *chosen)
-    assert "there is no recording" in missing.stdout and missing.returncode != 0
-    no_pod = suite(tmp_path, "--replay-recording", "nowhere", *chosen)
-    assert "there is no pod 'nowhere'" in no_pod.stdout and no_pod.returncode != 0
-    unknown = suite(tmp_path, "--replay-emulator", "nosuch", *chosen)
-    assert "nosuch" in unknown.stdout and "moto" in unknown.stdout and unknown.returncode != 0
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "recorded_api_calls.json").write_text("no recording\n")
+    for options, told in {
+        ("--replay-recording", str(tmp_path / "nowhere")): "there is no recording",
+        ("--replay-recording", str(damaged)): str(damaged),
+        ("--replay-recording", "nowhere"): "there is no pod 'nowhere'",
+        ("--replay-emulator", "nosuch"): "write one of: moto, ministack, localstack",
+    }.items():
+        shown = suite(tmp_path, *options, *chosen)
+        assert told in shown.stdout and "hint: " in shown.stdout, shown.stdout + shown.stderr
+        assert "plugin.py" not in shown.stdout
+        assert shown.returncode == pytest.ExitCode.USAGE_ERROR
+
+
+def test_what_one_test_alone_is_missing_fails_that_test(tmp_path: Path) -> None:
+    shown = suite(tmp_path, "-k", "another_recording", "-n", "0", SAMPLE_OTHER="nowhere")
+    assert "there is no pod 'nowhere'" in shown.stdout and "plugin.py" not in shown.stdout, shown.stdout
+    assert shown.returncode == pytest.ExitCode.TESTS_FAILED
 
 
 def test_nothing_is_started_where_nobody_asks(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class JournalOutput:
 
     fd: its descriptor, and position: its length in bytes; a line ends there. written: bytes that were appended by this
     object. last_seq: the number of the last line, 0 where there is none. replacements: how often another file took its place.
+    effect_changes: how often a line was written by which other calls may count than before.
     """
 
     def __init__(self, files: Files, opened: Opened, availability: Availability, syncer: Executor) -> None:
@@ -38,6 +39,7 @@ class JournalOutput:
         self.last_seq = opened.last_seq
         self.written = 0
         self.replacements = 0
+        self.effect_changes = 0
         self.dual_write: DualWrite | None = None
         self._files = files
         self._availability = availability
@@ -69,6 +71,8 @@ class JournalOutput:
         if not self._availability.accepts:
             raise self._availability.error()
         self.append(encode_control(record, self.last_seq + 1))
+        if not record.manual:  # that nothing counts from here on changes nothing
+            self.effect_changes += 1
 
     def append_gap(self) -> None:
         """Say in the journal that calls are missing here, and why (`Availability.gap_reason`). Raises StorageError."""

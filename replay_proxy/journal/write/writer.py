@@ -222,6 +222,8 @@ class JournalWriter:
             ) from error
         output.append(line)
         self._pending = True
+        if self.strategy is not SaveStrategy.MANUAL:
+            output.effect_changes += 1
         return seq
 
     async def promised(self) -> None:
@@ -330,6 +332,11 @@ class JournalWriter:
         self._pending = False
 
     # -- compaction --------------------------------------------------------------------------------------------
+
+    @property
+    def effect_revision(self) -> tuple[int, int]:
+        """What is another value as soon as other calls may count than before, or the journal is another file."""
+        return self._output.replacements, self._output.effect_changes
 
     @property
     def position(self) -> int:

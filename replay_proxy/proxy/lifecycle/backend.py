@@ -25,7 +25,7 @@ from replay_proxy.emulators.liveness import wait_until_disconnected
 from replay_proxy.emulators.process import EmulatorProcess, free_port
 from replay_proxy.emulators.ready import wait_until_ready
 from replay_proxy.emulators.reset import ResetEndpoint, Send, empty, reset_endpoint_of
-from replay_proxy.emulators.seeds import is_seeded
+from replay_proxy.emulators.seeds import Seeds
 from replay_proxy.errors import EmulatorError, UsageError
 from replay_proxy.exchange import Answer, Headers, Request
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
@@ -103,17 +103,17 @@ def reset_sender(upstream: UpstreamClient) -> Send:
 
 
 async def wait_until_seeded(
-    upstream: UpstreamClient, path: str, timeout_s: float, died: Callable[[], str | None] = lambda: None
+    upstream: UpstreamClient, seeds: Seeds, timeout_s: float, died: Callable[[], str | None] = lambda: None
 ) -> None:
     """Wait until the emulator has made what it makes by itself, at most so long; a warning says where it has not.
 
-    path: see `emulators.seeds`. died: tells, as text, that the emulator has ended.
+    seeds: asks it. died: tells, as text, that the emulator has ended.
     """
     send = reset_sender(upstream)
     deadline, waits = time.monotonic() + timeout_s, False
     while died() is None:
         with suppress(OSError):
-            if await is_seeded(send, path):
+            if await seeds.are_done(send):
                 return
         if time.monotonic() > deadline:
             _log.warning(
@@ -128,12 +128,12 @@ async def wait_until_seeded(
         await asyncio.sleep(SEED_POLL_INTERVAL_S)
 
 
-def _start_anew(upstream: UpstreamClient, endpoint: ResetEndpoint, ready_path: str, timeout_s: float) -> Emptying:
+def _start_anew(upstream: UpstreamClient, endpoint: ResetEndpoint, seeds: Seeds, timeout_s: float) -> Emptying:
     """Return what empties the emulator by its reset endpoint, and waits for what it makes by itself."""
 
     async def start_anew() -> None:
         await empty(reset_sender(upstream), endpoint)
-        await wait_until_seeded(upstream, ready_path, timeout_s)
+        await wait_until_seeded(upstream, seeds, timeout_s)
 
     return start_anew
 
@@ -162,6 +162,8 @@ class ManagedEmulator:
         self._unlogged = dict(left_out(os.environ, launch.withheld))
         self._ready_timeout = ready_timeout
         self._ready_path = ready_path
+        self._seeds = Seeds(ready_path)
+        self._reset_endpoint: ResetEndpoint | None = None
         self._scratch = scratch
 
     @property
@@ -177,13 +179,14 @@ class ManagedEmulator:
             await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
             self._make_scratch(self._scratch)
         await self._process.start()
+        self._seeds, self._reset_endpoint = Seeds(self._ready_path), None
 
         def died() -> str | None:
             return None if self._process.pid is not None else self._process.last_output
 
         try:
             await wait_until_ready(lambda: probe(upstream), self._ready_timeout, address=self.url, died=died)
-            await wait_until_seeded(upstream, self._ready_path, self._ready_timeout, died)
+            await wait_until_seeded(upstream, self._seeds, self._ready_timeout, died)
         except EmulatorError:
             await self._process.stop()
             raise
@@ -212,10 +215,10 @@ class ManagedEmulator:
     async def emptying(self, upstream: UpstreamClient, *, by_own_reset: bool = False) -> Emptying:
         """Return what starts it anew, or empties it where that is wanted, or where it may keep its state over a start."""
         if by_own_reset or self.may_keep_state:
-            send = reset_sender(upstream)
-            endpoint = await reset_endpoint_of(send)
-            if endpoint is not None:
-                return _start_anew(upstream, endpoint, self._ready_path, self._ready_timeout)
+            # It is the same program for as long as it lives, so it is not asked again what it is.
+            self._reset_endpoint = self._reset_endpoint or await reset_endpoint_of(reset_sender(upstream))
+            if self._reset_endpoint is not None:
+                return _start_anew(upstream, self._reset_endpoint, self._seeds, self._ready_timeout)
 
         async def restart() -> None:
             await self._process.stop()
@@ -246,7 +249,7 @@ class ExternalEmulator:
     async def up(self, upstream: UpstreamClient) -> None:
         """Wait until it answers."""
         await wait_until_ready(lambda: probe(upstream), self._ready_timeout, address=self.url)
-        await wait_until_seeded(upstream, self._ready_path, self._ready_timeout)
+        await wait_until_seeded(upstream, Seeds(self._ready_path), self._ready_timeout)
         self._unreachable.clear()
 
     def report_unreachable(self) -> None:
@@ -279,7 +282,7 @@ class ExternalEmulator:
                 f"the emulator at {self.url} has no way that is known to empty it; nothing was done",
                 hint="restart the emulator: the recorded state is restored then",
             )
-        return _start_anew(upstream, endpoint, self._ready_path, self._ready_timeout)
+        return _start_anew(upstream, endpoint, Seeds(self._ready_path), self._ready_timeout)
 
     async def down(self) -> None:
         """Do nothing: it is left running."""

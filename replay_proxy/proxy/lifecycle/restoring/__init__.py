@@ -11,6 +11,7 @@ In: a recording, and an emulator that is up. Out: a restored emulator, its sessi
 - `trial`: another recorded state, put into the emulator whole or not at all.
 - `requested_pods`: what comes of a pod that somebody saves or loads.
 - `restore`: a recording in use; one restore of it, as a whole or in parts.
+- `kept_plan`: the plan of the latest restore, for the next one that restores the same.
 - `staged_restore`: a restore in parts, while requests pass.
 - `service_stages`: how far each service of a restore in parts has come, as a table.
 - `session_store`: whether the emulator is still in the session of before, and the aliases of that (`session.json`).

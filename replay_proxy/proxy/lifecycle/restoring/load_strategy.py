@@ -26,6 +26,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from replay_proxy import log
@@ -33,7 +34,9 @@ from replay_proxy.config import Settings
 from replay_proxy.errors import UsageError
 from replay_proxy.journal.format.records import ControlKind
 from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.write.writer import SaveStrategy
 from replay_proxy.proxy.lifecycle.backend import Emptying
+from replay_proxy.proxy.lifecycle.restoring.kept_plan import KeptPlan
 from replay_proxy.proxy.lifecycle.restoring.load_states import TRANSITIONS, LoadState, Unfinished
 from replay_proxy.proxy.lifecycle.restoring.progress_notes import ProgressNotes
 from replay_proxy.proxy.lifecycle.restoring.restore import (
@@ -112,6 +115,7 @@ class LoadStrategy:
         self._state = LoadState.NEW
         self._unfinished: Unfinished | None = None
         self._is_reset_unrecorded = False
+        self._kept_plan = KeptPlan(recording.writer)
         self.staged: StagedRestore | None = None
         self.report: RestoreReport | None = None
         self.totals = RestoreTotals()
@@ -219,6 +223,7 @@ class LoadStrategy:
                 self._witness_detector,
                 on_restored,
                 assumed=assumed,
+                kept_plan=self._kept_plan,
             )
             if keep is not None:
                 await keep()
@@ -228,6 +233,15 @@ class LoadStrategy:
             self._finishing = self._supervisor.start("what settles", self._let_settle(settling, report, begun))
             self._is_back()
             return report
+
+    async def check_recording(self) -> None:
+        """See whether everything that is to be restored can be read.
+
+        Raises:
+            RecordingError: it is damaged. StorageError: it cannot be read.
+        """
+        if not await asyncio.to_thread(self._kept_plan.verify, datetime.now(UTC)):
+            await asyncio.to_thread(read, self._recording.data_dir)
 
     def forget_witnesses(self) -> None:
         """Forget what the recording explains: it is another one from now on, and is shown again when it is restored."""
@@ -285,6 +299,12 @@ class LoadStrategy:
         """Was the emulator reset as a client asked, and does the recording still hold what was there before?"""
         writer = self._recording.writer
         return self._is_reset_unrecorded if writer is None else writer.has_unsaved_reset
+
+    @property
+    def goes_back(self) -> bool:
+        """Does a restore go back to the latest save, so that what happened since is not there again?"""
+        writer = self._recording.writer
+        return writer is not None and writer.strategy is SaveStrategy.MANUAL
 
     async def restore_on_request(self) -> None:
         """Restore everything anew, in parts: as requests or loads ask for it. Raises as `begin`."""

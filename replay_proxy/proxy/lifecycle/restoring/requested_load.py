@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -55,6 +56,17 @@ class UnchangedError(EmulatorError):
     """The emulator refused to be emptied, and holds what it held."""
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Log that nothing is loaded, where the recording cannot be read."""
+    try:
+        yield
+    except (ReplayProxyError, OSError) as error:
+        hint = error.hint if isinstance(error, ReplayProxyError) else ""
+        _log.error("nothing was loaded: the recording cannot be read", reason=describe_error(error), hint=hint)
+        raise
+
+
 def _future() -> asyncio.Future[None]:
     return asyncio.get_running_loop().create_future()
 
@@ -76,8 +88,8 @@ class Renewal:
     """An order to `emulator_recovery`: empty the emulator, and then restore the recorded state.
 
     reason: for the clients that wait meanwhile. empty: how it is emptied; None where it is restored as it is.
-    brings_back: what the emulator holds is to be there again afterwards. over: done when the renewal is; fails with a
-    `ReplayProxyError`.
+    brings_back: what the emulator holds is to be there again afterwards. begun: set when requests wait for it, or it is over.
+    over: done when the renewal is; fails with a `ReplayProxyError`.
 
         ORDERED ──► UNDER_WAY ──► DONE
            └────────────┴───────► FAILED
@@ -87,12 +99,14 @@ class Renewal:
     restore: Callable[[], Coroutine[Any, Any, None]]
     empty: Emptying | None
     brings_back: bool = True
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Future[None] = field(default_factory=_future)
     state: RenewalState = RenewalState.ORDERED
 
     def begin(self) -> None:
         """Note that the renewal is being carried out."""
         self.state = RenewalState.UNDER_WAY
+        self.begun.set()
 
     def fail(self, error: Exception) -> None:
         """End with `error`; without effect on a renewal that has ended."""
@@ -103,6 +117,7 @@ class Renewal:
             error = EmulatorError(
                 f"the recorded state cannot be restored: {describe_error(error)}", hint="the log says more"
             )
+        self.begun.set()
         self.over.set_exception(error)
         self.over.exception()  # whoever asked may have left
 
@@ -110,6 +125,7 @@ class Renewal:
         """End well; without effect on a renewal that has ended."""
         if self.state not in ENDED:
             self.state = RenewalState.DONE
+            self.begun.set()
             self.over.set_result(None)
 
     def __repr__(self) -> str:
@@ -168,19 +184,21 @@ class RequestedLoads:
     # What others ask.
 
     async def load(
-        self, service: str = "", *, reset: bool = False, by_own_reset: bool = False
+        self, service: str = "", *, reset: bool = False, by_own_reset: bool = False, tells_begin: bool = False
     ) -> AsyncIterator[ServiceSummary]:
         """Restore a service with what it needs, or everything (empty). Yield the summary of each service that is back.
 
         reset: whether the emulator is emptied before. by_own_reset: whether it then resets itself, where it can.
+        tells_begin: yield a summary with the status `begun` first, as soon as requests wait for what is restored.
 
         Raises:
             UnknownServiceError: there is no such service. UsageError: what is asked for cannot be done.
             NotNowError: the emulator is away, or the proxy is being stopped. RecordingError, StorageError: the recording
             cannot be read. EmulatorError: the restore failed.
         """
-        recorded = await self._recorded()
-        names = services_of(service, recorded) if service else None
+        names = services_of(service, await self._recorded()) if service else None
+        if names is None:
+            await self._check()
         if service and reset:
             raise UsageError(
                 "one service cannot be reset alone: others refer to what it holds; nothing was done",
@@ -191,6 +209,9 @@ class RequestedLoads:
         seen: set[object] = set()
         if renewal is not None:
             renewal.over.add_done_callback(lambda _over: lines.put_nowait(None))
+            if tells_begin:
+                await renewal.begun.wait()
+                yield {"status": "begun"}
             while (line := await lines.get()) is not None:
                 seen.add(line["service"])
                 yield line
@@ -205,13 +226,14 @@ class RequestedLoads:
 
     async def _recorded(self) -> frozenset[str]:
         """Return the services of which something is recorded. Raises RecordingError, StorageError."""
-        try:
+        with _told():
             found = await asyncio.to_thread(read, self._data_dir)
-        except (ReplayProxyError, OSError) as error:
-            hint = error.hint if isinstance(error, ReplayProxyError) else ""
-            _log.error("nothing was loaded: the recording cannot be read", reason=describe_error(error), hint=hint)
-            raise
         return frozenset(what.service for what in found.index.call_types)
+
+    async def _check(self) -> None:
+        """See whether the recording can be restored. Raises as `_recorded`."""
+        with _told():
+            await self._loader.check_recording()
 
     async def _decide(
         self, names: frozenset[str] | None, tell: Callable[[ServiceSummary], None], *, reset: bool, by_own_reset: bool
@@ -281,8 +303,9 @@ class RequestedLoads:
         in_parts = names is not None or self._loader.is_on_request
         restore = self._loader.restore_on_request if in_parts else everything
         reason = "the emulator is being emptied, and the recorded state restored"
+        back = not self._loader.goes_back
         try:
-            return Renewal(reason, restore, await self._emptying(by_own_reset))
+            return Renewal(reason, restore, await self._emptying(by_own_reset), brings_back=back)
         except UsageError as error:
             if reset:
                 raise

@@ -16,6 +16,7 @@ from replay_proxy import log
 from replay_proxy.call_filter import to_restore
 from replay_proxy.config import Settings
 from replay_proxy.emulators.ready import wait_until_ready
+from replay_proxy.emulators.seeds import Seeds
 from replay_proxy.errors import EmulatorError, RecordingError, ReplayProxyError, StorageError
 from replay_proxy.exchange import BlobRef
 from replay_proxy.identifiers.rewriting.endpoints import Endpoints
@@ -26,6 +27,7 @@ from replay_proxy.journal.storage.blobs import BlobStore
 from replay_proxy.journal.write.writer import JournalWriter
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
 from replay_proxy.proxy.lifecycle.backend import probe, wait_until_seeded
+from replay_proxy.proxy.lifecycle.restoring.kept_plan import KeptPlan
 from replay_proxy.proxy.lifecycle.restoring.resource_lookup import ResourceLookup
 from replay_proxy.proxy.lifecycle.restoring.session_store import (
     RestorePosition,
@@ -111,24 +113,25 @@ async def restore_recording(
     on_restored: Callable[[ServiceSummary], None] | None = None,
     *,
     assumed: Collection[tuple[ControlKind, str]] = (),
+    kept_plan: KeptPlan | None = None,
 ) -> RestoreReport:
     """Replay the recording in `data_dir`; what happened is logged, and returned in `report`.
 
     settling: takes what calls have begun and no other call waits for. witness_detector: shown every record.
     on_restored: given a line for each service as soon as it is back. assumed: marks, each with its
-        service, that are taken for recorded at the end.
+        service, that are taken for recorded at the end. kept_plan: the plan of an earlier restore, which may hold again.
 
     Raises:
         RecordingError, StorageError: it cannot be read.
     """
     begun = time.monotonic()
-    recording = await asyncio.to_thread(read, data_dir)
-    for number, (kind, service) in enumerate(assumed, recording.found.last_seq + 1):
-        recording.effect.add(ControlRecord(number, "", kind, service=service))
-    report.path, report.through = str(recording.path), recording.found.last_seq
     now, choice = datetime.now(UTC), to_restore(settings)
-    planned = plan_of if assumed else plan_for
-    plan = await asyncio.to_thread(planned, recording, now, supersede=settings.compaction, call_filter=choice)
+    kept = None if kept_plan is None or assumed else kept_plan.latest(now)
+    if kept is None:
+        recording, plan = await asyncio.to_thread(_read_and_plan, data_dir, settings, now, assumed, kept_plan)
+    else:
+        recording, plan = kept
+    report.path, report.through = str(recording.path), recording.found.last_seq
     report.total, report.switched_off = plan.mutation_count, plan.switched_off_count
     report.superseded = plan.superseded_count
     report.notes.extend(losses_of(plan.omissions))
@@ -141,10 +144,29 @@ async def restore_recording(
     report.total = report.done
     report.notes.extend(dict.fromkeys([*recording.warnings, *recording.index.warnings]))
     log_report(report)
-    if settings.compaction and choice.is_everything and not settings.read_only and not assumed:
+    if settings.compaction and choice.is_everything and not settings.read_only and not assumed and kept is None:
         # Nobody is to wait for that; where the loop ends, it ends after it.
         asyncio.get_running_loop().run_in_executor(None, _cache_plan, recording, plan, now)
     return report
+
+
+def _read_and_plan(
+    data_dir: Path,
+    settings: Settings,
+    now: datetime,
+    assumed: Collection[tuple[ControlKind, str]],
+    kept_plan: KeptPlan | None,
+) -> tuple[Recording, Plan]:
+    """Return the recording, and what is to be restored of it, for `restore_recording`. Blocking; raises as that."""
+    revision = None if kept_plan is None or assumed else kept_plan.revision
+    recording = read(data_dir)
+    for number, (kind, service) in enumerate(assumed, recording.found.last_seq + 1):
+        recording.effect.add(ControlRecord(number, "", kind, service=service))
+    planned = plan_of if assumed else plan_for
+    plan = planned(recording, now, supersede=settings.compaction, call_filter=to_restore(settings))
+    if kept_plan is not None:
+        kept_plan.keep(recording, plan, now, revision)
+    return recording, plan
 
 
 def take_runs(
@@ -355,7 +377,7 @@ async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
     upstream = UpstreamClient(settings.upstream)
     try:
         await wait_until_ready(lambda: probe(upstream), settings.ready_timeout, address=settings.upstream)
-        await wait_until_seeded(upstream, settings.ready_path, settings.ready_timeout)
+        await wait_until_seeded(upstream, Seeds(settings.ready_path), settings.ready_timeout)
         blobs = BlobStore(settings.data_dir, durable=False)
         sender = RequestSender(upstream, blobs, call_timeout=settings.call_timeout)
         lookup = ResourceLookup(settings.data_dir, sender, settings)
