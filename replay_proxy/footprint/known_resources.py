@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from replay_proxy.footprint.members.answer_identifiers import AnswerTexts
-from replay_proxy.footprint.names.name_index import NameIndex
+from replay_proxy.footprint.names.name_index import NameIndex, words
 from replay_proxy.footprint.names.resource_names import (
     arn_service,
     names_in_identifier,
@@ -35,15 +35,24 @@ def is_of(service: str, text: str) -> bool:
 
 
 class KnownResources:
-    """The things, by their names. Memory: the names."""
+    """The things, by their names. Memory: the names, those that an emulator drew twice."""
 
     def __init__(self) -> None:
         self._names: NameIndex[str] = NameIndex()
+        self._drawn: set[str] = set()
 
     def add(self, names: Iterable[str], known: str) -> None:
         """Let a thing be known by these names."""
         for name in names:
             self._names.add(name, known)
+
+    def note_drawn(self, names: Iterable[str]) -> None:
+        """Note that an emulator drew these names, so that they are others when the thing is made again."""
+        self._drawn.update(names)
+
+    def drawn_in(self, text: str) -> set[str]:
+        """Return the things of which a drawn name is a word of a text. Whatever that text names, it will be written otherwise."""
+        return {known for word in words(text) if word in self._drawn for known in self._names.owners(word)}
 
     def owners(self, name: str) -> set[str]:
         """Return the things of any service that are known by exactly this name."""

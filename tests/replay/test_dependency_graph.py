@@ -72,6 +72,31 @@ def test_objects_wait_for_their_bucket_and_their_key(lab: Lab) -> None:
     assert made.waits("s3:CopyObject", "s3:PutObject", 0, 2)
 
 
+def test_what_is_named_after_a_drawn_identifier_waits_for_it(lab: Lab) -> None:
+    """In that name, too, the identifier will be another one."""
+    drawn = lab.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    sqs, alarms, s3 = lab.client("sqs"), lab.client("cloudwatch"), lab.client("s3")
+    sqs.create_queue(QueueName=drawn)
+    sqs.create_queue(QueueName="a-queue")
+    for _ in range(2):
+        alarms.put_metric_alarm(
+            AlarmName=drawn, MetricName="m", Namespace="n", Period=60, Threshold=1.0, Statistic="Sum",
+            ComparisonOperator="GreaterThanThreshold", EvaluationPeriods=1,
+        )  # fmt: skip
+    s3.create_bucket(Bucket="a-bucket")
+    s3.put_object(Bucket="a-bucket", Key=f"logs/{drawn}/1", Body=b"1")
+    s3.put_object(Bucket="a-bucket", Key="logs", Body=drawn.encode())
+    lab.client("logs").create_log_group(logGroupName=f"/aws/{drawn}")
+    made = Made(lab.records)
+    assert made.waits("sqs:CreateQueue", "ec2:CreateVpc")
+    assert made.waits("cloudwatch:PutMetricAlarm", "ec2:CreateVpc", 0)
+    assert made.waits("cloudwatch:PutMetricAlarm", "ec2:CreateVpc", 1)
+    assert made.waits("s3:PutObject", "ec2:CreateVpc", 0)
+    assert not made.waits("s3:PutObject", "ec2:CreateVpc", 1)
+    assert made.waits("logs:CreateLogGroup", "ec2:CreateVpc")
+    assert not made.waits("s3:CreateBucket", "ec2:CreateVpc")
+
+
 def test_a_copy_waits_for_its_source_however_its_name_is_spelt(lab: Lab) -> None:
     s3 = lab.client("s3")
     s3.create_bucket(Bucket="a-bucket")

@@ -9,8 +9,9 @@ that its answer shows for the first time. That is generous, since such a member 
 parallelism, and never the right order. What is referred to: every known resource of any service whose name, or another
 identifier, is the value of a parameter or stands in it: in an ARN, a policy, a template, a target. Where an ARN tells the
 service, it decides between equal names. So nobody has to know that a key is named in the configuration of a bucket, and
-neither length nor letters of a name matter. Payload, labels and enumerations refer to nothing; accounts and regions are no
-resources, by their position in ARNs and in calls.
+neither length nor letters of a name matter. What a client calls something after an identifier that the emulator drew waits for
+the call that drew it: that identifier will be another one, in the name, too. Payload, labels and enumerations refer to nothing;
+accounts and regions are no resources, by their position in ARNs and in calls.
 
 A call that names nothing of its service and makes nothing, that sets something for the account, or that makes what an
 account has one of (an organization), may touch anything of its service. So may one that changes a thing that no call is
@@ -193,6 +194,7 @@ class Footprints:
                     if each.member in own or each.member in candidates or self._may_be_its_name(service, each):
                         found.sent |= dict.fromkeys((text, short_name(text)), min(home, default=""))
                     if before or each.member in own:
+                        found.refers |= self._known.drawn_in(text)
                         continue
             elif each.top and self._may_be_its_name(service, each):
                 found.sent.setdefault(text, "")
@@ -247,6 +249,7 @@ class Footprints:
                 own = next(filter(None, sent), "") or thing(call.service, name)
                 known = next(iter(self._known.named(call.service, name)), own)
                 self._known.add((name,), known)
+                self._known.note_drawn(each for each in {name, short_name(name)} if each not in named.texts)
                 return known
         return ""
 
@@ -285,6 +288,7 @@ class Footprints:
                 break
         one = one or thing(service, short_name(value) or value)
         self._known.add(names, one)
+        self._known.note_drawn(name for name in names if name not in named.texts)
         writes.add(one)
 
     def _remember_key(self, params: Mapping[str, Any]) -> None:
@@ -325,6 +329,8 @@ class Footprints:
                 thing(call.service, short_name(whole)),
                 *self._known.owners(whole),
             }
+            if call.service == "s3":
+                refers |= {each for _, key in parts for each in self._known.drawn_in(key)}
         # A copy of an object onto itself both reads and writes it.
         return Footprint(writes, frozenset(refers - writes), data=True)
 
