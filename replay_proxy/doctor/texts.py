@@ -70,7 +70,10 @@ class Texts:
 
     def mention(self, names: Collection[str]) -> bool:
         """Return whether one of the texts is one of the names, or has it as a whole part, as an ARN and an address have."""
-        return any(name in self._all or _stands_in(name, self._joined) for name in names if name)
+        return any(name in self._all or self._has_as_part(name) for name in names if name)
+
+    def _has_as_part(self, name: str) -> bool:
+        return _BETWEEN not in name and _stands_in(name, self._joined)  # else it could be found across two texts
 
 
 class Listing:
