@@ -3,14 +3,19 @@
 Two states at rest: queues, which are resources by small calls, and objects of 100 KiB, which nothing packs. The commands run as a
 person runs them, one process each. The peer is `tar` and a copy of the same recording. What may grow with the state is time, not
 memory. Of a second version after one change, what is transferred is counted: its blobs, and its manifest.
+
+Then a proxy that records into the larger state is asked, one request after the other, without a save and during saves: what a
+save adds to the longest wait is what the bar is about. The emulator is a server of fixed answers, so that no wait is its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +26,8 @@ from typing import Any
 
 import orjson
 
-from bench.processes import ROOT
+from bench.load import CHANGE, READ, fire, sdk_request, summary
+from bench.processes import ROOT, Process, free_port, processes
 from bench.report import Bar, Report
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.journal.format.records import Record, RecordKind, utc_now
@@ -33,6 +39,9 @@ QUEUES = 1000
 MEMORY_MAX_MIB = 64.0
 OVERHEAD_KIB = 64.0
 """What a second push may transfer beyond the changed bytes, for each 1,000 resources begun; an object counts as one."""
+WAIT_MAX_MS = 50.0
+"""What a save may add to the wait of any request."""
+ROUNDS = 3
 REGION = "us-east-1"
 
 
@@ -52,6 +61,7 @@ def run(quick: bool) -> Report:
         large, beyond = _measured(
             place / "large", f"{objects[1]} objects", _objects(objects[1]), _changed_object(), report
         )
+        _waits(place / "large" / "recording", place, report)
     for count, found in ((objects[0], beyond_small), (objects[1], beyond)):
         allowed = OVERHEAD_KIB * max(1.0, count / 1000)
         report.bar(Bar(f"second push of {count} objects, KiB beyond what changed", found, allowed, "at most"))
@@ -102,6 +112,59 @@ def _measured(
     manifest = store / "blobs" / "sha256" / pushed["digest"].removeprefix("sha256:")
     beyond = pushed["transferred_bytes"] + manifest.stat().st_size - len(change.request.body)
     return peaks, beyond / 1024
+
+
+def _waits(recording: Path, scratch: Path, report: Report) -> None:
+    """Measure how long requests take while the state is saved, and while it is not."""
+    port, answers = free_port(), scratch / "answers.json"
+    answers.write_text(
+        json.dumps({READ: json.dumps({"Attributes": {}}), CHANGE: json.dumps({"MessageId": "m"}), "": "{}"})
+    )
+    longest: dict[str, list[float]] = {"without": [], "during": []}
+    with processes(scratch) as place:
+        place.start("fixed", [sys.executable, "-m", "bench.load", str(port), str(answers)], port).ready()
+        options = ("--load-strategy", "MANUAL", "--observe", "off")
+        with place.proxy("saved", f"http://127.0.0.1:{port}", *options, data_dir=recording) as proxy:
+            for _round in range(ROUNDS):
+                saving = _fired_while_saving(proxy, scratch)
+                times: dict[str, list[float]] = {"without": _fired(proxy.port, max(1.0, sum(saving))), "during": saving}
+                for name, found in times.items():
+                    longest[name].append(max(found) * 1000)
+                    told = summary(found, max(1.0, sum(found)))
+                    report.row(
+                        {
+                            "state": "requests through the proxy",
+                            "command": f"{name} a save",
+                            "requests": told["requests"],
+                            "p50, ms": f"{told['p50_us'] / 1000:.2f}",
+                            "p99, ms": f"{told['p99_us'] / 1000:.2f}",
+                            "longest, ms": f"{max(found) * 1000:.1f}",
+                        }
+                    )
+    added = statistics.median(longest["during"]) - statistics.median(longest["without"])
+    report.bar(Bar("what a save adds to the longest wait of a request, ms", added, WAIT_MAX_MS, "at most"))
+
+
+def _fired(port: int, seconds: float) -> list[float]:
+    """Ask and change by turns for so long, and return how long each request took, in seconds."""
+    found: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for target, document in ((READ, {"QueueUrl": _url(1)}), (CHANGE, {"QueueUrl": _url(1), "MessageBody": "m"})):
+            found += fire(port, sdk_request(target, document), 1, 0.2)[0]
+    return found
+
+
+def _fired_while_saving(proxy: Process, scratch: Path) -> list[float]:
+    command = [sys.executable, "-m", "replay_proxy", "pod", "save", "waits", "--endpoint", proxy.url, "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "REPLAY_PODS_DIR": str(scratch / "waits")}
+    found: list[float] = []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as saving:
+        while saving.poll() is None:
+            found += _fired(proxy.port, 0.4)
+    if saving.returncode:
+        raise AssertionError(f"pod save ended with {saving.returncode}")
+    return found
 
 
 def _command(*words: str) -> tuple[float, float, float, dict[str, Any]]:

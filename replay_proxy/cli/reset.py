@@ -1,6 +1,7 @@
 """Have the emulator behind the running proxy forget everything, or some services. What was recorded before is not restored.
 
-The recording keeps what was recorded before until it is compacted; a pod that is saved before brings it back.
+The recording keeps what was recorded before until it is compacted; a pod that is saved before brings it back. An emulator that
+cannot forget, and that the proxy has not started, is emptied by deleting what was recorded, and what is left is told.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from replay_proxy.cli.pod.asking import require_consent
 from replay_proxy.cli.pod.running import add_endpoint, running_proxy
 from replay_proxy.cli.pod.showing import print_json
 from replay_proxy.config import add_options, resolve
+from replay_proxy.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +33,19 @@ def run(args: argparse.Namespace) -> int:
     services = list(dict.fromkeys(each.strip() for each in args.services.split(",") if each.strip()))
     told = ", ".join(services) or "everything"
     require_consent(f"the emulator behind {proxy.url} forgets {told}. Go on?", yes=args.yes)
-    for each in services or [""]:
-        proxy.reset(each)
+    answers = [proxy.reset(each) for each in services or [""]]
+    left = [each for answer in answers for each in answer.get("left", ())]
+    by_deletion = [answer["deleted"] for answer in answers if "deleted" in answer]
     if args.json:
-        print_json({"status": "ok", "services": services})
+        deleted = {"deleted": sum(by_deletion), "left": left} if by_deletion else {}
+        print_json({"status": "ok", "services": services, **deleted})
+        return 0
+    if by_deletion:
+        print(
+            f"the emulator cannot be reset; {counted(sum(by_deletion), 'recorded resource')} deleted, {len(left)} left"
+        )
     else:
         print(f"the emulator has forgotten {told}")
+    for each in left:
+        print(f"left: {each['resource']}: {each['reason']}")
     return 0

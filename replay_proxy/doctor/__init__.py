@@ -1,7 +1,8 @@
 """Is everything back, and is it wired? Each resource of a recording, and each of its links, held against the emulator.
 
 In: the resources of a recording (`resources`), and a function that asks the emulator in clients' identifiers. Out: a diagnosis,
-with what is missing, what points at nothing, and which recorded calls mend it. Only reads are sent, but for a repair. May import
+with what is missing, what points at nothing, and which recorded calls mend it. Only reads are sent, but for a repair and a
+removal. May import
 `resources`, `replay` and what is below them; knows no socket.
 
 Words:
@@ -30,4 +31,5 @@ Words:
 | `examination` | asks for all resources, some at a time, and puts the diagnosis together |
 | `causes` | the likely cause of a finding, in words |
 | `repair` | which calls mend which finding |
+| `removal` | deletes what is recorded, where an emulator cannot forget it |
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Protocol
 
@@ -42,12 +42,15 @@ class RecordedCall:
     """A recorded call. access_key: that signed it. protocol: of its request. answer: as boto3 shows it.
 
     account: that the request named in a field of its own, as clients of moto do; empty for most.
+    operation, parameters: what was asked for, as boto3 takes it.
     """
 
     access_key: str
     protocol: str
     answer: Mapping[str, Any]
     account: str = ""
+    operation: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 CallFacts = Callable[[int], RecordedCall]
@@ -121,6 +124,13 @@ class Asker:
         if task is None:
             task = self._answers[place] = asyncio.create_task(self._all_pages(resource, reading))
         return await asyncio.shield(task)
+
+    def recorded_call(self, seq: int) -> RecordedCall | None:
+        """Return what a recorded call says; None where it cannot be read. Blocking."""
+        try:
+            return self._facts(seq)
+        except (ReplayProxyError, LookupError):
+            return None
 
     def recorded_answer(self, seq: int) -> Mapping[str, Any]:
         """Return what a recorded call was answered; empty where that cannot be read. Blocking."""

@@ -58,9 +58,7 @@ class Examination:
             OSError, TimeoutError: the emulator does not answer.
         """
         begun = time.monotonic()
-        resources = self._model.resources.values()
-        wanted = [each for each in resources if not self._services or each.service in self._services]
-        checks = list(await asyncio.gather(*(self._check(resource) for resource in wanted)))
+        checks = await self.checks()
         diagnosis = Diagnosis(checks)
         conclusions = Conclusions(self._model, self._descriptions, self._asker.recorded_answer, diagnosis)
         await asyncio.to_thread(conclusions.draw)
@@ -76,6 +74,12 @@ class Examination:
         diagnosis.reads = self._asker.reads
         diagnosis.seconds = time.monotonic() - begun
         return diagnosis
+
+    async def checks(self) -> list[Check]:
+        """Ask for each resource, and return what came of it; of links nothing is concluded. Raises as `run`."""
+        resources = self._model.resources.values()
+        wanted = [each for each in resources if not self._services or each.service in self._services]
+        return list(await asyncio.gather(*(self._check(resource) for resource in wanted)))
 
     async def _pending(self, check: Check) -> list[Pending]:
         return await pending_of(self._model, self._asker, check, self._descriptions[check.resource.number])

@@ -204,14 +204,30 @@ def _filled(
     """Return a read with its parameters; None where a required one is not known."""
     if operation not in _reads(service):
         return None
+    entry = entry or {}
+    parameters = parameters_naming(service, operation, names, entry.get("fixed", {}), entry.get("named_by", {}))
+    return None if parameters is None else Reading(service, operation, parameters, search)
+
+
+def parameters_naming(
+    service: str,
+    operation: str,
+    names: Names,
+    fixed: Mapping[str, Any] | None = None,
+    named_by: Mapping[str, str] | None = None,
+) -> dict[str, Any] | None:
+    """Return the parameters with which an operation is about a resource; None where a required one is not known.
+
+    fixed: parameters as they are. named_by: for members of another name, the one whose value they take.
+    """
     shape = operation_model(service, operation).input_shape
     members: Mapping[str, Shape] = shape.members if shape is not None else {}
     required = set(shape.required_members) if shape is not None else set()
-    named_by: Mapping[str, str] = entry.get("named_by", {}) if entry is not None else {}
+    named_by, fixed = named_by or {}, fixed or {}
     parameters: dict[str, Any] = {}
     for member, part in members.items():
-        if entry is not None and member in entry.get("fixed", {}):
-            parameters[member] = entry["fixed"][member]
+        if member in fixed:
+            parameters[member] = fixed[member]
             continue
         is_text = part.type_name == "string" or (part.type_name == "list" and part.member.type_name == "string")
         is_number = part.type_name in ("integer", "long")
@@ -229,7 +245,7 @@ def _filled(
         if part.serialization.get("location") == "uri":
             value = short_name(value) if value.startswith("/") else value
         parameters[member] = [value] if part.type_name == "list" else int(value) if is_number else value
-    return Reading(service, operation, parameters, search)
+    return parameters
 
 
 def _names_it(member: str, kind: Kind | None) -> bool:

@@ -80,7 +80,7 @@ def update_of(names: Names, member: str) -> Update | None:
     if top not in resource.attributes:
         return None
     try:
-        value = _plain(resource.attributes[top])
+        value = plain(resource.attributes[top])
     except ValueError:
         return None
     offered = service_model(resource.service).operation_names
@@ -110,14 +110,14 @@ def switched_on(names: Names, switch: Mapping[str, Any]) -> Update | None:
     return Update(entry["operation"], {**parameters, **entry.get("fixed", {})}) if all(parameters.values()) else None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return an attribute as it was sent. Raises ValueError where it is not kept as a whole."""
     if isinstance(value, Hidden):
         return value.raw
     if isinstance(value, Long):
         raise ValueError("too long to be kept")
     if isinstance(value, Mapping):
-        return {member: _plain(below) for member, below in value.items()}
+        return {member: plain(below) for member, below in value.items()}
     if isinstance(value, list):
-        return [_plain(below) for below in value]
+        return [plain(below) for below in value]
     return value

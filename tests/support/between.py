@@ -61,7 +61,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(self.command, self.path, Headers(self.headers.items()), body)
         head = recognise(request)
-        if self.path.startswith("/_"):
+        if self.path.startswith(("/_", "/moto-api")):  # what it has of its own, a reset among it
             self._answer(404, [], b"")
         elif head is None or head.service not in self.options["services"]:  # type: ignore[operator]
             self._answer(int(self.options["refusal"]), [("Content-Type", "application/x-amz-json-1.1")], REFUSAL)  # type: ignore[call-overload]

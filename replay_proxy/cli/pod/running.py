@@ -77,13 +77,19 @@ class RunningProxy:
         """Have a pod file loaded, and yield what the proxy tells, up to the completion. Raises ReplayProxyError."""
         yield from self._events("POST", f"/_replay/pods/load?{urlencode(asked)}", source)
 
-    def reset(self, service: str = "") -> None:
-        """Have the emulator forget everything, or one service. Raises ReplayProxyError."""
+    def reset(self, service: str = "") -> dict[str, Any]:
+        """Have the emulator forget everything, or one service, and return what its answer says. Raises ReplayProxyError."""
         from urllib.parse import quote
+
+        import orjson
 
         path = f"/_localstack/state/{quote(service, safe='')}/reset" if service else "/_localstack/state/reset"
         with self._answer("POST", path) as answer:
-            answer.read()
+            try:
+                told = orjson.loads(answer.read())
+            except ValueError:
+                return {}
+        return told if isinstance(told, dict) else {}
 
     def _events(self, method: str, path: str, body: IO[bytes]) -> Iterator[dict[str, Any]]:
         import orjson

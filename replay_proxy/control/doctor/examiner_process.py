@@ -20,6 +20,8 @@ from replay_proxy.proxy.observation.questions import Questions
 from replay_proxy.wire.signing.sigv4 import Credential
 
 TIMEOUT_S: Final = 600.0
+REMOVAL_TIMEOUT_S: Final = 3600.0
+"""One resource is deleted after the other."""
 
 
 async def examine(
@@ -29,16 +31,24 @@ async def examine(
     repair: bool = False,
     before_save: bool = False,
     smoke: Mapping[str, Any] | None = None,
+    remove: bool = False,
 ) -> dict[str, Any]:
     """Return the document of a diagnosis (`reports.doctor_document`), or of a repair.
 
     before_save: with what is under way. smoke: smoke tests to be carried out (`doctor.smoke.document`), instead of all else.
+    remove: delete what is recorded, instead of all else (`doctor.removal`).
 
     Raises:
         EmulatorError: the emulator does not answer, or no process can be started. RecordingError, StorageError: the recording
         cannot be read.
     """
-    options = {"services": sorted(services), "repair": repair, "before_save": before_save, "smoke": smoke}
+    options = {
+        "services": sorted(services),
+        "repair": repair,
+        "before_save": before_save,
+        "smoke": smoke,
+        "remove": remove,
+    }
     command = [sys.executable, "-m", "replay_proxy.control.doctor.examiner_worker", str(proxy.settings.data_dir)]
     try:
         child = await asyncio.create_subprocess_exec(
@@ -47,7 +57,7 @@ async def examine(
     except OSError as error:
         raise EmulatorError(f"no process can be started: {error}", hint="look at the limits of this user") from error
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(REMOVAL_TIMEOUT_S if remove else TIMEOUT_S):
             assert child.stdin is not None
             child.stdin.write(orjson.dumps(options, option=orjson.OPT_APPEND_NEWLINE))
             return await _serve(proxy, child)

@@ -1,7 +1,7 @@
 """The child process that examines: `python -m replay_proxy.control.doctor.examiner_worker DIR`.
 
 The first line of its standard input are its options, as JSON: `{"services": ["sqs"], "repair": true, "before_save": false,
-"smoke": null}`. What is said after that is in `messages`. It has a low priority, and ends with its parent.
+"smoke": null, "remove": false}`. What is said after that is in `messages`. It has a low priority, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from replay_proxy.control.doctor.recorded_facts import RecordedFacts
 from replay_proxy.doctor.asking import Asker, call_in_place
 from replay_proxy.doctor.diagnosis import Diagnosis
 from replay_proxy.doctor.examination import Examination
+from replay_proxy.doctor.removal import Removal
 from replay_proxy.doctor.smoke.checks import SmokeTests
 from replay_proxy.errors import EmulatorError, ReplayProxyError
 from replay_proxy.exchange import Answer, CallHead, Request
@@ -96,9 +97,22 @@ async def work(data_dir: Path) -> dict[str, Any]:
     try:
         if options["smoke"] is not None:
             return {"smoke": await smoke_tests(parent, options["smoke"])}
+        if options.get("remove"):
+            return await remove(parent, data_dir, options["services"])
         return await examine(parent, data_dir, options)
     finally:
         listening.cancel()
+
+
+async def remove(parent: Parent, data_dir: Path, services: list[str]) -> dict[str, Any]:
+    """Delete what recorded calls made. Return how many resources are gone, and what is left. Raises ReplayProxyError."""
+    facts = await asyncio.to_thread(RecordedFacts, data_dir)
+    model = await asyncio.to_thread(facts.model_of_emulator)
+    gone, left = await Removal(model, parent.ask, facts.facts, services).run()
+    return {
+        "deleted": gone,
+        "left": [{"resource": model.id(each.resource), "reason": each.reason} for each in left],
+    }
 
 
 async def smoke_tests(parent: Parent, document: dict[str, Any]) -> list[dict[str, Any]]:

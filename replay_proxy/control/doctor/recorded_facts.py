@@ -6,7 +6,9 @@ from pathlib import Path
 
 from replay_proxy.doctor.asking import RecordedCall
 from replay_proxy.errors import MalformedMessage, ReplayProxyError
+from replay_proxy.journal.format.records import ControlRecord, Record
 from replay_proxy.journal.read.reader import Recording, read
+from replay_proxy.replay.recorded_call import call_of
 from replay_proxy.reports.call_document import call_document
 from replay_proxy.resources.build import build_model
 from replay_proxy.resources.folding.model import ResourceModel
@@ -24,6 +26,18 @@ class RecordedFacts:
         """Return the resources that the calls add up to."""
         return build_model(self.recording.items(), lambda ref: b"".join(self.recording.blobs.read(ref)))
 
+    def model_of_emulator(self) -> ResourceModel:
+        """Return the resources that calls have made in the emulator, also those that do not count yet (`MANUAL`)."""
+        recording = self.recording
+        items = (each.decoded.item for each in recording.entries())
+        made = (
+            each
+            for each in items
+            if isinstance(each, Record)
+            or (isinstance(each, ControlRecord) and recording.effect.counts_in_effect(each.seq, each.service))
+        )
+        return build_model(made, lambda ref: b"".join(recording.blobs.read(ref)))
+
     def facts(self, seq: int) -> RecordedCall:
         """Return what a call says. Raises LookupError, too."""
         record = self.recording.fetch(seq)
@@ -34,7 +48,9 @@ class RecordedFacts:
             parsed = {}
         protocol = head.protocol if head is not None else ""
         account = record.request.headers.get(ACCOUNT_HEADER)
-        return RecordedCall(record.credential.access_key, protocol, parsed, account)
+        call = call_of(record, lambda ref: b"".join(self.recording.blobs.read(ref)))
+        operation, parameters = ("", {}) if call is None else (call.operation, call.params)
+        return RecordedCall(record.credential.access_key, protocol, parsed, account, operation, parameters)
 
     def command(self, seq: int) -> str:
         """Return a call as a command of the AWS CLI; empty where it cannot be written as one."""

@@ -14,20 +14,24 @@ are: by the reset of the emulator that is there, or, where the proxy has started
 | a restore in parts that is open | nothing is left to restore | goes on, without that service |
 | session mark | left anew, before the client has its answer | the same |
 
-Where an emulator cannot forget one service alone, it is emptied, and the recorded state of all others restored.
+Where an emulator cannot forget one service alone, it is emptied, and the recorded state of all others restored. Where it cannot
+forget at all, and is somebody else's, what is recorded is deleted, resource by resource, and the answer tells what is left
+(`doctor.removal`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 
+from replay_proxy import log
 from replay_proxy.emulators.reset import reset_endpoint_of
 from replay_proxy.emulators.reset_requests import ANY_EMULATOR, ResetRequest
-from replay_proxy.errors import UsageError
+from replay_proxy.errors import ReplayProxyError, UsageError
 from replay_proxy.exchange import Answer, Headers, Request
 from replay_proxy.journal.write.writer import JournalWriter
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
@@ -44,8 +48,16 @@ from replay_proxy.proxy.requests.journaling.recorder import Recorder
 from replay_proxy.proxy.requests.translator import bytes_of, request_of
 from replay_proxy.wire.models.service_names import UnknownServiceError, services_of
 
+_log = log.get("proxy")
+
+Delete = Callable[[Collection[str]], Awaitable[Mapping[str, Any]]]
+"""Deletes what is recorded of services (all where none is named), and tells what came of it: `deleted`, a number, and `left`.
+
+Raises ReplayProxyError where nothing could be tried.
+"""
 REQUEST_BYTES_MAX = 64 * 1024
 """Of the body of such a request, which says nothing."""
+_LEFT_LOGGED_MAX = 20
 
 
 class RequestedResets:
@@ -67,8 +79,10 @@ class RequestedResets:
         self._recorder = recorder
         self._writer = writer
 
-    async def reset(self, what: ResetRequest, incoming: Incoming) -> Outgoing:
+    async def reset(self, what: ResetRequest, incoming: Incoming, delete: Delete) -> Outgoing:
         """Have the emulator forget what a request asks it to, and return its answer.
+
+        delete: for an emulator that cannot.
 
         Raises:
             StorageError: it could not be recorded; nothing was done. UsageError: the emulator cannot do that.
@@ -92,8 +106,12 @@ class RequestedResets:
                 await (await self._backend.emptying(self._upstream))()  # one that has forgotten nothing is not believed
                 answers.append(_done())
                 return
-            if not what.succeeded(answers[-1]):
+            if what.succeeded(answers[-1]):
+                return
+            if not await self._can_only_delete(what):
                 raise UnchangedError(f"the emulator did not reset: it answered {answers[-1].status}")
+            refusal = answers.pop()
+            answers.append(_done(await self._deleted(delete, services, refusal.status)))
 
         async def restore() -> None:
             await self._load_strategy.start_over(services)
@@ -108,6 +126,26 @@ class RequestedResets:
                     return await self._restore_the_others(services_of(what.service))
         answer = answers[-1]
         return Outgoing(answer.status, answer.reason, answer.headers, bytes_of(answer))
+
+    async def _can_only_delete(self, what: ResetRequest) -> bool:
+        """Return whether nothing but deleting what is recorded empties the emulator: it is external, and has no reset."""
+        if not what.is_for_any_emulator or self._writer is None or not isinstance(self._backend, ExternalEmulator):
+            return False
+        return await reset_endpoint_of(reset_sender(self._upstream)) is None
+
+    async def _deleted(self, delete: Delete, services: Collection[str], status: int) -> Mapping[str, Any]:
+        assert self._writer is not None
+        _log.info("the emulator cannot be reset; what is recorded is being deleted", answered=status)
+        try:
+            await self._writer.promised()
+            told = await delete(services)
+        except ReplayProxyError as error:
+            raise UnchangedError(
+                f"the emulator cannot be reset, and what is recorded was not deleted: {error.message}", hint=error.hint
+            ) from error
+        for each in told["left"][:_LEFT_LOGGED_MAX]:
+            _log.warning(f"left in the emulator: {each['resource']}", reason=each["reason"])
+        return told
 
     async def _resets_one_service(self, what: ResetRequest) -> bool:
         """Return whether the emulator may be able to reset one service by itself; of those that are known, LocalStack's may."""
@@ -155,9 +193,9 @@ class RequestedResets:
         return _done()
 
 
-def _done() -> Answer:
+def _done(told: Mapping[str, Any] | None = None) -> Answer:
     headers = Headers((("Content-Type", "application/json"),))
-    return Answer(200, headers, orjson.dumps({"status": "ok"}), HTTPStatus(200).phrase)
+    return Answer(200, headers, orjson.dumps({"status": "ok", **(told or {})}), HTTPStatus(200).phrase)
 
 
 def _services_meant(name: str) -> Collection[str]:
