@@ -29,6 +29,7 @@ What a text is follows from its member and from what other calls showed, never f
 | `given_accounts` | for which account a call gave an access key |
 | `additions` | which operations are additions |
 | `data_parts` | the parts that writes of objects, items, messages, records and log events concern |
+| `statements` | the item that a statement of PartiQL writes |
 | `parameter_texts` | the texts in parameters that may name or refer to something |
 | `known_resources` | the things that calls have made or named so far, by all their names |
 | `account_settings` | which operations set something for a whole account, or make what it has one of |

@@ -143,6 +143,8 @@ def _show(document: dict[str, Any], where: str) -> None:
             print(f"    {each['resource']}: {each['member']}")
     for old, new in merge["renamed"].items():
         print(f"  {old} is somebody else's here; the pod's is called {new}")
+    for old, new in merge["united"].items():
+        print(f"  {old} is known to the pod as {new}, and is called so now")
     if restore is not None:
         missing = list(restore["problems"])
         print(f"restored {counted(restore.get('restored', 0), 'call')}")

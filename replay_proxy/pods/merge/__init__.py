@@ -9,7 +9,8 @@ report of what is added, changed, replaced and removed. Pure but for reading: no
 | `account-region-merge` | services of an account and region of both sides; where both have one, the pod's is taken |
 | `service-merge` | resources of both sides; of the same one the data and attributes of both, the pod's where both have one |
 
-Resources are the same where account, region, type and names are. A call is the same where it was recorded at the same moment for
+Resources are the same where account, region, type and names are, or what a service allows only one of (`data/natural_keys.json`).
+A call is the same where it was recorded at the same moment for
 the same account and place: so a pod that is loaded again, or into the state that it was saved from, adds nothing.
 
 | module | subject |
@@ -19,7 +20,8 @@ the same account and place: so a pod that is loaded again, or into the state tha
 | `merging` | a merge by its strategy: the calls in their order |
 | `side` | one side: its calls, and the resources that they add up to |
 | `collisions` | identifiers that mean one thing in ours and another one in the pod |
-| `twins` | what both sides made alike, and of which there can be one only |
+| `twins` | one resource that both sides know under identifiers that their emulators drew |
+| `pieces` | a call about several things, taken apart and joined again |
 | `call_edits` | calls that lose what the pod sets, or get what it lacks |
 | `overwriting` | what a call would set otherwise than the pod has |
 | `data_edits` | writes of data that lose the parts which the pod has |

@@ -43,7 +43,7 @@ def merge_recordings(files: Files, pod: Recording, strategy: MergeStrategy, fold
     source = CompactionInput(files)
     records = LiveRecords(source, datetime.now(UTC))
     ours = Side(records, _loader(source.blobs))
-    its, names = Side(pod, _loader(pod.blobs)), dict[str, str]()
+    its, names, known = Side(pod, _loader(pod.blobs)), dict[str, str](), dict[str, str]()
     if strategy is MergeStrategy.SERVICE:
         known = twins(ours, its)
         if known:
@@ -52,7 +52,7 @@ def merge_recordings(files: Files, pod: Recording, strategy: MergeStrategy, fold
         if names:
             its = Side(Renamed(pod, names), its.load)
     merge = Merge(ours, its, strategy)
-    merge.report.renamed = names
+    merge.report.renamed, merge.report.united = names, known
     if folder is not None:
         try:
             folder.mkdir(mode=0o700)

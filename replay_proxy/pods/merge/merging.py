@@ -1,26 +1,35 @@
 """A merge by its strategy: which calls make the merged state, in which order.
 
-Of `service-merge`: first the pod's infrastructure, then what ours has besides, then the pod's data, so that the pod's objects and
-items are the last that are written. Of a resource that both have, the pod's creation is made, with the attributes and tags
-that only ours gave; of our changes of it what the pod does not set; of our data what the pod's writes leave, or replace.
+Of `service-merge`: the pod in its own order, then what ours has besides, in its own. So each side finds what it built on: the
+object that is a function's code, its own items. Of a resource that both have, the pod's creation is made, with the attributes
+and tags that only ours gave; of our changes of it what the pod does not set; of our data the parts that the pod does not have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from replay_proxy.exchange import BlobRef
 from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.pods.merge.call_edits import reduced, united
-from replay_proxy.pods.merge.data_edits import without_their_items
+from replay_proxy.pods.merge.data_edits import (
+    ObjectName,
+    objects_needed,
+    without_their_messages,
+    without_their_parts,
+    writes_data,
+    written_again,
+    written_objects,
+)
+from replay_proxy.pods.merge.pieces import pieces_of
 from replay_proxy.pods.merge.report import Conflict, MergeReport, data_conflicts, describe
 from replay_proxy.pods.merge.side import Side, content_of
 from replay_proxy.pods.merge.strategies import MergeStrategy
+from replay_proxy.replay.recorded_call import call_of
 from replay_proxy.resources.folding.model import ResourceModel
-from replay_proxy.resources.resource import Resource
-from replay_proxy.wire.mutability.judge import is_data
+from replay_proxy.resources.resource import CallEntry, Key, Resource
 
 _PARTIAL: Final = "partial"
 
@@ -47,6 +56,7 @@ class Merge:
         self._pod_keys = pod.resources()
         self._shared = {key: each for key, each in self._our_keys.items() if key in self._pod_keys}
         self._creations = self._shared_creations() if strategy is MergeStrategy.SERVICE else {}
+        self._needed = self._our_objects() if strategy is MergeStrategy.SERVICE else set()
         self._conflicts: dict[Conflict, None] = {}
         self.report = MergeReport(strategy.value)
         model = ResourceModel(self._load)
@@ -87,52 +97,95 @@ class Merge:
 
     def _by_resources(self) -> Iterator[MergedCall]:
         for number, record in self._pod:
-            if not _writes_data(record):
-                yield MergedCall(self._pods_call(number, record), of_pod=True)
+            yield MergedCall(self._pods_call(number, record), of_pod=True)
+        again: set[ObjectName] = set()
         for number, record in self._ours:
-            left = self._our_call(number, record)
-            if left is not None:
+            for left in self._our_calls(number, record):
                 yield MergedCall(left, of_pod=False)
-        for number, record in self._pod:
-            if _writes_data(record):
-                yield MergedCall(self._pods_call(number, record), of_pod=True)
+                if self._needed:
+                    again |= self._needed.intersection(written_objects(left, self._ours.load))
+        for number, record in written_again(self._pod, again):
+            yield MergedCall(self._pods_call(number, record), of_pod=True)
 
     def _pods_call(self, number: int, record: Record) -> Record:
-        """Return a call of the pod: a creation with what only ours gave, a batch with the entries that only ours has left."""
+        """Return a call of the pod: a creation with what only ours gave."""
         for ours in self._creations.get(number, ()):
             record, _added = united(record, self._pod.load, ours, self._ours.load)
         return record
 
-    def _our_call(self, number: int, record: Record) -> Record | None:
-        """Return what stays of one of our calls; None where nothing does."""
+    def _our_calls(self, number: int, record: Record) -> Iterator[Record]:
+        """Yield what stays of one of our calls."""
         entry = self._ours.entry(number)
-        if self._is_pods(record) or (entry is not None and entry.failed and record.kind is not RecordKind.WITNESS):
-            return None
+        if entry is not None and entry.failed and record.kind is not RecordKind.WITNESS:
+            return
+        left = self._without_its_own(record, entry)
+        if left is None:
+            return
         if record.kind is RecordKind.WITNESS:
-            return replace(record, notes={**record.notes, _PARTIAL: True})
-        if entry is None:
+            yield replace(record, notes={**record.notes, _PARTIAL: True})
+        elif entry is None:
+            yield record
+        else:
+            yield from self._without_the_pods(number, left, entry)
+
+    def _without_its_own(self, record: Record, entry: CallEntry | None) -> Record | None:
+        """Return a call of ours; None where the pod has this very call, or what a compaction has left of it.
+
+        Of a batch each side may have left another part.
+        """
+        there = self._ours.touched(entry)[0] if entry is not None else []
+        # What the pod has ended since is ours alone; of items and objects both sides' parts decide, and no moment.
+        stays = bool(there) and _is_by_parts(record)
+        stays = stays or any(self._ours.key(each) not in self._pod_keys for each in there)
+        if stays:
             return record
-        touched = [each for each in map(self._ours.model.resources.get, entry.resources) if each is not None]
-        pods = [self._pod_keys[key] for each in touched if (key := self._ours.key(each)) in self._pod_keys]
-        if not touched or len(pods) < len(touched):
-            return record
-        if any(each.made_by == number for each in touched):
-            self._note_conflicts(touched, pods)
+        if content_of(record) in self._pod.contents:
             return None
-        if _writes_data(record):
-            return without_their_items(record, self._ours.load, pods)
+        if not self._ours.is_alone(record) or not self._pod.same_call(record):
+            return record
+        ids = self._pod.same_batch(record)
+        return without_their_messages(record, self._ours.load, ids) if ids else None
+
+    def _without_the_pods(self, number: int, record: Record, entry: CallEntry) -> Iterator[Record]:
+        """Yield what stays of a call of ours that the pod has not."""
+        there, gone = self._ours.touched(entry)
+        keys = [*map(self._ours.key, there)]
+        pods = [self._pod_keys[key] for key in keys if key in self._pod_keys]
+        ended = [key for key in map(self._ours.key, gone) if key in self._pod_keys]
+        if not pods and not ended:
+            yield record
+        elif not there and len(ended) == len(gone):
+            return  # what ours has ended stays as the pod has it
+        elif writes_data(record):
+            left = without_their_parts(record, self._ours.load, pods, self._needed)
+            if left is not None:
+                yield left
+        else:
+            call = call_of(record, self._ours.load)
+            pieces = pieces_of(record, call, self._ours.named) if call is not None else None
+            if pieces is None:
+                judged = self._judged(number, record, keys)
+                if judged is not None:
+                    yield judged
+            else:
+                yield from pieces.joined([self._judged(number, each.record, each.keys) for each in pieces.pieces])
+
+    def _judged(self, number: int, record: Record, keys: Collection[Key]) -> Record | None:
+        """Return what stays of a call, or a piece of one, that is about resources of these keys."""
+        pods = [self._pod_keys[key] for key in keys if key in self._pod_keys]
+        if not pods or any(key in self._our_keys for key in keys if key not in self._pod_keys):
+            return record
+        ours = [self._our_keys[key] for key in keys if key in self._our_keys]
+        if len(ours) < len(pods):
+            return None  # what ours has ended stays as the pod has it
+        if any(each.made_by == number for each in ours) or _is_whole_entry(record):
+            self._note_conflicts(ours, pods)
+            return None
         result = reduced(record, self._ours.load, pods)
         if self._listing:
-            shown = self._ours.model.id(touched[0])
+            shown = self._ours.model.id(ours[0])
             self._conflicts |= dict.fromkeys(Conflict(shown, each) for each in result.taken)
         return result.record
-
-    def _is_pods(self, record: Record) -> bool:
-        """Return whether the pod has this very call, or one that a compaction has left more of."""
-        if content_of(record) in self._pod.contents:
-            return True
-        number = self._pod.same_call(record) if self._ours.is_alone(record) else 0
-        return bool(number)
 
     def _note_conflicts(self, touched: list[Resource], pods: list[Resource]) -> None:
         if not self._listing:
@@ -162,10 +215,27 @@ class Merge:
                 found.setdefault(wanted[number], []).append(record)
         return found
 
+    def _our_objects(self) -> set[ObjectName]:
+        """Return the objects that calls of ours read, and that the pod has with another content."""
+        found = set()
+        for name in objects_needed(self._ours):
+            for key, ours in self._shared.items():
+                mine, its = ours.data, self._pod_keys[key].data
+                if (key.service, key.noun, key.names) != ("s3", "Bucket", name[:1]) or mine is None or its is None:
+                    continue
+                if name[1] in its.parts and its.parts[name[1]] != mine.parts.get(name[1]):
+                    found.add(name)
+        return found
+
     def _load(self, ref: BlobRef) -> bytes:
         return (self._pod if self._loading else self._ours).load(ref)
 
 
-def _writes_data(record: Record) -> bool:
-    head = record.head
-    return head is not None and record.kind is not RecordKind.WITNESS and is_data(head.service, head.operation)
+def _is_by_parts(record: Record) -> bool:
+    """Tell whether what a write adds to is told by parts: items, objects. Then what both have of those decides, and no moment."""
+    return record.head is not None and record.head.service in ("dynamodb", "s3") and writes_data(record)
+
+
+def _is_whole_entry(record: Record) -> bool:
+    """Tell whether a call says all of what it is about, so that nothing can be taken out of it: a record set."""
+    return record.head is not None and record.head.operation == "ChangeResourceRecordSets"

@@ -43,13 +43,17 @@ class ServiceChanges:
 
 @dataclass(slots=True)
 class MergeReport:
-    """What a merge does. calls: of the merged state. renamed: identifiers of the pod that others had, with their new ones."""
+    """What a merge does. calls: of the merged state. renamed: identifiers of the pod that others had, with their new ones.
+
+    united: identifiers of ours for what the pod knows under another one, with the pod's.
+    """
 
     strategy: str
     calls: int = 0
     services: dict[str, ServiceChanges] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
+    united: dict[str, str] = field(default_factory=dict)
 
     @property
     def changes_anything(self) -> bool:
@@ -65,6 +69,7 @@ class MergeReport:
             "conflicts": [{"resource": each.resource, "member": each.member} for each in self.conflicts[:LISTED_MAX]],
             "conflict_count": len(self.conflicts),
             "renamed": self.renamed,
+            "united": self.united,
         }
 
 

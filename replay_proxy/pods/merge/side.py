@@ -10,7 +10,7 @@ from replay_proxy.exchange import Body
 from replay_proxy.footprint.resource_kinds import is_global
 from replay_proxy.journal.format.records import Record
 from replay_proxy.pods.state.live_records import without_place
-from replay_proxy.replay.recorded_call import BlobLoader
+from replay_proxy.replay.recorded_call import BlobLoader, Call, call_of
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.resource import CallEntry, Key, Resource
 
@@ -31,12 +31,15 @@ class Side:
         self.contents: set[bytes] = set()
         self._moments: dict[bytes, int] = {}
         self._places: list[bytes] = []
+        self._messages: dict[bytes, frozenset[str]] = {}
         for number, record in enumerate(records, 1):
             self.model.see(replace(without_place(record), seq=number))
             self.contents.add(content_of(record))
             moment = moment_of(record)
             self._places.append(moment)
             self._moments[moment] = 0 if moment in self._moments else number
+            if ids := message_ids(record, load):
+                self._messages[moment] = ids
 
     def __iter__(self) -> Iterator[tuple[int, Record]]:
         for number, record in enumerate(self._records, 1):
@@ -45,6 +48,20 @@ class Side:
     def same_call(self, record: Record) -> int:
         """Return the number of the call that was taken in at the same moment; 0 where there is none, or several."""
         return self._moments.get(moment_of(record), 0)
+
+    def same_batch(self, record: Record) -> frozenset[str]:
+        """Return the ids of the messages of a batch that was taken in at the same moment; none where there is no such call."""
+        return self._messages.get(moment_of(record), frozenset())
+
+    def named(self, call: Call) -> list[Key]:
+        """Return the keys of what a call is about, as things are at the end. Raises as `ResourceModel.named`."""
+        return [self._plain(key) for key in self.model.named(call)]
+
+    def touched(self, entry: CallEntry) -> tuple[list[Resource], list[Resource]]:
+        """Return the resources that a call made or changed: those that exist, and those that are gone."""
+        model = self.model
+        there = [each for each in map(model.resources.get, entry.resources) if each is not None]
+        return there, [each for each in map(model.gone.get, entry.resources) if each is not None]
 
     def moment(self, number: int) -> bytes:
         """Return the moment of a call, by its number."""
@@ -69,7 +86,9 @@ class Side:
 
     def key(self, resource: Resource) -> Key:
         """Return the key of a resource, in which the emulator's own account is empty."""
-        key = resource.key
+        return self._plain(resource.key)
+
+    def _plain(self, key: Key) -> Key:
         return replace(key, account="") if key.account == self.model.default_account else key
 
     def group(self, entry: CallEntry) -> Group:
@@ -90,6 +109,15 @@ def content_of(record: Record) -> bytes:
     request, answer = record.request, record.answer
     bodies = (_body(request.body), _body(answer.body))
     return _digest(record.time, record.kind.value, request.method, request.target, answer.status, *bodies)
+
+
+def message_ids(record: Record, load: BlobLoader) -> frozenset[str]:
+    """Return the ids of the entries of a batch of messages; none for any other call."""
+    if record.head is None or record.head.operation != "SendMessageBatch":
+        return frozenset()
+    call = call_of(record, load)
+    entries = call.params.get("Entries", ()) if call is not None else ()
+    return frozenset(str(each.get("Id")) for each in entries)
 
 
 def _body(body: Body) -> str:

@@ -7,6 +7,7 @@ and `resource`.
 |---|---|
 | `model` | the fold: what each call makes, changes and ends |
 | `inventory` | the resources that are known, by every way to name them; what goes with what |
+| `subjects` | which resources a call is about, without taking it in |
 | `call_facts` | what a call says before anything is folded: failure, texts, drawn identifiers |
 | `witnesses` | what reads show: descriptions of resources in answers |
 | `witness_fold` | what they add: resources that something made by itself, with their maker |

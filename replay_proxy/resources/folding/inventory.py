@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.footprint.members.naming_members import naming_at_top
+from replay_proxy.footprint.members.naming_members import names_subject, naming_at_top
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.footprint.resource_kinds import is_global
 from replay_proxy.replay.recorded_call import Call
@@ -133,6 +133,10 @@ class Inventory:
     def _account(self, head: CallHead) -> str:
         return "" if head.account == self.references.default_account else head.account
 
+    def key_of(self, head: CallHead, kind: Kind, names: tuple[str, ...]) -> Key:
+        """Return the key that a resource of a kind and of names has, or would have, in the place of a call."""
+        return self._key(head, kind.service, kind.name, names)
+
     def _key(self, head: CallHead, service: str, noun: str, names: tuple[str, ...]) -> Key:
         return Key(self._account(head), "" if is_global(service) else head.region, service, noun, names)
 
@@ -219,12 +223,23 @@ class Inventory:
     def named_things(self, call: Call) -> list[tuple[str, Resource]]:
         """Return the resources of the call's service that it names by members at its top."""
         found: dict[int, tuple[str, Resource]] = {}
-        for member, value in naming_at_top(call.params):
+        for member, value in named_at_top(call.params):
             for number in self.references.named(call.service, value):
                 resource = self.resources[number]
                 if self.is_near(call.head, resource) or value.startswith("arn:"):
                     found.setdefault(number, (member, resource))
         return list(found.values())
+
+
+def named_at_top(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return member and value of what names something at the top of parameters: also in lists of what a call is about."""
+    subjects = (
+        (member, value) for member, value in params.items() if isinstance(value, list) and names_subject(member)
+    )
+    return [
+        *naming_at_top(params),
+        *((member, each) for member, value in subjects for each in value if isinstance(each, str)),
+    ]
 
 
 def _may_hold(kind: Kind, member: str) -> bool:

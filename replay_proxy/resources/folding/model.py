@@ -33,6 +33,7 @@ from replay_proxy.resources.folding.call_facts import (
 )
 from replay_proxy.resources.folding.inventory import Inventory
 from replay_proxy.resources.folding.stack_members import StackMembers
+from replay_proxy.resources.folding.subjects import keys_named, resources_named
 from replay_proxy.resources.folding.witness_fold import WitnessFold
 from replay_proxy.resources.kinds import Kind
 from replay_proxy.resources.linking.links import links_of
@@ -41,7 +42,7 @@ from replay_proxy.resources.properties.identifiers import identifiers_in, other_
 from replay_proxy.resources.properties.record_sets import record_set_changes
 from replay_proxy.resources.properties.stored_data import StoredData
 from replay_proxy.resources.properties.tags import apply_tagging, is_tagging, tags_in, without_tags
-from replay_proxy.resources.resource import CallEntry, Link, Resource
+from replay_proxy.resources.resource import CallEntry, Key, Link, Resource
 from replay_proxy.resources.resource_types import arn_of
 from replay_proxy.wire.models.models import protocol_model
 from replay_proxy.wire.mutability.judge import is_data
@@ -126,6 +127,13 @@ class ResourceModel:
                     if link.target:
                         self._dependents.setdefault(link.target, []).append((number, link))
         return self._links
+
+    def named(self, call: Call) -> list[Key]:
+        """Return the keys of what a call is about, as things are now. Nothing is taken in.
+
+        Raises KeyError, TypeError, AttributeError, ValueError for parameters that are not what their model promises.
+        """
+        return keys_named(self._inventory, self._where_it_acts(call))
 
     # What is shown to it.
 
@@ -304,7 +312,8 @@ class ResourceModel:
         touched: dict[int, None] = {}
         subject = True
         if noun_of(call.operation)[0] in kinds.verbs_without_change():
-            return self._use(call)
+            # It uses what it names: a key that encrypts, a client that signs in.
+            return resources_named(self._inventory, call)
         takes_away = call.operation.startswith(_TAKING_AWAY)
         operation = protocol_model(call.service, call.operation, call.head.protocol)
         given: Any = None
@@ -337,25 +346,8 @@ class ResourceModel:
                 fold(resource, call.operation, given, naming={member}, made=False)
         return touched
 
-    def _use(self, call: Call) -> dict[int, None]:
-        """Return the resources that a call names and does not change: a key that encrypts, a client that signs in."""
-        touched: dict[int, None] = {}
-        for kind in kinds.nameable(call.service, call.operation):
-            for names in kind.names_in(call.params):
-                resource = self._inventory.live(call.head, kind, names)
-                if resource is not None:
-                    touched[resource.number] = None
-        return touched or {resource.number: None for _member, resource in self._inventory.named_things(call)}
-
     def _tag(self, call: Call) -> dict[int, None]:
-        touched: dict[int, None] = {}
-        for kind in kinds.nameable(call.service, call.operation):
-            for names in kind.names_in(call.params):
-                resource = self._inventory.live(call.head, kind, names)
-                if resource is not None:
-                    touched[resource.number] = None
-        if not touched:
-            touched = {resource.number: None for _member, resource in self._inventory.named_things(call)}
+        touched = resources_named(self._inventory, call)
         for number in touched:
             apply_tagging(self.resources[number].tags, call.operation, call.params)
             self.resources[number].changed_by.append(call.seq)

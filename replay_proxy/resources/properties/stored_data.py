@@ -15,6 +15,7 @@ import orjson
 
 from replay_proxy.exchange import BlobRef
 from replay_proxy.footprint.data_parts import copy_source, items_written, key_text
+from replay_proxy.footprint.statements import item_statements
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.resources.resource import Data, Hidden, Resource
 
@@ -103,7 +104,7 @@ class StoredData:
     def _items(self, call: Call, find: Find) -> list[Resource]:
         operation, params = call.operation, call.params
         if operation in ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"):
-            return self._statements(params, find)
+            return self._statements(call, find)
         if operation not in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"):
             return []
         left = call.result.get("UnprocessedItems") or {} if operation == "BatchWriteItem" else {}
@@ -115,31 +116,25 @@ class StoredData:
             touched[table.number] = table
             if left and any(item in each.values() for each in left.get(name, ())):
                 continue
-            data = _data(table, "items")
-            key = item_key(table, item)
-            if key is None:
-                data.exact = False
-            elif verb == "put":
-                content = orjson.dumps(item, default=repr, option=orjson.OPT_SORT_KEYS)
-                data.parts[key] = (len(content), _digest(content))
-            elif verb == "delete":
-                data.parts.pop(key, None)
-            elif verb == "update":
-                size, before = data.parts.get(key, (len(key), ""))
-                change = orjson.dumps(params, default=repr, option=orjson.OPT_SORT_KEYS)
-                data.parts[key] = (size, _digest(before.encode() + change))
+            _write_item(table, verb, item, params)
         return list(touched.values())
 
-    def _statements(self, params: Mapping[str, Any], find: Find) -> list[Resource]:
-        """Note of the tables that PartiQL writes to that their items are not known by key any more."""
+    def _statements(self, call: Call, find: Find) -> list[Resource]:
+        """Take in what statements of PartiQL write; of a table that one writes to in another form, the items are not exact."""
+        params = call.params
         entries = params.get("Statements") or params.get("TransactStatements") or [params]
+        answers = [*call.result.get("Responses", ()), *[{}] * len(entries)]
         touched: dict[int, Resource] = {}
-        for entry in entries:
+        for entry, read, answer in zip(entries, item_statements(params), answers, strict=False):
             match = _TABLE.match(str(entry.get("Statement", ""))[:10_000])
             table = find("Table", match[1]) if match is not None else None
-            if table is not None:
+            if table is None or answer.get("Error"):
+                continue
+            touched[table.number] = table
+            if read is None:
                 _data(table, "items").exact = False
-                touched[table.number] = table
+            else:
+                _write_item(table, read.verb, read.item, entry)
         return list(touched.values())
 
     # Messages.
@@ -219,6 +214,23 @@ class StoredData:
         inner.counted += len(params["logEvents"])
         inner.counted_bytes += size
         return [group, stream]
+
+
+def _write_item(table: Resource, verb: str, item: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+    """Take in a write of an item. item: it, or what names it. change: what an update says."""
+    data = _data(table, "items")
+    key = item_key(table, item)
+    if key is None:
+        data.exact = False
+    elif verb == "put":
+        content = orjson.dumps(item, default=repr, option=orjson.OPT_SORT_KEYS)
+        data.parts[key] = (len(content), _digest(content))
+    elif verb == "delete":
+        data.parts.pop(key, None)
+    elif verb == "update":
+        size, before = data.parts.get(key, (len(key), ""))
+        told = orjson.dumps(change, default=repr, option=orjson.OPT_SORT_KEYS)
+        data.parts[key] = (size, _digest(before.encode() + told))
 
 
 def _verbs(operation: str, params: Mapping[str, Any]) -> list[str]:
