@@ -23,6 +23,8 @@ UNEXPECTED = 1
 """The exit code of an unexpected error: a fault of this program."""
 INTERRUPTED = 130
 """The exit code after an interrupt at the keyboard that left no time to end in order."""
+TERMINATED = 143
+"""The exit code after SIGTERM, of all commands but `serve`, which ends in order, and `run`, which passes it on."""
 
 
 class ReplayProxyError(Exception):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from typing import NamedTuple, NoReturn
 
-from replay_proxy.errors import INTERRUPTED, UNEXPECTED, ReplayProxyError
+from replay_proxy.errors import INTERRUPTED, TERMINATED, UNEXPECTED, ReplayProxyError
 
 
 class Verb(NamedTuple):
@@ -217,5 +218,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def entry() -> NoReturn:
-    """Run the command of this process, and leave with its exit code: the console script."""
+    """Run the command of this process, and leave with its exit code: the console script.
+
+    SIGTERM ends it as an interrupt does. Without a handler, the kernel would not deliver it to process 1 of a container.
+    """
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(main())
+
+
+def _terminated(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(TERMINATED)

@@ -28,7 +28,14 @@ def run(args: argparse.Namespace) -> int:
     from replay_proxy.cli.loop import run_loop
 
     log.set_up(settings.log_format, settings.log_level)
-    run_loop(_restore(settings, args.json))
+    try:
+        run_loop(_restore(settings, args.json))
+    except (KeyboardInterrupt, SystemExit):  # by SIGTERM
+        print(
+            "interrupted: the emulator may hold a part of the recording\nhint: restart it before it is restored again",
+            file=sys.stderr,
+        )
+        raise
     return 0
 
 

@@ -59,7 +59,7 @@ async def _serve(settings: Settings, command: list[str]) -> None:
     import signal
 
     stopped = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _stop, stopped, "SIGTERM")
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, _interrupt, stopped)
     await serve_until(stopped, settings, command, lambda proxy: _announce(proxy, settings))
 
@@ -73,6 +73,16 @@ def _interrupt(stopped: asyncio.Event) -> None:
 
         kill_running()
         os._exit(INTERRUPTED)
+    _stop(stopped, "SIGINT")
+
+
+def _stop(stopped: asyncio.Event, name: str) -> None:
+    from replay_proxy import log
+
+    if not stopped.is_set():
+        log.get("proxy").info(
+            "stopping: requests under way are finished, and the recording is made durable", signal=name
+        )
     stopped.set()
 
 

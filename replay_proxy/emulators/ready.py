@@ -7,12 +7,16 @@ from collections.abc import Awaitable, Callable
 
 import tenacity
 
+from replay_proxy import log
 from replay_proxy.errors import EmulatorError
 from replay_proxy.wording import duration
 
 Probe = Callable[[], Awaitable[bool]]
 """True when the emulator gave any HTTP answer at all. May raise ConnectionError, which says why there was none."""
 
+_log = log.get("emulator")
+
+_TOLD_AFTER_S = 3.0
 _FIRST_PAUSE_S = 0.02
 _PAUSE_MAX_S = 0.1
 
@@ -27,10 +31,15 @@ async def wait_until_ready(
     Raises:
         EmulatorError: it did not answer in time, or died. The message has the latest reason of the probe.
     """
-    reason = ""
+    reason, told = "", False
 
     async def attempt() -> bool:
-        nonlocal reason
+        nonlocal reason, told
+        if not told and asyncio.get_running_loop().time() > deadline - timeout + _TOLD_AFTER_S:
+            told = True
+            _log.info(
+                "waiting for the emulator", address=address, at_most=duration(timeout), reason=reason.removeprefix(": ")
+            )
         last_output = died()
         if last_output is not None:
             raise EmulatorError(

@@ -24,6 +24,7 @@ import pytest
 import yaml
 
 from replay_proxy.emulators.process import free_port
+from replay_proxy.settings.interception import DEFAULT_PORT
 from tests.support.clients import client
 from tests.support.processes import Emulator
 
@@ -44,7 +45,14 @@ def instructions(name: str) -> list[str]:
 def image_environment() -> dict[str, str]:
     """Return the variables of the image that speak to the proxy."""
     pairs = [pair.partition("=") for line in instructions("ENV") for pair in line.split()]
-    return {name: value for name, _, value in pairs if name in ("REPLAY_LISTEN", "DATA_DIR", "PYTHONUNBUFFERED")}
+    names = ("REPLAY_LISTEN", "DATA_DIR", "PYTHONUNBUFFERED", "XDG_DATA_HOME")
+    return {name: value for name, _, value in pairs if name in names}
+
+
+def in_volume(volume: Path, variable: str) -> str:
+    """Return what a variable of the image would name, were the volume this folder."""
+    inside = image_environment()
+    return str(volume / Path(inside[variable]).relative_to(inside["DATA_DIR"]))
 
 
 class Container:
@@ -53,10 +61,12 @@ class Container:
     def __init__(self, volume: Path, *words: str, before: tuple[str, ...] = (), **more: str) -> None:
         self.port = free_port()
         command = json.loads(instructions("ENTRYPOINT")[0]) + (list(words) or json.loads(instructions("CMD")[-1]))
-        variables = {**image_environment(), "DATA_DIR": str(volume), "REPLAY_LISTEN": f"127.0.0.1:{self.port}", **more}
+        places = {name: in_volume(volume, name) for name in ("DATA_DIR", "XDG_DATA_HOME")}
+        variables = {**image_environment(), **places, "REPLAY_LISTEN": f"127.0.0.1:{self.port}", **more}
+        self.environment = {**PLAIN, "PATH": f"{BIN}{os.pathsep}{PLAIN['PATH']}", **variables}
         self.process = subprocess.Popen(
             [*before, str(BIN / command[0]), *command[1:]],
-            env={**PLAIN, "PATH": f"{BIN}{os.pathsep}{PLAIN['PATH']}", **variables},
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -172,6 +182,32 @@ def test_state_is_back_before_it_is_healthy(tmp_path: Path) -> None:
             emulator.end()
 
 
+def test_both_doors(tmp_path: Path) -> None:
+    """The image that holds an emulator, and its two ports; the authority lies in the volume."""
+    exposed = instructions("EXPOSE")[0].split()
+    assert exposed == ["4566", DEFAULT_PORT]
+    assert all(f"[$EXTRAS{more}]" in DOCKERFILE for more in ("", ",moto"))
+    assert {"intercept", "registry"} <= set(instructions("ARG")[0].partition("=")[2].split(","))
+    door, volume = free_port(), tmp_path / "volume"
+    container = Container(volume, REPLAY_EMULATOR="moto", REPLAY_INTERCEPT=f"127.0.0.1:{door}")
+    try:
+        container.wait_until_healthy()
+        command = [str(BIN / "replay-proxy"), "ca"]
+        shown = subprocess.run(command, env=container.environment, capture_output=True, text=True, check=True)
+        authority = Path(shown.stdout.strip())
+        assert authority.is_relative_to(volume)
+        words = ["aws", "sqs", "create-queue", "--queue-name", "jobs", "--region", "eu-west-1"]
+        trusted = {"HTTPS_PROXY": f"http://127.0.0.1:{door}", "AWS_CA_BUNDLE": str(authority)}
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        made = subprocess.run(words, env={**container.environment, **trusted, **keys}, capture_output=True, check=False)
+        assert b".amazonaws.com/" in made.stdout, made.stderr
+        there = client("sqs", container.url, region="eu-west-1").list_queues()["QueueUrls"]
+        assert [url.rpartition("/")[2] for url in there] == ["jobs"]
+    finally:
+        container.process.terminate()
+        container.wait()
+
+
 @pytest.mark.parametrize(
     ("kind", "told"), [("full", "No space left on device"), ("read-only", "Read-only file system")]
 )
@@ -249,23 +285,55 @@ def test_interrupted_twice(tmp_path: Path) -> None:
         upstream.server_close()
 
 
-def test_process_1_without_an_init(tmp_path: Path) -> None:
-    """The kernel gives process 1 only signals that it handles."""
+@pytest.fixture
+def as_process_1() -> tuple[str, ...]:
+    """The words by which a command becomes process 1 of a namespace of its own."""
     unshare = shutil.which("unshare")
     before = (unshare or "", "--pid", "--fork", "--mount-proc", "--kill-child")
     if unshare is None or subprocess.run([*before, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no new process namespace can be made here (unshare --pid)")
+    return before
+
+
+def child_of(container: Container) -> int:
+    """Return the number of the process that `unshare` has started, as it is seen from here."""
+    children = Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children").read_text().split()
+    return int(children[0])
+
+
+def test_process_1_without_an_init(as_process_1: tuple[str, ...], tmp_path: Path) -> None:
+    """The kernel gives process 1 only signals that it handles."""
+    before = as_process_1
     emulator = Emulator("moto", tmp_path)
     container = Container(tmp_path / "volume", before=before, REPLAY_UPSTREAM=emulator.url)
     try:
         container.wait_until_healthy()
-        children = Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGTERM)
+        second = Container(tmp_path / "volume", REPLAY_UPSTREAM=emulator.url)
+        code, output = second.wait()
+        assert code == 4 and "in use" in output and "Traceback" not in output, output
+        os.kill(child_of(container), signal.SIGTERM)
         code, output = container.wait()
-        assert code == 0, output
+        assert code == 0 and "stopping" in output and "SIGTERM" in output, output
     finally:
         container.process.kill()
         emulator.end()
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_process_1_that_restores(as_process_1: tuple[str, ...], number: int, expected: int, tmp_path: Path) -> None:
+    """It waits for an emulator, which never comes."""
+    (tmp_path / "recorded_api_calls.json").write_text("")
+    address = f"http://127.0.0.1:{free_port()}"
+    container = Container(tmp_path, "restore", before=as_process_1, REPLAY_UPSTREAM=address, REPLAY_READY_TIMEOUT="60")
+    said = ""
+    while "waiting for the emulator" not in said:
+        assert container.process.stdout is not None
+        line = container.process.stdout.readline()
+        assert line, f"it ended: {said}"
+        said += line
+    os.kill(child_of(container), number)
+    code, output = container.wait()
+    assert code == expected and "interrupted: " in output and "Traceback" not in output, output
 
 
 def test_volume_of_another_user(tmp_path: Path) -> None:
