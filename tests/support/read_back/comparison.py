@@ -31,6 +31,7 @@ RULES = (
     Rule(r"events:DescribeEventBus .*", r"CreationTime|LastModifiedTime",
          "the default bus is the emulator's own, made at its start"),
     Rule(r"logs:.*", r"ingestionTime|lastIngestionTime", "when the emulator took an event in"),
+    Rule(r"logs:Describe.*", r"storedBytes", "the sum of the events, which are compared themselves"),
     Rule(r"logs:DescribeLogStreams .*", r"uploadSequenceToken", "PutLogEvents takes whichever is sent"),
     Rule(r"logs:FilterLogEvents .*", r"eventId",
          "of an event that a client put; MiniStack gives none to what its own functions log, and that is put by a restore"),
