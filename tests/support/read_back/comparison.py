@@ -50,8 +50,9 @@ RULES = (
          "evaluated anew when the next data come; nothing is evaluated twice in a restore"),
     Rule(r"elbv2:DescribeTargetGroups .*", r"LoadBalancerArns",
          "moto lists a balancer once for each listener that it ever had; what there is, the listeners show"),
-    Rule(r'elbv2:DescribeTargetGroups \{"LoadBalancerArn".*', r"TargetGroups",
-         "MiniStack goes on listing those of listeners that were deleted; what there is, the listeners show"),
+    Rule(r'elbv2:DescribeTargetGroups \{"LoadBalancerArn".*', r"(?:TargetGroups)?",
+         "moto and MiniStack go on listing those of listeners that were deleted, and moto refuses the call where it has none; "
+         "what there is, the listeners show"),
     Rule(r"iam:GetAccountSummary .*", r"PolicyVersionsInUse",
          "moto lets an attached policy be deleted, and counts its detachment on the next policy of that name: -1"),
     Rule(r"ec2:DescribeNetworkAcls .*", r"Associations", "moto goes on listing that of a subnet that was deleted"),
