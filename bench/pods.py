@@ -15,7 +15,6 @@ import json
 import os
 import random
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -141,7 +140,8 @@ def _waits(recording: Path, scratch: Path, report: Report) -> None:
                             "longest, ms": f"{max(found) * 1000:.1f}",
                         }
                     )
-    added = statistics.median(longest["during"]) - statistics.median(longest["without"])
+    # What a save itself blocks, it blocks in each round; what else keeps the machine busy does not.
+    added = min(longest["during"]) - min(longest["without"])
     report.bar(Bar("what a save adds to the longest wait of a request, ms", added, WAIT_MAX_MS, "at most"))
 
 

@@ -6,7 +6,7 @@ are given in turn and never twice: that of a version that was removed stays take
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -155,6 +155,10 @@ class PodStore:
         """
         return _found(self.versions(reference.name), reference, str(self.root))
 
+    def tagged(self, name: str, tag: str) -> Version | None:
+        """Return the version of a pod that has a tag; None where none has. Raises PodError, StorageError."""
+        return next((each for each in self.versions(name) if tag in each.tags), None)
+
     def manifest(self, version: Version) -> Manifest:
         """Return the manifest of a version. Raises PodError, StorageError."""
         return self.layout.manifest(version.descriptor)
@@ -179,9 +183,20 @@ class PodStore:
         given = self.layout.change(lambda index: add_version(index, name, descriptor, manifest, number))
         return self.find(PodReference(name, str(given)))
 
-    def tag(self, reference: PodReference, tag: str) -> Version:
-        """Give a version a tag, which another one may have had. Raises NoSuchPodError, UsageError, PodError, StorageError."""
+    def tag(self, reference: PodReference, tag: str, *, taking_it: Callable[[Version], None] | None = None) -> Version:
+        """Give a version a tag, which another one may have.
+
+        taking_it: called with that other one, before anything is changed; may raise.
+
+        Raises:
+            NoSuchPodError, UsageError, PodError, StorageError: it cannot be done. What `taking_it` raises.
+        """
         check_tag(tag)
+        if taking_it is not None:
+            version = self.find(reference)
+            holder = self.tagged(version.name, tag)
+            if holder is not None and holder.digest != version.digest:
+                taking_it(holder)
 
         def change(index: Index) -> Version:
             version = _found(

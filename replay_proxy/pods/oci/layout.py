@@ -20,6 +20,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,7 @@ SPOOLS: Final = "blobs/tmp"
 LAYOUT_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 CHUNK: Final = 256 << 10
 LOCK_TIMEOUT_S: Final = 60.0
+SYNCS_AT_A_TIME: Final = 8
 _INDEX_LOCK: Final = "index.lock"
 _BLOBS_LOCK: Final = "blobs.lock"
 _T = TypeVar("_T")
@@ -337,16 +339,21 @@ class Layout:
         """Make every blob durable that was written through this object. Raises StorageError."""
         names, self._unsynced = self._unsynced, []
         try:
-            for name in names:
-                fd = self._files.open_read(name)
-                try:
-                    self._files.sync(fd)
-                finally:
-                    self._files.close(fd)
+            # One after the other each would wait for a turn of the disk of its own; several share one.
+            with ThreadPoolExecutor(SYNCS_AT_A_TIME) as pool:
+                for _done in pool.map(self._sync, names):
+                    pass
             if names:
                 self._files.sync_dir(BLOBS)
         except OSError as error:
             raise storage_error("store a blob", self.root / BLOBS, error) from error
+
+    def _sync(self, name: str) -> None:
+        fd = self._files.open_read(name)
+        try:
+            self._files.sync(fd)
+        finally:
+            self._files.close(fd)
 
 
 class BlobWriter:

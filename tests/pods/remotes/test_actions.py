@@ -76,6 +76,34 @@ def test_a_version_goes_to_a_remote_and_to_another_store(
     assert _Typed(("url", "shop", folder), capsys).err.startswith(f"error: {folder} cannot be read without credentials")
 
 
+def test_a_tag_moves_with_consent_and_a_version_goes_from_a_remote_with_consent(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither goes by without a word: who has the tag is said, and which tags go with a version. Other versions stay."""
+    store = _saved(tmp_path, monkeypatch)
+    save_recording(Files(tmp_path / "recording"), store, SaveRequest("shop", "second"))
+    folder = place("folder").url
+    assert _Typed(("tag", "shop:1", "stable", "--json"), capsys).json["moved_from"] is None
+    assert _Typed(("tag", "shop:1", "stable"), capsys).code == 0, "again, which moves nothing"
+    refused = _Typed(("tag", "shop:2", "stable"), capsys)
+    assert (refused.code, "shop:1 is called shop:stable" in refused.err) == (2, True)
+    assert store.find(parse_reference("shop:stable")).number == 1
+    moved = _Typed(("tag", "shop:2", "stable", "--yes"), capsys)
+    assert moved.out == "shop:2 is called shop:stable now; before, shop:1 was\n"
+    for which in ("shop:1", "shop:stable", "shop:1"):
+        assert _Typed(("push", which, folder), capsys).code == 0
+    asked = _Typed(("remove", "shop:stable", "--remote", folder), capsys)
+    assert (asked.code, "shop:2, and with it shop:stable, will be gone" in asked.err) == (2, True)
+    gone = _Typed(("remove", "shop:stable", "--remote", folder, "--yes", "--json"), capsys).json
+    assert (gone["removed"], gone["tags"]) == ([{"name": "shop", "version": 2}], ["shop:stable"])
+    left = _Typed(("versions", "shop", folder, "--json"), capsys).json["versions"]
+    assert [(each["version"], each["tags"]) for each in left] == [(1, []), (3, [])]
+    assert [each.number for each in store.versions("shop")] == [1, 2], "what is here stays"
+    assert _Typed(("remove", "shop:2", "--remote", folder, "--yes"), capsys).code == 9
+    assert _Typed(("remove", "shop", "--remote", folder, "--yes"), capsys).out.startswith("removed shop:1, shop:3 from")
+    assert _Typed(("list", folder), capsys).out == f"there are no pods in {folder}\n"
+
+
 def test_what_was_redacted_is_pushed_without_a_word(
     place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,5 +4,6 @@
 - `url`: a URL for somebody without credentials.
 - `names`: `remote add`, `list` and `remove`.
 - `listing`: what `list` and `versions` show of a remote.
+- `removing`: `remove NAME --remote REMOTE`.
 - `choosing`: the remote that an action means.
 """
