@@ -44,7 +44,7 @@ WRITTEN_BY_THE_PROGRAM = {
 """What a data directory holds, and what scripts make; no file of the repository."""
 
 OPTIONS_OF_OTHERS = {"--init", "--rm", "--target", "--wait", "--cidr-block", "--exclude-editable"} | {
-    *("--dir", "--name", "--silent", "--fail", "--repository", "--wheel-dir"),
+    *("--build-arg", "--dir", "--name", "--silent", "--fail", "--repository", "--wheel-dir"),
 }
 """Of Docker, of the AWS CLI, of pip, of GitHub's CLI, of curl, of twine and auditwheel, in examples."""
 
@@ -165,7 +165,7 @@ def test_every_verb_setting_and_exit_code_has_its_place() -> None:
     for setting in SETTINGS:
         assert f"`{setting.env}`" in text
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
-    assert codes == {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130}
+    assert codes == {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143}
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -2,7 +2,7 @@
 
   replay-proxy run -- terraform apply -auto-approve     an embedded moto, with the recording in ./recordings
   replay-proxy run --emulator ministack -- pytest       another emulator
-  replay-proxy run --data-dir state -- sh -c 'aws s3 mb s3://a && aws s3 ls'
+  replay-proxy run --data-dir state -- sh -c 'aws s3 mb s3://uploads && aws s3 ls'
   replay-proxy run --intercept -- ./old-tool            a command that knows no endpoint setting
 
 COMMAND runs when the state is restored, with AWS_ENDPOINT_URL set to the proxy; with --intercept, with HTTPS_PROXY and
