@@ -44,6 +44,23 @@ def parameter_texts(head: CallHead, params: Mapping[str, Any]) -> Iterator[Param
     yield from _Walk(head.service).structure(shape, params, False, 0)
 
 
+def label_texts(value: Any, *, inside: bool = False, depth: int = 0) -> Iterator[str]:
+    """Return the texts in the labels among parameters: tags and descriptions, whose words refer to nothing."""
+    if depth > _DEPTH:
+        return
+    if isinstance(value, str):
+        if inside:
+            yield value
+    elif isinstance(value, Mapping):
+        for member, below in value.items():
+            if inside:
+                yield str(member)
+            yield from label_texts(below, inside=inside or member in labels(), depth=depth + 1)
+    elif isinstance(value, list):
+        for each in value:
+            yield from label_texts(each, inside=inside, depth=depth + 1)
+
+
 def is_reference_blob(service: str, shape: Any, member: str) -> bool:
     """Tell whether a blob is a document that the emulator resolves, such as an OpenAPI document."""
     return f"{shape.name}.{member}" in payload_rules(service).references

@@ -75,6 +75,7 @@ def test_objects_wait_for_their_bucket_and_their_key(lab: Lab) -> None:
 def test_what_is_named_after_a_drawn_identifier_waits_for_it(lab: Lab) -> None:
     """In that name, too, the identifier will be another one."""
     drawn = lab.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    lab.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}", Tags=[{"Key": "for", "Value": drawn}])
     sqs, alarms, s3 = lab.client("sqs"), lab.client("cloudwatch"), lab.client("s3")
     sqs.create_queue(QueueName=drawn)
     sqs.create_queue(QueueName="a-queue")
@@ -94,6 +95,7 @@ def test_what_is_named_after_a_drawn_identifier_waits_for_it(lab: Lab) -> None:
     assert made.waits("s3:PutObject", "ec2:CreateVpc", 0)
     assert not made.waits("s3:PutObject", "ec2:CreateVpc", 1)
     assert made.waits("logs:CreateLogGroup", "ec2:CreateVpc")
+    assert made.waits("iam:CreateRole", "ec2:CreateVpc")
     assert not made.waits("s3:CreateBucket", "ec2:CreateVpc")
 
 

@@ -9,9 +9,9 @@ that its answer shows for the first time. That is generous, since such a member 
 parallelism, and never the right order. What is referred to: every known resource of any service whose name, or another
 identifier, is the value of a parameter or stands in it: in an ARN, a policy, a template, a target. Where an ARN tells the
 service, it decides between equal names. So nobody has to know that a key is named in the configuration of a bucket, and
-neither length nor letters of a name matter. What a client calls something after an identifier that the emulator drew waits for
-the call that drew it: that identifier will be another one, in the name, too. Payload, labels and enumerations refer to nothing;
-accounts and regions are no resources, by their position in ARNs and in calls.
+neither length nor letters of a name matter. What a client calls or labels after an identifier that the emulator drew waits for
+the call that drew it: that identifier will be another one, in the name or tag, too. Else payload, labels and enumerations refer
+to nothing; accounts and regions are no resources, by their position in ARNs and in calls.
 
 A call that names nothing of its service and makes nothing, that sets something for the account, or that makes what an
 account has one of (an organization), may touch anything of its service. So may one that changes a thing that no call is
@@ -44,7 +44,7 @@ from replay_proxy.footprint.members.answer_identifiers import AnswerTexts, answe
 from replay_proxy.footprint.members.naming_members import names_subject, refers_by_identifier
 from replay_proxy.footprint.names.places import Places
 from replay_proxy.footprint.names.resource_names import arn_place, parts_of_name, short_name
-from replay_proxy.footprint.parameter_texts import ParameterText, parameter_texts
+from replay_proxy.footprint.parameter_texts import ParameterText, label_texts, parameter_texts
 from replay_proxy.replay.ordering.order_table import is_barrier, is_trigger
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.wire.codecs.answers import Outcome
@@ -204,6 +204,8 @@ class Footprints:
                 found.subjects |= elsewhere
         for text, known in fresh:
             self._known.add((text, short_name(text)), known)
+        for text in label_texts(call.params):
+            found.refers |= self._known.drawn_in(text)
         return found
 
     @staticmethod
