@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from replay_proxy.exchange import CallHead, Request
 from replay_proxy.wire.codecs.build_request import build_request
-from replay_proxy.wire.models.models import service_model
+from replay_proxy.wire.models.models import protocol_of, service_model
 from replay_proxy.wire.models.service_index import service_index
 from replay_proxy.wire.signing.sigv4 import sign_again
 
@@ -72,7 +72,7 @@ class MarkPlace:
 
     def head(self, step: Step) -> CallHead:
         """Return the head of the call of a step: service, operation, account, region."""
-        protocol = service_model(self.service).metadata["protocol"]
+        protocol = protocol_of(self.service)
         return CallHead(self.service, step.operation, protocol, ACCOUNT, self.region, ACCOUNT)
 
 

@@ -32,6 +32,7 @@ Words:
 | `waiters` | which calls only begin something, and how to ask whether it goes on (`data/waits.json`) |
 | `witness_detector` | which reads are recorded as witnesses, and what the recording explains |
 | `fingerprints` | a bounded set of strings that holds 8 bytes of each |
+| `resting_trigger` | a trigger of a stack that waits for its data |
 | `session_state` | what holds until the emulator ends: aliases, access keys, secrets, times |
 | `issued` | what calls gave out and clients present later, such as ciphertexts and tokens: made again when it is presented |
 | `access_keys` | the secrets of access keys that the emulator made, and signing with them |

@@ -28,7 +28,7 @@ from replay_proxy.replay.planning.plan import Plan
 from replay_proxy.wire.codecs.answers import parse_answer
 from replay_proxy.wire.codecs.build_request import build_request
 from replay_proxy.wire.codecs.parameters import parse_parameters
-from replay_proxy.wire.models.models import operation_model, service_model
+from replay_proxy.wire.models.models import operation_model, protocol_of, service_model
 from replay_proxy.wire.models.service_index import service_index
 from replay_proxy.wire.mutability.judge import judge
 from replay_proxy.wire.signing.sigv4 import Credential, sign_again
@@ -146,7 +146,7 @@ def probe_of(record: Record) -> Probe | None:
     if not generated and not named:
         return None
     operation, parameters = listing
-    protocol = service_model(head.service).metadata["protocol"]
+    protocol = protocol_of(head.service)
     reading = replace(head, operation=operation, protocol=protocol)
     return Probe(generated or named, bool(generated), reading, parameters, record.credential)
 

@@ -9,6 +9,7 @@ from replay_proxy.identifiers.rewriting.user_pools.client_secrets import ClientS
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.replay.access_keys import AccessKeys
 from replay_proxy.replay.issued.stand_ins import StandIns
+from replay_proxy.replay.resting_trigger import RestingTrigger
 from replay_proxy.replay.runs.changes import FinishedChanges
 from replay_proxy.replay.runs.recorded_runs import RecordedRuns
 from replay_proxy.replay.start_positions import StartPositions
@@ -22,6 +23,7 @@ class SessionState:
     made at first. client_secrets: those of user pool clients. stand_ins: the values of today for those that
     were given out before; not saved, since each can be made again. runs: executions and jobs that were not started again.
     changes: what calls had begun that were not made again. start_positions: of mappings that begin behind what was restored.
+    resting: triggers of stacks that wait until a later part of the restore has put back what would set them off.
     """
 
     aliases: AliasTable = field(default_factory=AliasTable)
@@ -32,3 +34,4 @@ class SessionState:
     runs: RecordedRuns = field(default_factory=RecordedRuns)
     changes: FinishedChanges = field(default_factory=FinishedChanges)
     start_positions: StartPositions = field(default_factory=StartPositions)
+    resting: list[RestingTrigger] = field(default_factory=list)

@@ -41,6 +41,12 @@ def _readers(service: str, operation: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(each for each in _table()["readers"] if each["service"] == service and each["operation"] == operation)
 
 
+@cache
+def stream_services() -> frozenset[str]:
+    """Return the services whose ARNs are those of streams, which are read from a position."""
+    return frozenset(_table()["streams"])
+
+
 class StartPositions:
     """What was asked to begin otherwise: by its identifier, where its client had it begin.
 
@@ -54,6 +60,11 @@ class StartPositions:
 
     def __len__(self) -> int:
         return len(self._first)
+
+    @property
+    def at_end(self) -> bool:
+        """Return whether what reads a stream is to begin behind what is restored."""
+        return self._enabled
 
     def listing(self) -> dict[str, list[Any]]:
         """Return all of it as JSON values: the service, the position, and the time that goes with it or None."""
@@ -147,7 +158,7 @@ class StartPositions:
             source = str(body.get(reader["source"], ""))
             off, value = reader["off"]
             is_stream = (
-                source.startswith("arn:") and source.split(":")[2:3] and source.split(":")[2] in _table()["streams"]
+                source.startswith("arn:") and source.split(":")[2:3] and source.split(":")[2] in stream_services()
             )
             if is_stream and holder.get(name) in _FROM_THE_PAST and body.get(off) != value:
                 return reader, body

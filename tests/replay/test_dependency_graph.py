@@ -435,3 +435,27 @@ def _all(schedule: Schedule) -> Iterable[int]:
         taken.append(seq)
         schedule.done(seq)
     return taken
+
+
+def test_a_trigger_waits_for_data_that_comes_after_a_stack(lab: Lab) -> None:
+    s3, sqs, stacks = lab.client("s3"), lab.client("sqs"), lab.client("cloudformation")
+    template = json.dumps({"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}})
+    url = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    told = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    for name in ("one", "two"):
+        s3.create_bucket(Bucket=name)
+        s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=told)
+    stacks.create_stack(StackName="first", TemplateBody=template)
+    s3.put_object(Bucket="one", Key="k", Body=b"1")
+    s3.put_bucket_notification_configuration(Bucket="two", NotificationConfiguration={})
+    stacks.create_stack(StackName="second", TemplateBody=template)
+    s3.put_object(Bucket="one", Key="l", Body=b"1")
+    s3.put_object(Bucket="two", Key="k", Body=b"1")
+    made = Made(lab.records)
+    notify, put, stack = "s3:PutBucketNotificationConfiguration", "s3:PutObject", "cloudformation:CreateStack"
+    assert all(made.waits(notify, put, 0, each) for each in (0, 1))
+    assert made.waits(notify, notify, 2, 1)
+    assert made.waits(stack, "s3:CreateBucket", 0, 1)
+    assert all(made.waits(put, stack, place, each) for place, each in ((0, 0), (1, 1), (2, 1)))
+    assert not made.waits(stack, notify, 1, 0)

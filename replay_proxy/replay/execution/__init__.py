@@ -9,6 +9,7 @@ Each module may import those below it in this table.
 |---|---|
 | `executor` | which call is made when; the account of each |
 | `calls` | making one call again, or several in one request; what the answers teach |
+| `resting` | putting the triggers of stacks to rest until their data is back |
 | `echoes` | taking away the messages that a restore itself makes the emulator send |
 | `pinned_choices` | asking for what the emulator had chosen at random (`data/choices.json`) |
 | `put_back` | writing what an emulator drew inside of a resource, such as a generated secret (`data/put_back.json`) |

@@ -9,9 +9,10 @@ new one goes. It is known by its text, and by its id, which is not that of a res
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ from replay_proxy.replay.execution.sending.sender import EmulatorSender
 from replay_proxy.wire.codecs.answers import parse_answer
 from replay_proxy.wire.codecs.build_request import build_request
 from replay_proxy.wire.codecs.parameters import parse_parameters
+from replay_proxy.wire.models.models import protocol_of
 from replay_proxy.wire.signing.sigv4 import Credential
 
 _log = log.get("restore")
@@ -42,7 +44,10 @@ _PAUSE_S: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """A queue to which an echo goes. sign: the text by which it is known. credential: of the call that caused it."""
+    """A queue to which an echo goes, or a topic that passes it on.
+
+    sign: the text by which it is known. credential: of the call that caused it.
+    """
 
     arn: str
     sign: str
@@ -66,45 +71,49 @@ class Echoes:
         self._sender = sender
         self._aliases = aliases
         self._host = host
-        self._subscribed: dict[str, set[str]] = defaultdict(set)
         self._expected: Counter[_Destination] = Counter()
 
     def note(self, record: Record) -> None:
         """Note a call that was made again with success."""
         head = record.head
-        if head is None:
+        if head is None or (head.service, head.operation) not in _signs():
             return
+        with suppress(MalformedMessage):
+            self.expect(head, parse_parameters(head, record.request), record.credential)
+
+    def expect(self, head: CallHead, params: Mapping[str, Any], credential: Credential) -> None:
+        """Note a call with these parameters that was made with success, if it has echoes."""
         sign, count = _signs().get((head.service, head.operation), ("", 0))
-        if not sign and (head.service, head.operation) != ("sns", "Subscribe"):
-            return
-        try:
-            params = parse_parameters(head, record.request)
-        except MalformedMessage:
-            return
-        if not sign:
-            if arn_service(str(params.get("Endpoint", ""))) == "sqs":
-                self._subscribed[str(params.get("TopicArn"))].add(params["Endpoint"])
-            return
-        for arn in _arns(params):
-            queues = {arn} if arn_service(arn) == "sqs" else self._subscribed.get(arn, set())
-            for queue in queues:
-                self._expected[_Destination(queue, sign, record.credential, head.account)] += count
+        if sign:
+            for arn in _arns(params):
+                self._expected[_Destination(arn, sign, credential, head.account)] += count
 
     async def remove(self) -> None:
         """Take away the echoes of the calls that were noted. What cannot be taken away is logged, and stays."""
         expected, self._expected = self._expected, Counter()
-        for destination, count in expected.items():
-            left = count
+        for named, count in expected.items():
             try:
-                for attempt in range(_ATTEMPTS_MAX):
-                    if attempt:
-                        await asyncio.sleep(_PAUSE_S)
-                    left -= await self._remove_from(destination, left)
-                    if left <= 0:
-                        break
+                for destination in await self._queues(named):
+                    left = count
+                    for attempt in range(_ATTEMPTS_MAX):
+                        if attempt:
+                            await asyncio.sleep(_PAUSE_S)
+                        left -= await self._remove_from(destination, left)
+                        if left <= 0:
+                            break
             except (OSError, TimeoutError, MalformedMessage, LookupError) as error:
                 reason = str(error) or type(error).__name__
-                _log.debug("a message that the restore caused was not taken away", queue=destination.arn, reason=reason)
+                _log.debug("a message that the restore caused was not taken away", place=named.arn, reason=reason)
+
+    async def _queues(self, named: _Destination) -> list[_Destination]:
+        """Return the queues that what is named passes an echo to: itself, or those that are subscribed to a topic."""
+        if arn_service(named.arn) == "sqs":
+            return [named]
+        if arn_service(named.arn) != "sns":
+            return []
+        shown = (await self._ask(named, "ListSubscriptionsByTopic", {"TopicArn": named.arn})).get("Subscriptions") or []
+        endpoints = {str(each.get("Endpoint")) for each in shown}
+        return [replace(named, arn=each) for each in sorted(endpoints) if arn_service(each) == "sqs"]
 
     async def _remove_from(self, destination: _Destination, count: int) -> int:
         """Take away at most `count` echoes from a queue. Return how many there were."""
@@ -137,11 +146,12 @@ class Echoes:
         return removed
 
     async def _ask(self, destination: _Destination, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a call to a queue is answered, in the emulator's identifiers. Raises LookupError where it is refused."""
+        """Return what a queue or topic answers to a call, in the emulator's identifiers. Raises LookupError where it refuses."""
         region = arn_place(destination.arn)[0]
         own = destination.credential
-        credential = Credential(own.access_key, region, "sqs", "header")
-        head = CallHead("sqs", operation, "json", destination.account, region, own.access_key)
+        service = arn_service(destination.arn)
+        credential = Credential(own.access_key, region, service, "header")
+        head = CallHead(service, operation, protocol_of(service), destination.account, region, own.access_key)
         request = build_request(head, params, self._host)
         outcome = parse_answer(head, await self._sender.send(self._sender.signed(request, credential)), request)
         if not outcome.ok:

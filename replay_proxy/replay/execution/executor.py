@@ -11,18 +11,17 @@ import asyncio
 import os
 import re
 import time
-import traceback
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Final, Protocol
 
 from replay_proxy import log
 from replay_proxy.errors import RecordingError, StorageError
 from replay_proxy.exchange import BlobRef, CallHead
-from replay_proxy.identifiers.learning.compare import Comparison, Difference, Severity
+from replay_proxy.identifiers.learning.compare import Difference, Severity
 from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.replay.execution.background_waits import BackgroundWaits, StartedWork
 from replay_proxy.replay.execution.calls.call_in_progress import OnAnswer, wait_for_all
@@ -30,13 +29,16 @@ from replay_proxy.replay.execution.calls.replay_batch import BatchReplayer
 from replay_proxy.replay.execution.calls.replay_call import CallReplayer
 from replay_proxy.replay.execution.echoes import Echoes
 from replay_proxy.replay.execution.message_delays import MessageDelays
+from replay_proxy.replay.execution.reporting.call_results import call_result, names_of, unexpected
 from replay_proxy.replay.execution.reporting.not_restored import NotRestored
 from replay_proxy.replay.execution.reporting.report import CallResult, RestoreReport, Result
+from replay_proxy.replay.execution.resting import RestingTriggers
 from replay_proxy.replay.execution.restore_target import RestoreTarget
 from replay_proxy.replay.execution.sending.retry import log_retry
 from replay_proxy.replay.execution.sending.sender import EmulatorSender
 from replay_proxy.replay.ordering.batch_groups import groups_of
 from replay_proxy.replay.ordering.dependency_graph import DependencyGraph
+from replay_proxy.replay.ordering.order_table import is_barrier
 from replay_proxy.replay.ordering.schedule import Schedule
 from replay_proxy.replay.witness_detector import WitnessDetector
 from replay_proxy.wire.models.models import streams_output
@@ -51,7 +53,6 @@ CALLS_AHEAD: Final = 2
 """Calls that are being made ready, or whose answers are looked at, beside those that the emulator works on."""
 CALLS_WAITING_MAX: Final = 16
 """Calls that wait for work they have started, and send nothing meanwhile, beside those that are under way."""
-NAME_CHARACTERS_MAX: Final = 100
 EXPLAINED_CHUNK_BYTES: Final = 16 * 1024
 """Of a large answer, looked into at a time."""
 WITNESS_SECONDS_MAX: Final = 30.0
@@ -103,7 +104,8 @@ class Executor:
     """Restores into one emulator. Afterwards `target.known` holds what was learned, for live use.
 
     concurrency: how many requests are under way at a time. witness_detector: told of every record that was dealt with.
-    echoes: the messages that the replayed calls themselves make the emulator send.
+    echoes: the messages that the replayed calls themselves make the emulator send. resting: the triggers of stacks that wait for
+    data.
     """
 
     def __init__(
@@ -114,6 +116,9 @@ class Executor:
         self._calls = CallReplayer(target, sender, self._pause, delays)
         self._batches = BatchReplayer(target, sender, self._pause, delays)
         self.echoes = Echoes(sender, target.known.aliases, target.endpoints.upstream)
+        self.resting = RestingTriggers(target, sender, self.echoes)
+        self.held_witnesses: list[tuple[Record, list[tuple[str, bool]]]] = []
+        """Reads that differ, of services with triggers at rest: a later part of the restore reads them again."""
         self._call_timeout = target.call_timeout
         self._load = target.load
         self._concurrency = concurrency + CALLS_AHEAD
@@ -127,25 +132,27 @@ class Executor:
         progress: Progress = lambda _report: None,
         only: Collection[int] | None = None,
         settling: BackgroundWaits | None = None,
+        later: Collection[str] = (),
     ) -> RestoreReport:
         """Replay the records of `work`, and account for each in `report` (which is returned, finished).
 
         only: the numbers of those to replay; what they wait for beside these has been replayed before.
         settling: takes the work that calls have started and no other call waits for; None: that is waited for as well.
+        later: the services of calls that are replayed after these; triggers of stacks that they would set off stay at rest.
         Raises what `work.record` raises.
         """
-        return await _Run(self, work, report, progress, settling).carry_out(only)
+        return await _Run(self, work, report, progress, settling, later).carry_out(only)
 
     async def replay(self, record: Record, report: RestoreReport, on_answer: OnAnswer = wait_for_all) -> CallResult:
         """Carry out one recorded mutation again. on_answer: see `CallInProgress`."""
         try:
-            return _result(record, await self._calls.replay(record, report, on_answer))
+            return call_result(record, await self._calls.replay(record, report, on_answer))
         except NotRestored as error:
-            return _result(record, error)
+            return call_result(record, error)
         except (
             Exception
         ) as error:  # whatever a file can make the program trip over must cost this one call, and no other
-            return _result(record, unexpected(record, error, in_doubt=record.seq in report.in_doubt))
+            return call_result(record, unexpected(record, error, in_doubt=record.seq in report.in_doubt))
 
     async def replay_together(self, records: list[Record], report: RestoreReport) -> None:
         """Carry out several mutations in one request, and those one by one that it does not take."""
@@ -159,7 +166,7 @@ class Executor:
             if result is None:
                 report.add(await self.replay(record, report))
             else:
-                report.add(_result(record, result))
+                report.add(call_result(record, result))
 
     async def read_witness(
         self, record: Record, report: RestoreReport, *, report_differences: bool
@@ -238,6 +245,7 @@ class _Run:
         report: RestoreReport,
         progress: Progress,
         settling: BackgroundWaits | None,
+        later: Collection[str],
     ) -> None:
         self.phase = Phase.ORDERING
         self._executor = executor
@@ -245,12 +253,15 @@ class _Run:
         self._report = report
         self._progress = progress
         self._settling = settling
+        self._later = later
+        self._pending: Counter[str] = Counter()
+        """By service, how many calls are not done."""
         self._begun = time.monotonic() - report.seconds
         self._slots = executor.new_slots()
         self._changed = asyncio.Event()
         """Set when a call may have become ready."""
         self._refused_witnesses: list[Record] = []
-        self._other_witnesses: list[tuple[Record, list[tuple[str, bool]]]] = []
+        self._other_witnesses, executor.held_witnesses = executor.held_witnesses, []
         self._latest_observations: dict[str, int] = {}
         self._schedule: Schedule | None = None
 
@@ -262,6 +273,7 @@ class _Run:
         graph = await asyncio.to_thread(lambda: self._work.graph)
         chosen = graph.services.keys() if only is None else set(only)
         self._schedule = schedule = Schedule(graph, only, groups_of(graph, chosen))
+        self._pending = Counter(graph.services[seq] for seq in chosen)
         self.phase = Phase.REPLAYING
         workers = [asyncio.create_task(self._work_off(schedule)) for _ in range(self._executor.worker_count)]
         try:
@@ -270,6 +282,7 @@ class _Run:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+        await self._executor.resting.arm(self._report, self._later)
         self.phase = Phase.REREADING
         await self._reread_witnesses()
         await self._executor.echoes.remove()
@@ -309,19 +322,33 @@ class _Run:
         elif record.kind is RecordKind.WITNESS:
             await self._read_witness(record)
         else:
-            result = await self._executor.replay(record, report, on_answer)
-            if result.result in (Result.RESTORED, Result.DIVERGED):
-                self._executor.echoes.note(record)
+            result = await self._replay(record, on_answer)
             if record.kind is RecordKind.OBSERVATION and record.head is not None:
                 service = record.head.service
                 self._latest_observations[service] = max(record.seq, self._latest_observations.get(service, 0))
             report.add(result)
         await self._executor.explain(records)
+        self._pending.subtract(names_of(each)[0] for each in records)
         schedule.done(seq)
         report.dealt_with.update(record.seq for record in records)
         self._changed.set()
         report.seconds = time.monotonic() - self._begun
         self._progress(report)
+
+    async def _replay(self, record: Record, on_answer: OnAnswer) -> CallResult:
+        """Make a call again, with what has to be done before and after it."""
+        is_stack = record.head is not None and is_barrier(record.head)
+        if is_stack:
+            await self._executor.resting.arm_for_change(self._report)
+        result = await self._executor.replay(record, self._report, on_answer)
+        if result.result in (Result.RESTORED, Result.DIVERGED):
+            self._executor.echoes.note(record)
+            if is_stack:
+                self._pending[names_of(record)[0]] -= 1
+                pending = {service for service, count in self._pending.items() if count > 0}
+                await self._executor.resting.put_to_rest(record, pending.union(self._later))
+                self._pending[names_of(record)[0]] += 1
+        return result
 
     async def _read_witness(self, record: Record) -> None:
         try:
@@ -349,7 +376,11 @@ class _Run:
             self._find(record, found)
         for record, differences in self._other_witnesses:
             service = record.head.service if record.head is not None else ""
-            if self._latest_observations.get(service, 0) > record.seq:
+            if self._executor.resting.has(service):
+                self._executor.held_witnesses.append((record, differences))
+                continue
+            of_resting = self._executor.resting.seen.get(service, record.seq) < record.seq
+            if of_resting or self._latest_observations.get(service, 0) > record.seq:
                 with suppress(NotRestored):
                     again = await self._executor.read_witness(record, self._report, report_differences=True)
                     # Later calls may have changed what it shows: only what is other in both is worth telling.
@@ -364,39 +395,6 @@ class _Run:
     def _is_whole(self, record: Record) -> bool:
         """Return whether everything that a witness had shown is to be there."""
         return record.seq not in self._work.partial
-
-
-def _result(record: Record, outcome: Comparison | NotRestored) -> CallResult:
-    """Return the account of a call. outcome: how it compares with the recorded one, or why it was not restored."""
-    names = names_of(record)
-    if isinstance(outcome, NotRestored):
-        return CallResult(record.seq, *names, Result.UNCERTAIN if outcome.in_doubt else Result.FAILED, str(outcome))
-    if outcome.equivalent:
-        return CallResult(record.seq, *names, Result.RESTORED)
-    details = tuple(str(each) for each in outcome.differences)
-    differences = tuple((each.path, each.expected, each.actual) for each in outcome.differences)
-    return CallResult(record.seq, *names, Result.DIVERGED, "the answer differs", details, differences)
-
-
-def unexpected(record: Record, error: Exception, *, in_doubt: bool = False) -> NotRestored:
-    """Return an error that nobody foresaw as a reason, with its place in the program."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
-    _log.debug("an unexpected error", seq=record.seq, exc_info=error)
-    reason = f"an error of the program itself, {type(error).__name__} at {place}: {error}"
-    return NotRestored(reason, in_doubt=in_doubt)
-
-
-def names_of(record: Record) -> tuple[str, str]:
-    """Return service and operation of a record as a report shows them."""
-    head = record.head
-    names = (head.service, head.operation) if head is not None else ("?", record.request.method)
-    return _printable(names[0]), _printable(names[1])
-
-
-def _printable(name: str) -> str:
-    """Return a name as a terminal can show it: files may say anything."""
-    return name[:NAME_CHARACTERS_MAX] if name.isprintable() else repr(name)[:NAME_CHARACTERS_MAX]
 
 
 def _is_transient(difference: Difference) -> bool:

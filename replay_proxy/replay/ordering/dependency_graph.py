@@ -12,6 +12,7 @@ for many edges, and keep the graph linear in the number of calls.
 trigger waits for the data in everything that it touches, unless that data itself waits, through other calls, for a trigger.
 Settings that have nothing to do with the trigger (tags, versioning), and reads of other things, do not wait for it: data that
 comes after them would, too. Nor does anything wait for a read that shows what a trigger set.
+So that data after a stack comes before a trigger that is older than the stack, barriers do not wait for triggers.
 So it does for *senders*: calls that make the emulator tell somebody by themselves, as an alarm does when its state is set.
 
 *Creations of one kind* are made one after the other, but the next one need not wait until the work that the last one started is
@@ -28,7 +29,7 @@ from dataclasses import dataclass, field
 
 from replay_proxy.journal.format.records import Record
 from replay_proxy.replay.ordering.batch_key import batch_key
-from replay_proxy.replay.ordering.footprint import BARRIER, Footprint, Footprints
+from replay_proxy.replay.ordering.footprint import BARRIER, Footprint, Footprints, is_service
 from replay_proxy.replay.ordering.order_table import is_about_trigger, is_sender, trigger_noun
 from replay_proxy.replay.recorded_call import BlobLoader, call_of
 from replay_proxy.replay.waiters import waiter_after
@@ -118,9 +119,10 @@ class _Builder:
         self._infrastructure: list[int] = []
         self._created: dict[str, int] = {}
         self._triggers: list[tuple[int, Footprint]] = []
-        self._nouns: dict[int, str] = {}
+        self._armed: dict[int, Footprint] = {}
         self._data: dict[str, list[int]] = {}
         self._senders: list[int] = []
+        self._witnesses: set[int] = set()
         self._joins = 0
 
     def add(self, seq: int, service: str, footprint: Footprint, *, slow: bool, sends: bool) -> None:
@@ -129,12 +131,12 @@ class _Builder:
         if slow:
             graph.slow.add(seq)
         if footprint.barrier:
-            before = {*self._barrier, *self._since_barrier}
-            self._barrier, self._since_barrier = (seq,), []
-            self._writer.clear()
-            self._referring.clear()
+            held = self._held()
+            before = {*self._barrier, *self._since_barrier}.difference(held)
+            self._barrier, self._since_barrier = (seq,), held
+            self._forget_all_but(held)
             self._created.clear()
-            self._infrastructure = [seq]
+            self._infrastructure = [seq, *held]
         else:
             before = set(self._barrier)
             if footprint.stray:
@@ -149,7 +151,9 @@ class _Builder:
         graph.before[seq] = tuple(sorted(before))
         if footprint.trigger:
             self._triggers.append((seq, footprint))
-            self._nouns[seq] = trigger_noun(footprint.operation)
+            self._armed[seq] = footprint
+        if footprint.witness:
+            self._witnesses.add(seq)
         if footprint.trigger or not graph.late.isdisjoint(before):
             graph.late.add(seq)
         elif sends:
@@ -167,37 +171,52 @@ class _Builder:
             self.graph.before[seq] = (*joins, *self.graph.before[seq])
         return self.graph
 
+    def _held(self) -> list[int]:
+        """Return the triggers that a barrier need not wait for, with what reads them; none where anything else follows on one."""
+        late = [seq for seq in self._since_barrier if seq in self.graph.late]
+        return late if all(seq in self._armed or seq in self._witnesses for seq in late) else []
+
+    def _forget_all_but(self, held: list[int]) -> None:
+        """Forget who wrote what and who referred to it, but for some calls: all others are before a barrier."""
+        kept = set(held)
+        self._writer = {thing: seq for thing, seq in self._writer.items() if seq in kept}
+        referring = {thing: [seq for seq in seqs if seq in kept] for thing, seqs in self._referring.items()}
+        self._referring = {thing: seqs for thing, seqs in referring.items() if seqs}
+
     def _conflicts(self, seq: int, footprint: Footprint, before: set[int]) -> None:
         for thing in footprint.refers:
             writer = self._writer.get(thing)
             if writer is not None:
                 before.add(writer)
             self._referring.setdefault(thing, []).append(seq)
+        kept: dict[str, list[int]] = {}
         late = False
         for thing in footprint.writes:
-            writer = self._writer.get(thing)
-            if writer is not None:
-                before.add(writer)
+            before.update(writer for writer in (self._writer.get(thing),) if writer is not None)
             referring = self._referring.get(thing, ())
-            kept = [each for each in referring if self._need_not_wait(footprint, each)]
-            waited_for = [each for each in referring if each not in kept] if kept else referring
+            kept[thing] = [each for each in referring if self._need_not_wait(footprint, each, thing)]
+            waited_for = [each for each in referring if each not in kept[thing]] if kept[thing] else referring
             before.update(waited_for)
             late = late or not self.graph.late.isdisjoint(waited_for)
-            if footprint.witness and late and (writer is not None or referring):
+        for thing in footprint.writes:
+            if footprint.witness and late and (thing in self._writer or thing in self._referring):
                 # It shows what a trigger set. Data must not wait for it, or it would be put after the trigger.
                 continue
-            if kept:
-                self._referring[thing] = kept
+            if kept[thing]:
+                self._referring[thing] = kept[thing]
             else:
                 self._referring.pop(thing, None)
             self._writer[thing] = seq
 
-    def _need_not_wait(self, footprint: Footprint, seq: int) -> bool:
-        """Need a call not wait for a trigger, although it changes what that touches?"""
-        noun = self._nouns.get(seq)
-        if noun is None or footprint.trigger:
+    def _need_not_wait(self, footprint: Footprint, seq: int, thing: str) -> bool:
+        """Need a call not wait for a trigger, although it changes what that touches? thing: what both touch."""
+        trigger = self._armed.get(seq)
+        if trigger is None or footprint.trigger:
             return False
-        return not is_about_trigger(footprint.operation, noun, reads=footprint.witness)
+        armed = trigger.armed if footprint.witness and is_service(thing) else frozenset[str]()
+        if armed and armed.isdisjoint(footprint.writes | footprint.refers):
+            return True  # a read of the same service, which shows nothing of that trigger
+        return not is_about_trigger(footprint.operation, trigger_noun(trigger.operation), reads=footprint.witness)
 
     def _order_creations(self, seq: int, creates: str, before: set[int]) -> None:
         last = self._created.get(creates)

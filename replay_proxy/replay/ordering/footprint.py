@@ -81,8 +81,18 @@ class Footprint:
         """The things that hold what it touches."""
         return [thing for thing in (*self.refers, *self.writes) if _PART not in thing]
 
+    @property
+    def armed(self) -> frozenset[str]:
+        """The things of its own service that a trigger makes or changes, and those that it watches there."""
+        return frozenset(each.removeprefix(_TRIGGER) for each in self.writes if not is_service(each))
+
 
 BARRIER = Footprint(barrier=True)
+
+
+def is_service(thing: str) -> bool:
+    """Return whether a thing stands for a whole service."""
+    return thing.startswith(_SERVICE)
 
 
 @dataclass(slots=True)

@@ -14,15 +14,16 @@ _DATA = Path(__file__).parent / "data" / "order.json"
 
 
 @cache
-def _document() -> dict[str, Any]:
-    document: dict[str, Any] = orjson.loads(_DATA.read_bytes())
-    return document
+def document() -> dict[str, Any]:
+    """Return what `data/order.json` says."""
+    content: dict[str, Any] = orjson.loads(_DATA.read_bytes())
+    return content
 
 
 @cache
 def _operations(section: str) -> frozenset[tuple[str, str]]:
     return frozenset(
-        (entry["service"], operation) for entry in _document()[section] for operation in entry["operations"]
+        (entry["service"], operation) for entry in document()[section] for operation in entry["operations"]
     )
 
 
@@ -39,6 +40,12 @@ def is_trigger(head: CallHead) -> bool:
 def is_sender(head: CallHead) -> bool:
     """Does the call itself make the emulator tell others, so that a trigger has to come after it?"""
     return (head.service, head.operation) in _operations("senders")
+
+
+@cache
+def sender_services() -> frozenset[str]:
+    """Return the services that have such calls."""
+    return frozenset(service for service, _operation in _operations("senders"))
 
 
 _VERBS = ("BatchPut", "Put", "Create", "Update", "Enable", "Start", "Replace")

@@ -81,6 +81,12 @@ def operation_model(service: str, operation: str) -> OperationModel:
         ) from None
 
 
+def protocol_of(service: str) -> str:
+    """Return the protocol that a service is spoken to in first. Raises UnknownModelError (a LookupError)."""
+    protocol: str = service_model(service).metadata["protocol"]
+    return protocol
+
+
 def streams_input(service: str, operation: str) -> bool:
     """Return whether the body of a request is the user's own bytes, which no model describes.
 

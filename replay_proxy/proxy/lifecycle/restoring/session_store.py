@@ -31,6 +31,7 @@ from replay_proxy.identifiers.table.alias_table import AliasKind, AliasTable, Or
 from replay_proxy.journal.storage.files import Files, replace, storage_error
 from replay_proxy.proxy.lifecycle.restoring.resource_lookup import Census, ResourceLookup
 from replay_proxy.replay.access_keys import AccessKeys
+from replay_proxy.replay.resting_trigger import RestingTrigger, resting_trigger_of
 from replay_proxy.replay.session_state import SessionState
 from replay_proxy.replay.start_positions import StartPositions
 
@@ -69,6 +70,7 @@ class SavedSession:
     position: None where everything was back. place: the service that keeps the mark; empty where the emulator keeps none, None
     where that is not known. restoring: a restore into an emulator without a mark had begun, with so many resources there.
     gaps: how often a proxy died during this session of the emulator. whole: its restore brought everything back.
+    resting: triggers of stacks that wait for a later part of the restore.
     """
 
     session: str
@@ -87,6 +89,7 @@ class SavedSession:
     renewed_as: str = ""
     earlier: tuple[str, ...] = ()
     whole: bool = False
+    resting: tuple[RestingTrigger, ...] = ()
 
     def session_state(self, secret_key: str) -> SessionState:
         """Return what was saved as a session state. secret_key: of the settings."""
@@ -94,7 +97,12 @@ class SavedSession:
         secrets = ClientSecrets.of_listing(self.client_secrets)
         positions = StartPositions(self.start_positions)
         return SessionState(
-            table_of(self.aliases), keys, Times.of_listing(self.times), secrets, start_positions=positions
+            table_of(self.aliases),
+            keys,
+            Times.of_listing(self.times),
+            secrets,
+            start_positions=positions,
+            resting=list(self.resting),
         )
 
 
@@ -137,6 +145,7 @@ def read_saved(place: Path) -> SavedSession | None:
             str(content.get("renewed_as", "")),
             tuple(map(str, content.get("earlier", ()))),
             bool(content.get("whole", False)),
+            tuple(map(resting_trigger_of, content.get("resting", ()))),
         )
         saved.session_state("")  # whether it can be made use of
         return saved
@@ -404,6 +413,8 @@ class SessionStore:
         content["client_secrets"] = state.client_secrets.listing()
         if len(state.start_positions):
             content["start_positions"] = state.start_positions.listing()
+        if state.resting:
+            content["resting"] = [each.as_json() for each in state.resting]
         content["place"] = self._marks.place
         if self._renewed_as:
             content["renewed_as"] = self._renewed_as

@@ -259,8 +259,10 @@ class StagedRestore:
                 if background and (urgent := self._stages.asked):
                     await self._bring_back(urgent)
                 batch = [seq for seq in todo[start : start + size] if seq not in self.report.dealt_with]
-                await self._executor.run(part.plan, self.report, self._progress, only=batch)
+                later = self._later(services if start + size >= len(todo) else ())
+                await self._executor.run(part.plan, self.report, self._progress, only=batch, later=later)
                 self.report.finished = False
+            await self._executor.resting.arm(self.report, self._later(services))
             for service in services:
                 self._log_restored(service, time.monotonic() - begun)
             self._stages.enter(services, Stage.RESTORED)
@@ -275,10 +277,15 @@ class StagedRestore:
                 self._stages.enter_outline(services, Outline.IMPOSSIBLE)
             else:
                 todo = [seq for seq in part.seqs if not self._is_settled(seq)]
-                await self._executor.run(part.plan, self.report, self._progress, only=todo)
+                later = self._later(())
+                await self._executor.run(part.plan, self.report, self._progress, only=todo, later=later)
                 self.report.finished = False
                 self._stages.enter_outline(services, Outline.MADE)
         self._on_stage_change()
+
+    def _later(self, finished: Collection[str]) -> set[str]:
+        """Return the services that still have calls to be made when those of some services are."""
+        return self.services().difference(self._stages.at(Stage.RESTORED), finished)
 
     def _log_restored(self, service: str, seconds: float) -> None:
         line = service_summary(self.report, service)
