@@ -181,7 +181,12 @@ LONG = pytest.mark.skipif(bool(left_out(0.5)), reason=str(left_out(0.5)))
 
 
 @pytest.mark.parametrize(
-    ("emulator", "options"), [("moto", ()), ("ministack", ()), pytest.param("ministack", IN_PARTS, marks=LONG)]
+    ("emulator", "options"),
+    [
+        ("moto", ()),
+        pytest.param("ministack", (), marks=LONG),
+        pytest.param("ministack", IN_PARTS, marks=LONG),
+    ],
 )
 def test_what_a_stack_wired_is_not_set_off_again(
     emulator: str, options: tuple[str, ...], start_proxy: Callable[..., Proxy], tmp_path: Path
