@@ -38,6 +38,13 @@ def test_what_differs_is_seen(before: Any, after: Any, expected: list[str]) -> N
     assert [each.path for each in compared(before, after)] == expected
 
 
+def test_what_an_emulator_lists_several_times_is_there_once() -> None:
+    asked = Asked("logs", "DescribeMetricFilters", "{}")
+    twice, once, none = (State({asked: {"metricFilters": [{"filterName": "a"}] * times}}) for times in (2, 1, 0))
+    assert differences(twice, once) == []
+    assert [each.path for each in differences(twice, none)] == [".metricFilters[]"]
+
+
 def test_a_long_list_whose_times_differ_lacks_nothing() -> None:
     """Of more elements than are put together by likeness."""
 

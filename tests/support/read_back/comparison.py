@@ -65,6 +65,8 @@ RULES = (
          "moto lists one without an id for each zone, also for zones that are gone; nobody can name it"),
     Rule(r"kinesis:Get.*", r"ShardIterator|NextShardIterator|MillisBehindLatest", "of each reading anew"),
 )  # fmt: skip
+LISTED_ONCE = re.compile(r"logs:DescribeMetricFilters .*", re.DOTALL)
+"""Reads in which equal elements are one: moto lists a metric filter as often as it was put."""
 COMPARED_MAX = 100
 """Of a list, so many elements are put together with what is like them."""
 SECONDS = 1.0
@@ -151,8 +153,10 @@ def differences(
 ) -> list[Difference]:
     """Where the reads of `before` show something else in `after`."""
     found = []
-    for asked, first in before.answers.items():
-        for path, one, other in _walk(first, after.answers.get(asked, "not read"), "", 0.0 if exact_times else SECONDS):
+    for asked, answer in before.answers.items():
+        shown = answer, after.answers.get(asked, "not read")
+        first, later = map(_once, shown) if LISTED_ONCE.fullmatch(str(asked)) else shown
+        for path, one, other in _walk(first, later, "", 0.0 if exact_times else SECONDS):
             member = re.split(r"[.\[]", path.rstrip("]"))
             last = next((each for each in reversed(member) if each and not each.isdigit()), "")
             if not any(
@@ -160,6 +164,13 @@ def differences(
             ):
                 found.append(Difference(asked, path, one, other))
     return found
+
+
+def _once(answer: Any) -> Any:
+    """An answer in which each list holds equal elements once."""
+    if isinstance(answer, dict):
+        return {name: _once(value) for name, value in answer.items()}
+    return list({_key(each): each for each in answer}.values()) if isinstance(answer, list) else answer
 
 
 def _walk(before: Any, after: Any, path: str, seconds: float) -> Iterator[tuple[str, Any, Any]]:
