@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import random
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -242,14 +243,23 @@ def test_a_name_that_emulators_spell_differently_is_no_alias() -> None:
     assert pairs == {"abcde": "zyxwv"}
 
 
-def test_a_placeholder_of_the_emulator_does_not_replace_what_creation_taught() -> None:
+@pytest.mark.parametrize(
+    ("call", "holder", "path"),
+    [
+        ("lambda:CreateFunction", lambda vpc: {"VpcConfig": {"VpcId": vpc}}, "VpcConfig.VpcId"),
+        ("elbv2:CreateLoadBalancer", lambda vpc: {"LoadBalancers": [{"VpcId": vpc}]}, "LoadBalancers[0].VpcId"),
+    ],
+)
+def test_a_placeholder_of_the_emulator_does_not_replace_what_creation_taught(
+    call: str, holder: Callable[[str], dict[str, Any]], path: str
+) -> None:
+    """Also where other operations of that service take such an identifier: it is no token of which the last one counts."""
     table = AliasTable()
     learner("ec2:CreateVpc", {"Vpc": {"VpcId": "vpc-0c111111"}}, {"Vpc": {"VpcId": "vpc-0e222222"}}, table)
-    recorded, replayed = {"VpcConfig": {"VpcId": "vpc-0c111111"}}, {"VpcConfig": {"VpcId": "vpc-123abc00"}}
-    report, pairs = learner("lambda:CreateFunction", recorded, replayed, table)
+    report, pairs = learner(call, holder("vpc-0c111111"), holder("vpc-123abc00"), table)
     assert pairs == {"vpc-0c111111": "vpc-0e222222"} and report.aliases == ()
     [note] = report.ambiguous
-    assert note.path == "VpcConfig.VpcId" and "kept" in note.message
+    assert note.path == path and "kept" in note.message
 
 
 @pytest.mark.parametrize(("first", "second"), [("E2AAA", "E2BBB"), ("E2AAA", "E2AAA")])

@@ -198,7 +198,7 @@ def read_queues(url: str, region: str) -> Facts:
 
 
 def table(player: Player, a: int, b: int, c: int) -> None:
-    name = f"t{a % 2}"
+    name = f"table{a % 2}"
     path = ("dynamodb", REGIONS[c % 2], name)
     if path in player.facts:
         return

@@ -75,14 +75,29 @@ def role_by_name(service: str, operation: str, member: str) -> Role:
 
 @lru_cache(maxsize=16384)
 def _role_by_name(service: str, operation: str, member: str) -> Role:
+    rule = _rule_of(service, operation, member)
+    return rule.role if rule is not None else Role.TEXT
+
+
+@lru_cache(maxsize=4096)
+def is_next_token(service: str, operation: str, member: str) -> bool:
+    """Tell whether a member of an answer is a token that stands for one moment of something: the next answer shows another one.
+
+    A resource's identifier, which other operations take as well, is none.
+    """
+    rule = _rule_of(service, operation, member) if len(member) <= NAME_MAX else None
+    return rule is not None and rule.handed_out
+
+
+def _rule_of(service: str, operation: str, member: str) -> _Rule | None:
     for rule in _rules():
         if rule.service is not None and not rule.service.fullmatch(service):
             continue
         if rule.operation is not None and not rule.operation.fullmatch(operation):
             continue
         if rule.match.fullmatch(member) and not (rule.handed_out and not is_handed_out(service, operation, member)):
-            return rule.role
-    return Role.TEXT
+            return rule
+    return None
 
 
 _IDENTIFIER_TYPE = re.compile(r"(?:.*(?<!Or))?(?:Arn|ARN|(?<![a-z])Id|(?<=[a-z])Id)(?:Type|String|Value)?")

@@ -18,8 +18,7 @@ from typing import Any
 from replay_proxy.exchange import CallHead, Request
 from replay_proxy.footprint.given_accounts import tells_made_account
 from replay_proxy.footprint.members.answer_identifiers import answer_texts, output_shape
-from replay_proxy.footprint.members.handed_out import is_handed_out
-from replay_proxy.footprint.members.member_roles import Role
+from replay_proxy.footprint.members.member_roles import Role, is_next_token
 from replay_proxy.footprint.names.places import Places
 from replay_proxy.identifiers.learning import identifier_pairs
 from replay_proxy.identifiers.learning.align import MISSING, AlignedValue, AmbiguousAlignment, KnownIdentifiers, walk
@@ -269,7 +268,7 @@ class _CallLearner:
         alias = Alias(pair.client, pair.emulator, scope, pair.kind, origin)
         rivals = self.table.contradicted_by(pair.client, pair.emulator, scope)
         # Of a chain of tokens the last one counts, also where one side hands out the same one again.
-        is_next = is_handed_out(self.head.service, self.head.operation, place.member)
+        is_next = is_next_token(self.head.service, self.head.operation, place.member)
         if not is_next and any(
             pair.kind is AliasKind.ACCOUNT or old.learned_from.call != origin.call for old in rivals
         ):
