@@ -46,7 +46,8 @@ class ControlConnection:
             return read()
         except _AWAY as error:
             self.close()
-            raise EmulatorError(f"the proxy does not answer: {error}\n{self._last_words()}") from error
+            said = self._last_words()
+            raise EmulatorError(f"the proxy does not answer: {error}", hint=f"it said last:\n{said}") from error
 
     def _send(self, method: str, path: str) -> http.client.HTTPResponse:
         self._connection.request(method, path, body=b"" if method == "POST" else None)

@@ -113,7 +113,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except ReplayProxyError as error:
-        pytest.fail(_message(error), pytrace=False)
+        raise pytest.fail.Exception(_message(error), pytrace=False) from None
 
 
 @contextmanager

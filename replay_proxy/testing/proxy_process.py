@@ -37,6 +37,8 @@ START_TIMEOUT_S = 300.0
 REQUEST_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 20.0
 POLL_INTERVAL_S = 0.02
+LAST_LINES_MAX = 20
+"""Of what the proxy has said, in a message."""
 UNAWAITED_S_MAX = 1.0
 """How long the latest restore may have taken for the next one not to be waited for. Clients wait longer than that."""
 _INHERITED = ("REPLAY_EMULATOR_PYTHON",)
@@ -147,8 +149,9 @@ class ReplayProxy:
                 yield event
 
     def last_words(self) -> str:
-        """Return the end of what the proxy has logged."""
-        return self._log.read_text(errors="replace")[-4000:]
+        """Return the end of what the proxy has said, a line for each event that it has logged."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return "\n".join(map(_line_of, lines[-LAST_LINES_MAX:]))
 
     @property
     def environment(self) -> ClientEnvironment:
@@ -220,6 +223,18 @@ class ReplayProxy:
 
     def __repr__(self) -> str:
         return f"<ReplayProxy {self.endpoint_url} {self.recording or 'from nothing'}>"
+
+
+def _line_of(logged: str) -> str:
+    """Return what a line of the log says to people."""
+    try:
+        event = json.loads(logged) if logged.startswith("{") else None
+    except ValueError:
+        event = None
+    if not isinstance(event, dict):
+        return logged
+    told = (event.get("level"), event.get("event"), event.get("reason"), event.get("hint"))
+    return ": ".join(str(each) for each in told if each)
 
 
 def _told_error(said: str) -> tuple[str, str]:

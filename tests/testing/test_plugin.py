@@ -39,13 +39,22 @@ def recorded(folder: Path, queue: str, emulator: str) -> Path:
     return folder
 
 
-def suite(folder: Path, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
+KILLED = """
+import os, pytest, signal
+
+@pytest.mark.parametrize("number", range(2))
+def test_that_kills_the_proxy(aws_state, number):
+    os.kill(aws_state._process.pid, signal.SIGKILL)
+"""
+
+
+def suite(folder: Path, *options: str, tests: Path = SAMPLE, **more: str) -> subprocess.CompletedProcess[str]:
     left_out = ("AWS_", "PYTEST_", "REPLAY_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     plugin = () if INSTALLED else ("-p", PLUGIN)
     usual = ("-q", "-p", "no:cacheprovider", "-o", "python_files=sample_*.py", "--rootdir", str(folder))
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *plugin, *usual, *options, str(SAMPLE)],
+        [sys.executable, "-m", "pytest", *plugin, *usual, *options, str(tests)],
         env={**environment, **more},
         cwd=folder,
         capture_output=True,
@@ -103,6 +112,15 @@ def test_what_one_test_alone_is_missing_fails_that_test(tmp_path: Path) -> None:
     shown = suite(tmp_path, "-k", "another_recording", "-n", "0", SAMPLE_OTHER="nowhere")
     assert "there is no pod 'nowhere'" in shown.stdout and "plugin.py" not in shown.stdout, shown.stdout
     assert shown.returncode == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_proxy_that_is_gone_is_told_by_a_message_alone(tmp_path: Path) -> None:
+    tests = tmp_path / "sample_killed.py"
+    tests.write_text(KILLED)
+    shown = suite(tmp_path, "-n", "0", tests=tests)
+    assert "1 passed, 1 error" in shown.stdout, shown.stdout + shown.stderr
+    assert "the proxy does not answer: " in shown.stdout and "it said last:\ninfo: " in shown.stdout
+    assert "plugin.py" not in shown.stdout and "During handling" not in shown.stdout
 
 
 def test_nothing_is_started_where_nobody_asks(tmp_path: Path) -> None:
