@@ -12,6 +12,7 @@ from replay_proxy.pods.apply import record_merged
 from replay_proxy.pods.merge.merge_recordings import merge_recordings
 from replay_proxy.pods.merge.report import MergeReport
 from replay_proxy.pods.merge.strategies import MergeStrategy
+from replay_proxy.pods.state.smoke_file import take_smoke_tests
 
 
 async def load_at_rest(
@@ -34,6 +35,7 @@ async def load_at_rest(
             await writer.begin_trial()
             await record_merged(writer, read(folder), pod)
             await writer.keep_trial()
+        take_smoke_tests(pod.data_dir, data_dir)
     finally:
         await writer.close()
     return report

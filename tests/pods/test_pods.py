@@ -125,6 +125,16 @@ def test_a_pod_is_loaded_as_each_strategy_is_defined(start_proxy: Callable[..., 
     assert state(proxy) == expected, "after a restart"
 
 
+def test_a_save_under_manual_has_what_is_pending_and_saves_it(start_proxy: Callable[..., Proxy]) -> None:
+    """A pod holds the state as clients see it; what it holds is then back after a restart, too."""
+    proxy = start_proxy("--save-strategy", "MANUAL")
+    client("sqs", proxy.url).create_queue(QueueName="pending")
+    assert pod(proxy, "save", "shop")["calls"] == 1
+    proxy.kill_all()
+    proxy.again()
+    assert "pending" in client("sqs", proxy.url).get_queue_url(QueueName="pending")["QueueUrl"]
+
+
 SDK = """
 import socket, sys
 real = socket.getaddrinfo

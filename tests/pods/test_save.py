@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,17 @@ from replay_proxy.journal.format.encode import encode_record
 from replay_proxy.journal.read.reader import read
 from replay_proxy.journal.storage.files import Files
 from replay_proxy.pods.limits import Limits, PodError
+from replay_proxy.pods.load_at_rest import load_at_rest
+from replay_proxy.pods.merge.strategies import MergeStrategy
 from replay_proxy.pods.names import parse_reference
-from replay_proxy.pods.oci.descriptor import CONFIG_TYPE, EMPTY_CONFIG, JOURNAL_TYPE, Descriptor, descriptor_of
+from replay_proxy.pods.oci.descriptor import (
+    CONFIG_TYPE,
+    EMPTY_CONFIG,
+    FORMAT_VERSION_KEY,
+    JOURNAL_TYPE,
+    Descriptor,
+    descriptor_of,
+)
 from replay_proxy.pods.oci.layout import blob_path
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.state.save import save_recording
@@ -62,6 +72,30 @@ def test_what_is_unpacked_is_what_was_saved(tmp_path: Path) -> None:
     saved = [encode_record(replace(each, seq=0), 0) for each in read(recording).records() if each.head.service == "sqs"]  # type: ignore[union-attr]
     assert [each for each in saved if each in found] == found
     assert len(found) == report.calls > 3
+
+
+def test_a_pod_carries_the_smoke_tests_of_its_recording(tmp_path: Path) -> None:
+    """The file beside the journal goes along, but for a redacted version; where another one is, that stays."""
+    store = PodStore(tmp_path / "pods")
+    recording = shop().write(tmp_path / "recording")
+    assert store.latest() == []
+    _save(recording, store)
+    assert store.manifest(store.latest()[0]).smoke is None
+    (recording / "replay-smoke.yaml").write_text("checks: []\n")
+    _save(recording, store)
+    version = store.latest()[0]
+    manifest = store.manifest(version)
+    assert (manifest.annotations[FORMAT_VERSION_KEY], manifest.smoke is not None) == ("2", True)
+    unpack(store.layout, manifest, tmp_path / "again", "shop:2")
+    other = shop().write(tmp_path / "other")
+    report = asyncio.run(load_at_rest(other, read(tmp_path / "again"), MergeStrategy.OVERWRITE, dry_run=False))
+    assert (report.calls > 0, (other / "replay-smoke.yaml").read_text()) == (True, "checks: []\n")
+    (other / "replay-smoke.yaml").write_text("mine: 1\n")
+    asyncio.run(load_at_rest(other, read(tmp_path / "again"), MergeStrategy.OVERWRITE, dry_run=False))
+    assert (other / "replay-smoke.yaml").read_text() == "mine: 1\n"
+    redacted = _save(recording, store, redact=True)
+    assert store.manifest(store.latest()[0]).smoke is None
+    assert any("replay-smoke.yaml is not in it" in each for each in redacted.warnings)
 
 
 def test_versions_share_what_they_have_in_common(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
         print_json(document)
     else:
         _show(document, version.where)
+        if version.manifest.smoke is not None and not args.dry_run:
+            print("it carries smoke tests: `replay-proxy doctor --smoke` carries them out")
     return 0
 
 

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
             "size": manifest.size,
             "layers": len(manifest.layers),
             "large_bodies": len(manifest.bodies),
+            "smoke_tests": manifest.smoke is not None,
             "services": metamodel.get("services", {}),
         }
     if args.json:
@@ -60,6 +61,8 @@ def _print(document: dict[str, Any]) -> None:
         if document[member]:
             print(f"  {member}: {plain(document[member], 500)}")
     print(f"  size: {size(document['size'])} in {counted(document['layers'], 'layer')}")
+    if document["smoke_tests"]:
+        print("  carries smoke tests")
     services = document["services"]
     for name, told in sorted(services.items()) if isinstance(services, dict) else ():
         types = ", ".join(f"{count} {kind}" for kind, count in told.get("types", {}).items())

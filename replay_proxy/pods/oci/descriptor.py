@@ -23,6 +23,7 @@ PART_TYPE: Final = "application/vnd.replay-proxy.pod.part.v2+json"
 JOURNAL_TYPE: Final = "application/vnd.replay-proxy.pod.journal.v1+gzip"
 BODY_TYPE: Final = "application/vnd.replay-proxy.pod.body.v1"
 METAMODEL_TYPE: Final = "application/vnd.replay-proxy.pod.metamodel.v1+gzip"
+SMOKE_TYPE: Final = "application/vnd.replay-proxy.pod.smoke.v1+yaml"
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 CREATED: Final = "org.opencontainers.image.created"

@@ -26,6 +26,7 @@ from replay_proxy.pods.oci.descriptor import (
     MESSAGE,
     METAMODEL_TYPE,
     PARENT,
+    SMOKE_TYPE,
     STATE,
     TITLE,
     Descriptor,
@@ -36,11 +37,11 @@ from replay_proxy.pods.oci.descriptor import (
 from replay_proxy.wording import counted, size
 
 FORMAT_VERSION: Final = 2
-"""The newest version of the format that this program reads: that of an index of parts."""
+"""The newest version of the format that this program reads: that of an index of parts, and of smoke tests."""
 PLAIN_VERSION: Final = 1
 """The version of the format that one manifest has."""
 _CONFIG: Final = Descriptor(CONFIG_TYPE, EMPTY_DIGEST, len(EMPTY_CONFIG))
-LAYER_TYPES: Final = (JOURNAL_TYPE, BODY_TYPE, METAMODEL_TYPE)
+LAYER_TYPES: Final = (JOURNAL_TYPE, BODY_TYPE, METAMODEL_TYPE, SMOKE_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ class Manifest:
     def metamodel(self) -> Descriptor | None:
         """What people read of it: resources, counts, links."""
         return next((each for each in self.layers if each.media_type == METAMODEL_TYPE), None)
+
+    @property
+    def smoke(self) -> Descriptor | None:
+        """The file of smoke tests that it carries."""
+        return next((each for each in self.layers if each.media_type == SMOKE_TYPE), None)
 
     @property
     def size(self) -> int:

@@ -9,5 +9,6 @@ In: a recording, or the layers of a version. Out: layers, or a recording. May im
 | `segments` | the journal of a version: its lines, cut and packed, and read from strangers |
 | `metamodel` | what people read of a version: resources, data, links, counts |
 | `unpack` | a version as a recording again |
+| `smoke_file` | the file of smoke tests that a recording carries, and a version with it |
 | `held_secrets` | which secrets a version holds, by member |
 """

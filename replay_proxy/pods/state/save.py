@@ -43,6 +43,7 @@ from replay_proxy.pods.oci.descriptor import (
     REDACTED,
     RESOURCES,
     SERVICES,
+    SMOKE_TYPE,
     STATE,
     TITLE,
     UNPACKED,
@@ -50,11 +51,12 @@ from replay_proxy.pods.oci.descriptor import (
     descriptor_of,
 )
 from replay_proxy.pods.oci.layout import Layout
-from replay_proxy.pods.oci.manifest import PLAIN_VERSION, Manifest
+from replay_proxy.pods.oci.manifest import FORMAT_VERSION, PLAIN_VERSION, Manifest
 from replay_proxy.pods.state.live_records import LiveRecords, without_place
 from replay_proxy.pods.state.metamodel import encoded, metamodel_of
 from replay_proxy.pods.state.save_request import SaveReport, SaveRequest
 from replay_proxy.pods.state.segments import SegmentWriter, line_of, packed
+from replay_proxy.pods.state.smoke_file import SMOKE_NAME, carried_by_recording
 from replay_proxy.pods.store import PodStore, Version
 from replay_proxy.pods.worker import become_worker
 from replay_proxy.resources.folding.model import ResourceModel
@@ -136,9 +138,10 @@ class _Saving:
         emulator = request.emulator or str((header.emulator if header is not None else {}).get("name", ""))
         parent = request.parent or (before.digest if before is not None else "")
         bodies = sorted(self._bodies.values(), key=lambda each: each.digest)
-        unpacked = segments.unpacked_bytes + sum(map(len, pieces)) + sum(each.size for each in bodies)
+        smoke = self._smoke()
+        unpacked = segments.unpacked_bytes + sum(map(len, pieces)) + sum(each.size for each in (*bodies, *smoke))
         annotations = {
-            FORMAT_VERSION_KEY: str(PLAIN_VERSION),
+            FORMAT_VERSION_KEY: str(FORMAT_VERSION if smoke else PLAIN_VERSION),
             TITLE: request.name,
             CREATED: datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             STATE: report.state,
@@ -152,9 +155,19 @@ class _Saving:
             **({PARENT: parent} if parent else {}),
             **({REDACTED: "true"} if request.redact else {}),
         }
-        manifest = Manifest((*segments.segments, *bodies, metamodel), annotations)
+        manifest = Manifest((*segments.segments, *bodies, metamodel, *smoke), annotations)
         report.size, report.new_bytes = manifest.size, self._new
         return manifest
+
+    def _smoke(self) -> list[Descriptor]:
+        """Store the file of smoke tests that the recording carries; of a redacted version nothing, since it may hold anything."""
+        content = carried_by_recording(self._source.recording.data_dir)
+        if content is None:
+            return []
+        if self._request.redact:
+            self._report.warnings.append(f"{SMOKE_NAME} is not in it: nobody can tell what secrets that holds")
+            return []
+        return [self._put(content, SMOKE_TYPE)]
 
     def _records(self) -> Iterator[Record]:
         """Yield what is to be saved, in the order of its replay, with its large bodies stored."""

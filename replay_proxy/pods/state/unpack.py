@@ -22,6 +22,7 @@ from replay_proxy.pods.oci.descriptor import BODY_TYPE, Descriptor
 from replay_proxy.pods.oci.layout import Layout
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.state.segments import Budget, lines_in, record_of, unpacked
+from replay_proxy.pods.state.smoke_file import SMOKE_NAME, carried_by_version
 from replay_proxy.wording import counted
 
 CALLS_MAX: Final = 50_000_000
@@ -89,6 +90,9 @@ def unpack(layout: Layout, manifest: Manifest, folder: Path, where: str) -> int:
                 yield encode_record(record, record.seq)
 
         _write(folder / JOURNAL_NAME, lines())
+        smoke = carried_by_version(layout, manifest, where)
+        if smoke is not None:
+            _write(folder / SMOKE_NAME, iter([smoke]))
     except OSError as error:
         if isinstance(error, ReplayProxyError):
             raise

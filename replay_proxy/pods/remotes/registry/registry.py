@@ -234,27 +234,26 @@ class RegistryRemote:
 
     def _described(self, reference: str) -> Descriptor | None:
         """Return the descriptor of a manifest, with what it says of itself; None for a large one, and where there is none."""
-        answer = self._session.send("HEAD", f"manifests/{reference}", headers=_ACCEPT, expected=(200, 404))
-        if answer.status_code == 404 or int(answer.headers.get("Content-Length") or 0) > _DESCRIBED_BYTES_MAX:
-            return None
-        manifest = self._manifest(reference)
-        if manifest is None:
-            return None
+        answer = self._session.send("GET", f"manifests/{reference}", headers=_ACCEPT, stream=True, expected=(200, 404))
+        with answer:
+            if answer.status_code == 404 or int(answer.headers.get("Content-Length") or 0) > _DESCRIBED_BYTES_MAX:
+                return None
+            manifest = self._received(answer, reference)
         digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
         return Descriptor(document_type(manifest, reference), digest, len(manifest), shown_annotations(manifest))
 
     def _manifest(self, reference: str) -> bytes | None:
         answer = self._session.send("GET", f"manifests/{reference}", headers=_ACCEPT, stream=True, expected=(200, 404))
         with answer:
-            if answer.status_code == 404:
-                return None
-            data = bytearray()
-            for chunk in answer.iter_content(CHUNK_BYTES):
-                data += chunk
-                if len(data) > MANIFEST_BYTES_MAX:
-                    raise damaged(
-                        f"the manifest of {reference} in {self.url} is larger than {MANIFEST_BYTES_MAX} bytes"
-                    )
+            return None if answer.status_code == 404 else self._received(answer, reference)
+
+    def _received(self, answer: Any, reference: str) -> bytes:
+        """Return the manifest in an answer, with the digest verified that the registry gives for it."""
+        data = bytearray()
+        for chunk in answer.iter_content(CHUNK_BYTES):
+            data += chunk
+            if len(data) > MANIFEST_BYTES_MAX:
+                raise damaged(f"the manifest of {reference} in {self.url} is larger than {MANIFEST_BYTES_MAX} bytes")
         given = answer.headers.get("Docker-Content-Digest", "")
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
         if given.startswith("sha256:") and given != digest:

@@ -32,6 +32,7 @@ from replay_proxy.pods.merge.strategies import MergeStrategy
 from replay_proxy.pods.oci.layout import Layout
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.state.save_request import SaveReport, SaveRequest
+from replay_proxy.pods.state.smoke_file import SMOKE_NAME, take_smoke_tests
 from replay_proxy.pods.state.unpack import unpack
 from replay_proxy.pods.store import PodStore
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
@@ -131,7 +132,10 @@ class RequestedPods:
             if dry_run:
                 await self._look()
                 return Loaded(await self._merged(folder, strategy, write=False), None)
-            return await self._loaded(folder, strategy, tell)
+            loaded = await self._loaded(folder, strategy, tell)
+            if not await asyncio.to_thread(take_smoke_tests, folder / "pod", self._recording.data_dir):
+                _log.warning(f"the smoke tests of {where} were not taken", reason=f"there is another {SMOKE_NAME}")
+            return loaded
 
     async def _loaded(self, folder: Path, strategy: MergeStrategy, tell: Callable[[ServiceSummary], None]) -> Loaded:
         """Merge the pod in a scratch folder into what is there."""
