@@ -21,6 +21,8 @@ from replay_proxy.journal.format.checksum import LineError
 from replay_proxy.journal.format.decode import decode_line
 from replay_proxy.journal.format.localstack_legacy import is_legacy_line, legacy_record
 from replay_proxy.journal.format.records import Record
+from replay_proxy.replay.runs.families import role_of
+from replay_proxy.replay.runs.starts import why_repeated
 from replay_proxy.wire.codecs.parameters import parse_parameters
 from replay_proxy.wire.models.models import UnknownModelError, protocol_model, service_model, service_names
 from replay_proxy.wire.models.service_index import service_index
@@ -62,6 +64,7 @@ class CallView:
 
     effect, reason, layer: what it does to the state, why, and which rule says so. kind, kind_reason: which kind of state a
     mutating call writes, and why. recorded: whether a successful call is recorded.
+    restored: what a restore does with it.
     """
 
     recognised: bool
@@ -83,6 +86,7 @@ class CallView:
     kind: str = ""
     kind_reason: str = ""
     recorded: bool = False
+    restored: str = ""
 
     def print(self) -> None:
         """Print it as labelled lines."""
@@ -112,6 +116,8 @@ class CallView:
         if self.kind:
             _line("kind", f"{self.kind}: {self.kind_reason}")
         _line("recorded", "yes, if it succeeds" if self.recorded else "no")
+        if self.restored:
+            _line("restored", self.restored)
 
 
 @dataclass(frozen=True)
@@ -225,7 +231,17 @@ def _view(
         kind=written.kind.value if written else "",
         kind_reason=written.reason if written else "",
         recorded=verdict.mutates,
+        restored=_restored(head.service, head.operation) if verdict.mutates else "",
     )
+
+
+def _restored(service: str, operation: str) -> str:
+    """Return what a restore does with a recorded call that no later call undid."""
+    role = role_of(service, operation)
+    if role is not None and role[1] != "read":
+        return "it is about a run: not made again, but answered from the recording"
+    why = why_repeated(service, operation)
+    return f"repeated: {why}" if why else "repeated, unless later calls undid it"
 
 
 def _record(text: str) -> Record | None:

@@ -10,6 +10,7 @@ below that.
 | module | subject |
 |---|---|
 | `families` | the kinds of runs, as data (`data/runs.json`) |
+| `starts` | what else is begun, run or sent, and may be repeated, with the reason (`data/starts.json`) |
 | `harmless` | state machines that touch nothing, and may run again |
 | `list_defaults` | which defaults of the parameters of lists an emulator applies |
 | `recorded_runs` | what a recording knows of its runs |
