@@ -39,10 +39,12 @@ def test_what_differs_is_seen(before: Any, after: Any, expected: list[str]) -> N
 
 
 def test_what_an_emulator_lists_several_times_is_there_once() -> None:
-    asked = Asked("logs", "DescribeMetricFilters", "{}")
-    twice, once, none = (State({asked: {"metricFilters": [{"filterName": "a"}] * times}}) for times in (2, 1, 0))
-    assert differences(twice, once) == []
-    assert [each.path for each in differences(twice, none)] == [".metricFilters[]"]
+    asked = Asked("dynamodb", "ListTagsOfResource", "{}")
+    old, new = {"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}
+    both, last, first, none = (State({asked: {"Tags": tags}}) for tags in ([old, new], [new], [old], []))
+    assert differences(both, last) == []
+    assert [each.path for each in differences(both, first)] == [".Tags[].Value"]
+    assert [each.path for each in differences(both, none)] == [".Tags[]"]
 
 
 def test_a_long_list_whose_times_differ_lacks_nothing() -> None:

@@ -65,8 +65,8 @@ RULES = (
          "moto lists one without an id for each zone, also for zones that are gone; nobody can name it"),
     Rule(r"kinesis:Get.*", r"ShardIterator|NextShardIterator|MillisBehindLatest", "of each reading anew"),
 )  # fmt: skip
-LISTED_ONCE = re.compile(r"logs:DescribeMetricFilters .*", re.DOTALL)
-"""Reads in which equal elements are one: moto lists a metric filter as often as it was put."""
+LISTED_ONCE = {"logs:DescribeMetricFilters": ("logGroupName", "filterName"), "dynamodb:ListTagsOfResource": ("Key",)}
+"""Reads in which elements with these members in common are one, as the last of them says: moto appends what is set again."""
 COMPARED_MAX = 100
 """Of a list, so many elements are put together with what is like them."""
 SECONDS = 1.0
@@ -155,7 +155,8 @@ def differences(
     found = []
     for asked, answer in before.answers.items():
         shown = answer, after.answers.get(asked, "not read")
-        first, later = map(_once, shown) if LISTED_ONCE.fullmatch(str(asked)) else shown
+        one_thing = LISTED_ONCE.get(f"{asked.service}:{asked.operation}", ())
+        first, later = (_once(each, one_thing) for each in shown) if one_thing else shown
         for path, one, other in _walk(first, later, "", 0.0 if exact_times else SECONDS):
             member = re.split(r"[.\[]", path.rstrip("]"))
             last = next((each for each in reversed(member) if each and not each.isdigit()), "")
@@ -166,11 +167,16 @@ def differences(
     return found
 
 
-def _once(answer: Any) -> Any:
-    """An answer in which each list holds equal elements once."""
-    if isinstance(answer, dict):
-        return {name: _once(value) for name, value in answer.items()}
-    return list({_key(each): each for each in answer}.values()) if isinstance(answer, list) else answer
+def _once(answer: Any, members: tuple[str, ...]) -> Any:
+    """An answer in the lists of which elements that have these members in common are one: the last of them."""
+    if not isinstance(answer, dict):
+        return answer
+    return {
+        name: list({_key([each.get(one) for one in members]): each for each in value}.values())
+        if isinstance(value, list)
+        else value
+        for name, value in answer.items()
+    }
 
 
 def _walk(before: Any, after: Any, path: str, seconds: float) -> Iterator[tuple[str, Any, Any]]:
