@@ -128,6 +128,23 @@ def test_a_schedule_whose_moment_has_passed_is_there_and_switched_off(start: Sta
     assert restart(emulator, proxy, lambda: states(emulator.url)) == all_on
 
 
+@pytest.mark.skipif(left_out(1) is not None, reason=str(left_out(1)))
+def test_a_schedule_whose_moment_passes_while_the_emulator_is_down_does_not_act(start: Start) -> None:
+    emulator, proxy = start("ministack")
+    sqs, schedules = client("sqs", proxy.url), client("scheduler", proxy.url)
+    target = {"Arn": queue_arn(sqs, "told"), "RoleArn": ROLE, "Input": "now"}
+    moment = time.monotonic() + 25
+    schedules.create_schedule(Name="once", ScheduleExpression=at(25), FlexibleTimeWindow={"Mode": "OFF"}, Target=target)
+    emulator.end()
+    time.sleep(max(0.0, moment - time.monotonic()) + 1)
+    restart(emulator, proxy, lambda: None)
+    time.sleep(TICK_S + 2)
+    assert waiting(sqs, "told") == []
+    assert schedules.get_schedule(Name="once")["State"] == "ENABLED"
+    assert client("scheduler", emulator.url).get_schedule(Name="once")["State"] == "DISABLED"
+    assert proxy.status()["last_restore"]["problems"] == []
+
+
 @pytest.mark.skipif(left_out(1.5) is not None, reason=str(left_out(1.5)))
 def test_schedules_that_have_acted_do_not_act_again(start: Start) -> None:
     emulator, proxy = start("ministack")
