@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +12,6 @@ from typing import Any
 
 import pytest
 
-from replay_proxy.pods.archive import read_archive
-from replay_proxy.pods.state.unpack import records_of
-from replay_proxy.pods.store import PodStore
 from tests.support.clients import client
 from tests.support.processes import Proxy, amount, left_out, replay_proxy
 
@@ -209,50 +205,3 @@ def test_pods_are_loaded_at_the_start(start_proxy: Callable[..., Proxy], tmp_pat
     sqs.delete_queue(QueueUrl=url)
     second.stop()
     assert not client("sqs", second.again().url).list_queues().get("QueueUrls")
-
-
-@pytest.mark.skipif(bool(left_out(0.2)), reason=str(left_out(0.2)))
-def test_the_walkthroughs_of_the_document_run(start_proxy: Callable[..., Proxy], tmp_path: Path) -> None:
-    """Each command of docs/pods.md, as it stands there, in a shell; a service is reset alone, too."""
-    proxy = start_proxy()
-    sqs = client("sqs", proxy.url)
-    url = sqs.create_queue(QueueName="a", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
-    client("secretsmanager", proxy.url).create_secret(Name="password", SecretString="hunter22-hunter22")
-    text = (Path(__file__).parents[2] / "docs" / "pods.md").read_text()
-    first, *blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    # The second version that is spoken of; and `diff` says by its exit code that something differs.
-    second_version = 'replay-proxy pod save shop\nreplay-proxy() { command replay-proxy "$@" || [ "$2" = diff ]; }\n'
-    script = first.replace("replay-proxy pod list", f"{second_version}replay-proxy pod list", 1)
-    script = script.replace("--merge overwrite ", "--merge overwrite --yes ")
-    environment = {
-        **os.environ,
-        "AWS_ENDPOINT_URL": proxy.url,
-        "REPLAY_PODS_DIR": str(tmp_path / "pods"),
-        "PATH": f"{Path(replay_proxy()[0]).parent}:{tmp_path / 'bin'}:{os.environ['PATH']}",
-    }
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "replay-proxy").write_text(f'#!/bin/sh\nexec {" ".join(replay_proxy())} "$@"\n')
-    (tmp_path / "bin" / "replay-proxy").chmod(0o755)
-    for block in [script, *blocks]:
-        done = subprocess.run(
-            ["bash", "-e", "-c", block],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert done.returncode == 0, block + done.stdout + done.stderr
-    store = PodStore(tmp_path / "taken")
-    with (tmp_path / "broken.pod").open("rb") as source, store.layout.writing():
-        _descriptor, manifest, _known = read_archive(source, store.layout, "broken.pod")
-    secrets = [
-        each for each in records_of(store.layout, manifest, "") if each.head and each.head.service == "secretsmanager"
-    ]
-    assert secrets and all(b"hunter22" not in each.request.body for each in secrets)  # type: ignore[operator]
-    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["VisibilityTimeout"] == "60"
-    reset = [*replay_proxy(), "reset", "--services", "sqs", "--yes"]
-    subprocess.run(reset, env=environment, check=True, timeout=100)
-    assert not sqs.list_queues().get("QueueUrls")
-    assert len(client("secretsmanager", proxy.url).list_secrets()["SecretList"]) == 1

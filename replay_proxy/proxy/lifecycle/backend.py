@@ -216,7 +216,12 @@ class ManagedEmulator:
         """Return what starts it anew, or empties it where that is wanted, or where it may keep its state over a start."""
         if by_own_reset or self.may_keep_state:
             # It is the same program for as long as it lives, so it is not asked again what it is.
-            self._reset_endpoint = self._reset_endpoint or await reset_endpoint_of(reset_sender(upstream))
+            try:
+                self._reset_endpoint = self._reset_endpoint or await reset_endpoint_of(reset_sender(upstream))
+            except OSError:
+                if self.may_keep_state:
+                    raise
+                _log.info(f"{self.name} does not say in time how it is emptied; it is started anew")
             if self._reset_endpoint is not None:
                 return _start_anew(upstream, self._reset_endpoint, self._seeds, self._ready_timeout)
 
