@@ -44,6 +44,8 @@ ENDPOINTS = {
     "POST /_replay/observe": "look now at what the emulator did by itself, and record it; all data, exposed or not",
     "POST /_replay/doctor": "is everything that was recorded there, and do its links hold? Nothing is changed; with ?repair=1: "
     "make the recorded calls again that mend what is wrong",
+    "GET /_replay/doctor": "the latest diagnosis of everything: asked for, after a restore, or before a save; null before "
+    "the first",
     "POST /_replay/smoke": "carry out the smoke tests in the body (YAML or JSON, docs/doctor.md); nothing is recorded of them",
     "POST /_replay/observe/<service>": "the same for one service, or for several, separated by commas",
     "POST /_localstack/state/save": "make everything recorded so far durable; under MANUAL, a save point. With ?strict=1: not "
@@ -112,6 +114,7 @@ def _own(proxy: Proxy, console: Console, incoming: Incoming) -> _Endpoint | None
             "/_replay/status": _status,
             "/_replay/aliases": _aliases,
             "/_replay/metrics": _metrics,
+            "/_replay/doctor": _diagnosis,
             "/_replay/": _index,
         }
         return _guarded(shown.get(path, _missing))
@@ -186,6 +189,12 @@ async def _smoke(proxy: Proxy, incoming: Incoming) -> Outgoing:
     from replay_proxy.control.doctor.endpoint import smoke
 
     return await smoke(proxy, incoming)
+
+
+async def _diagnosis(proxy: Proxy, _incoming: Incoming) -> Outgoing:
+    from replay_proxy.control.doctor.endpoint import latest_diagnosis
+
+    return latest_diagnosis(proxy)
 
 
 async def _doctor(proxy: Proxy, incoming: Incoming) -> Outgoing:

@@ -25,6 +25,8 @@ Words:
 | `asking` | sends reads, each once, page by page |
 | `links` | whether a link is still shown |
 | `attributes` | whether attributes are as recorded |
+| `tags` | which read shows tags, which are lost, what sets them |
+| `entries` | entries of lists that are shown in another form: rules of security groups |
 | `stack_members` | the resources of a stack, which no recorded call made |
 | `pending` | what is under way, and would not be in a state that is saved now |
 | `conclusions` | what follows from the answers: links that hold, findings |

@@ -1,7 +1,8 @@
 """Whether attributes are as recorded, member by member, where a description has a member of the same path.
 
 Emulators show many values in their own way: a default instead of what was sent, numbers as texts, a policy with other blanks. So
-only plain values are compared, texts without regard to case and form, and documents by what they say.
+only plain values are compared, texts without regard to case and form, and documents by what they say. Of a secret value it is
+said whether it is the same, and nothing of what it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from replay_proxy.resources.linking.documents import document
 from replay_proxy.resources.resource import Hidden, Long
 
 _DEPTH: Final = 4
+HIDDEN_VALUE: Final = "a value that is not shown"
+OTHER_HIDDEN: Final = "another value"
+"""What is said of secret values."""
 
 
 def differences(recorded: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any, bool]]:
@@ -41,10 +45,14 @@ def _compare(
 ) -> Iterator[tuple[str, Any, Any, bool]]:
     folded = {str(member).lower(): value for member, value in shown.items()}
     for member, value in recorded.items():
-        if member.lower() not in folded or isinstance(value, Hidden | Long):
+        if member.lower() not in folded or isinstance(value, Long):
             continue
         now = folded[member.lower()]
         inner = f"{path}.{member}" if path else member
+        if isinstance(value, Hidden):
+            if isinstance(value.raw, str) and isinstance(now, str) and now.strip("*"):
+                yield inner, HIDDEN_VALUE, OTHER_HIDDEN, value.raw == now
+            continue
         if isinstance(value, Mapping) and isinstance(now, Mapping):
             if depth < _DEPTH:
                 yield from _compare(value, now, inner, depth + 1)

@@ -9,11 +9,15 @@ from replay_proxy.doctor import causes
 from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.attributes import differences
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, Problem, State, Update
+from replay_proxy.doctor.entries import lost_listed
 from replay_proxy.doctor.links import Description, is_shown
 from replay_proxy.doctor.readings import Names
 from replay_proxy.doctor.repair import members_of, repair_of, switched_on, update_of
+from replay_proxy.doctor.tags import lost_tags, tags_update
 from replay_proxy.doctor.texts import Texts
+from replay_proxy.observing.exposure import runs_code
 from replay_proxy.resources.folding.model import ResourceModel
+from replay_proxy.resources.properties.tags import is_tagging
 from replay_proxy.resources.resource import Link, Resource, leaves
 
 _SHOWN_CHARACTERS: Final = 300
@@ -38,6 +42,7 @@ class Conclusions:
         self._recorded_answer = recorded_answer
         self._diagnosis = diagnosis
         self._operations = {entry.seq: entry.operation for entry in model.calls}
+        self._acts = runs_code((entry.service, entry.operation) for entry in model.calls)
         self._states = {check.resource.number: check.state for check in diagnosis.checks}
 
     def draw(self) -> None:
@@ -50,7 +55,9 @@ class Conclusions:
                 self._find_state(check)
                 self._find_lost_links(check)
                 self._find_lost_entries(check)
+                self._find_lost_listed(check)
         self._compare_attributes(kept)
+        self._compare_tags()
 
     def stack_lacks(self, stack: Resource, logical_id: str, answer: str) -> None:
         """Add that a resource of a stack is not there."""
@@ -161,6 +168,63 @@ class Conclusions:
                     self._add(resource, Problem.LINK_LOST, member, answer, cause, recorded=names[0])
                     break
 
+    def _find_lost_listed(self, check: Check) -> None:
+        """Find entries that are shown under another name, and in another form."""
+        resource = check.resource
+        linked = {link.link.member.partition(".")[0] for link in check.links if link.holds is False}
+        operations = frozenset(self._operations.get(seq, "") for seq in resource.changed_by)
+        lost: dict[str, str] = {}
+        for member, entry in lost_listed(resource, operations, self._descriptions[resource.number].shown):
+            if member not in linked:
+                lost.setdefault(member, entry)
+        for member, entry in lost.items():
+            answer = f"{check.reading} does not show it"
+            self._add(resource, Problem.CHANGED, member, answer, causes.OF_CHANGE, recorded=entry)
+
+    def _compare_tags(self) -> None:
+        """Compare tags. A lost one is a finding where the emulator is known to keep tags of such a resource, else a note."""
+        checks = [
+            check for check in self._diagnosis.checks if self._descriptions.get(check.resource.number) is not None
+        ]
+        shown = {check.resource.number: self._descriptions[check.resource.number].tags for check in checks}
+        keeping = {
+            check.resource.type
+            for check in checks
+            if check.resource.tags.items() & (shown[check.resource.number] or {}).items()
+        }
+        for check in checks:
+            resource, tags = check.resource, shown[check.resource.number]
+            lost = [] if tags is None else list(lost_tags(resource.tags, tags))
+            if not lost or tags is None:
+                continue
+            answer = f"it is {tags[lost[0]]}" if lost[0] in tags else "it is not there"
+            member, recorded = f"Tags.{lost[0]}", resource.tags[lost[0]]
+            by_calls = tuple(seq for seq in resource.changed_by if is_tagging(self._operations.get(seq, "")))
+            if resource.type in keeping or tags or self._descriptions[resource.number].has_no_tags:
+                update = tags_update(Names(self._model, resource))
+                self._add(
+                    resource,
+                    Problem.CHANGED,
+                    member,
+                    answer[:_SHOWN_CHARACTERS],
+                    causes.OF_CHANGE,
+                    recorded=recorded[:_SHOWN_CHARACTERS],
+                    update=update,
+                    calls=by_calls,
+                )
+            else:
+                self._diagnosis.notes.append(
+                    Finding(
+                        resource.number,
+                        Problem.CHANGED,
+                        member,
+                        resource.made_by,
+                        answer[:_SHOWN_CHARACTERS],
+                        causes.OF_NOT_KEPT,
+                        recorded[:_SHOWN_CHARACTERS],
+                    )
+                )
+
     def _compare_attributes(self, kept: _Kept) -> None:
         """Compare attributes. What differs is a finding where the emulator is known to keep that member, else a note."""
         differing: list[tuple[Resource, str, Any, Any]] = []
@@ -174,16 +238,25 @@ class Conclusions:
             for path, recorded, now, same in differences(given, self._descriptions[resource.number].shown):
                 if same:
                     kept.add((resource.type, path))
-                elif path not in linked:
+                elif path not in linked and not (self._acts and self._is_kept(resource, path)):
                     differing.append((resource, path, recorded, now))
         for resource, path, recorded, now in differing:
             answer, was = f"it is {now!s}"[:_SHOWN_CHARACTERS], f"{recorded!s}"[:_SHOWN_CHARACTERS]
-            if (resource.type, path) in kept or self._kept_in_answer(resource, path, recorded):
+            if (
+                (resource.type, path) in kept
+                or self._is_kept(resource, path)
+                or self._kept_in_answer(resource, path, recorded)
+            ):
                 self._add(resource, Problem.CHANGED, path, answer, causes.OF_CHANGE, recorded=was)
             else:
                 self._diagnosis.notes.append(
                     Finding(resource.number, Problem.CHANGED, path, resource.made_by, answer, causes.OF_NOT_KEPT, was)
                 )
+
+    @staticmethod
+    def _is_kept(resource: Resource, path: str) -> bool:
+        """Is this data that any emulator keeps? Where something runs code, that may change it, and the proxy observes it."""
+        return f"{resource.service}:{resource.key.noun} {path}" in table()["kept"]["members"]
 
     def _members_sent(self, resource: Resource) -> set[str]:
         """Return the members, in lower case, that the calls about a resource could set. Others are the emulator's own."""
@@ -213,8 +286,10 @@ class Conclusions:
         *,
         recorded: str = "",
         update: Update | None = None,
+        calls: tuple[int, ...] = (),
     ) -> None:
-        calls = () if update is not None else repair_of(self._model, resource, problem, member)
+        """Add a finding. update, calls: what mends it, where that is known; an update before calls."""
+        calls = () if update is not None else calls or repair_of(self._model, resource, problem, member)
         if member and not calls and update is None and problem is not Problem.LINK_TO_NOTHING:
             update = update_of(Names(self._model, resource), member)
         call = calls[-1] if member and calls else resource.made_by

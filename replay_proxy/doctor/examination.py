@@ -18,6 +18,7 @@ from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.pending import pending_of
 from replay_proxy.doctor.readings import Names, reading_after, readings_of
 from replay_proxy.doctor.stack_members import absent_members
+from replay_proxy.doctor.tags import answered_tags, lost_tags, shown_tags, tags_reading
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.resource import Resource
@@ -106,6 +107,7 @@ class Examination:
                 description = Description(texts, described or {})
                 self._descriptions[resource.number] = description
                 await self._read_parts(resource, names, description)
+                await self._read_tags(resource, names, description)
                 break
             if refusal_of(answered.head, outcome) is Refusal.ABSENT:
                 check.state = State.ABSENT
@@ -113,6 +115,24 @@ class Examination:
         if check.state is State.ABSENT and not resource.made_by and not resource.maker:
             check.state = State.UNKNOWN  # a call named it, and nothing says that it ever was there
         return check
+
+    async def _read_tags(self, resource: Resource, names: Names, description: Description) -> None:
+        """Find the tags of a resource that was given some: in its description, else by the read of just these."""
+        if not resource.tags:
+            return
+        description.tags = shown_tags(description.shown)
+        # A description may show the tags of the creation alone.
+        is_complete = description.tags is not None and not any(lost_tags(resource.tags, description.tags))
+        reading = None if is_complete else tags_reading(names)
+        if reading is None:
+            return
+        answered = await self._asker.read(resource, reading)
+        outcome = answered.outcome
+        if outcome is not None and outcome.ok:
+            tags = answered_tags(reading, outcome.parsed)
+            description.tags = tags if tags is not None else description.tags
+        elif outcome is not None and "Tag" in outcome.error_code:
+            description.tags, description.has_no_tags = {}, True  # NoSuchTagSet
 
     async def _read_parts(self, resource: Resource, names: Names, description: Description) -> None:
         """Read what was set of a resource by calls of their own."""

@@ -161,11 +161,16 @@ def reading_after(names: Names, setter: str) -> Reading | None:
     ]
     operations += [f"{verb}{stem}" for verb in ("Get", "Describe", "List") for stem in (noun, f"{noun}s")]
     for operation in operations:
-        if operation in _reads(service):
+        if operation in reads_of_service(service):
             reading = _filled(service, operation, names, search=False, entry=None)
             if reading is not None:
                 return reading
     return None
+
+
+def reading_of(names: Names, operation: str) -> Reading | None:
+    """Return a read of a resource by an operation; None where it is not known what it is to be asked with."""
+    return _filled(names.resource.service, operation, names, search=False, entry=None)
 
 
 @lru_cache(maxsize=1)
@@ -179,7 +184,8 @@ def _not_examined() -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def _reads(service: str) -> frozenset[str]:
+def reads_of_service(service: str) -> frozenset[str]:
+    """Return the operations of a service that only read."""
     try:
         operations = service_model(service).operation_names
     except LookupError:
@@ -190,7 +196,7 @@ def _reads(service: str) -> frozenset[str]:
 @lru_cache(maxsize=_OPERATIONS)
 def _candidates(service: str, noun: str) -> tuple[tuple[str, bool], ...]:
     """Return the operations that may show such a resource, each with whether it is asked for exactly one."""
-    reads = _reads(service)
+    reads = reads_of_service(service)
     plurals = (f"{noun}s", f"{noun}es", f"{noun[:-1]}ies")
     single = [(f"{verb}{noun}", True) for verb in _SINGLE]
     several = [(f"{verb}{plural}", False) for verb in _SEVERAL for plural in plurals]
@@ -202,7 +208,7 @@ def _filled(
     service: str, operation: str, names: Names, *, search: bool, entry: Mapping[str, Any] | None
 ) -> Reading | None:
     """Return a read with its parameters; None where a required one is not known."""
-    if operation not in _reads(service):
+    if operation not in reads_of_service(service):
         return None
     entry = entry or {}
     parameters = parameters_naming(service, operation, names, entry.get("fixed", {}), entry.get("named_by", {}))

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.diagnosis import Problem, Update
 from replay_proxy.doctor.readings import Names
 from replay_proxy.resources.folding.model import ResourceModel
@@ -95,8 +96,18 @@ def update_of(names: Names, member: str) -> Update | None:
             continue
         parameters = {each: names.value(each) for each in shape.required_members if each != taken}
         if all(parameters.values()):
-            return Update(operation, {**parameters, taken: value})
+            return Update(operation, {**parameters, **_also_given(names, operation), taken: value})
     return None
+
+
+def _also_given(names: Names, operation: str) -> dict[str, Any]:
+    """Return what an update needs besides (`updates` in data/readings.json): fixed values, and recorded attributes."""
+    kind = f"{names.resource.service}:{names.resource.key.noun}"
+    for entry in table()["updates"]:
+        if (entry["kind"], entry["operation"]) == (kind, operation):
+            kept = {member: names.value(member) for member in entry.get("with", ())}
+            return {**entry["fixed"], **{member: value for member, value in kept.items() if value}}
+    return {}
 
 
 def switched_on(names: Names, switch: Mapping[str, Any]) -> Update | None:

@@ -94,6 +94,11 @@ class Exposure:
         return reach
 
 
+def runs_code(calls: Iterable[tuple[str, str]]) -> bool:
+    """Return whether calls, as service and operation, have made something that runs code or calls of a user."""
+    return not _runner_calls().isdisjoint(calls)
+
+
 def is_runner(node: str) -> bool:
     """Return whether what a node names runs code or calls of a user."""
     return node.partition(" ")[0] in _runners()

@@ -19,8 +19,13 @@ _TEXT_MAX: Final = 4000
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit_xml(recording: Recording, restore: Mapping[str, Any] | None) -> bytes:
-    """Return the XML. restore: as `restore_report.read_restore_report` returns it; None where there is none."""
+def junit_xml(
+    recording: Recording, restore: Mapping[str, Any] | None, diagnosis: Mapping[str, Any] | None = None
+) -> bytes:
+    """Return the XML. restore: as `restore_report.read_restore_report` returns it; None where there is none.
+
+    diagnosis: as `doctor_report.read_doctor_report` returns it, for a suite of its own.
+    """
     suites = Element("testsuites", name="replay-proxy")
     suite = SubElement(suites, "testsuite", name="replay-proxy restore" if restore is not None else "recording")
     if restore is None:
@@ -29,23 +34,32 @@ def junit_xml(recording: Recording, restore: Mapping[str, Any] | None) -> bytes:
         _restore_cases(suite, restore)
     for number, warning in enumerate(recording.warnings, 1):
         _fail(_case(suite, "recording", f"warning {number}"), "warning", warning, "")
-    seconds = f"{restore['seconds']:.3f}" if restore is not None else "0"
-    return _document(suites, suite, seconds)
+    suite.set("time", f"{restore['seconds']:.3f}" if restore is not None else "0")
+    if diagnosis is not None:
+        _doctor_suite(suites, diagnosis)
+    return _document(suites)
 
 
 def doctor_junit_xml(document: Mapping[str, Any]) -> bytes:
     """Return a diagnosis (`doctor_document`) as XML: each resource and each link a test, each finding a failure."""
     suites = Element("testsuites", name="replay-proxy")
-    suite = SubElement(suites, "testsuite", name="replay-proxy doctor")
+    _doctor_suite(suites, document)
+    return _document(suites)
+
+
+def _doctor_suite(suites: Element, document: Mapping[str, Any]) -> None:
+    suite = SubElement(suites, "testsuite", name="replay-proxy doctor", time=f"{document['seconds']:.3f}")
+    by_resource: dict[str, list[Mapping[str, Any]]] = {}
+    for each in document["findings"]:
+        by_resource.setdefault(each["resource"], []).append(each)
     for check in document["tree"]:
-        found = [each for each in document["findings"] if each["resource"] == check["resource"]]
+        found = by_resource.get(check["resource"], ())
         whole = _case(suite, check["type"], check["name"])
         if check["state"] == "unknown":
             SubElement(whole, "skipped", message=_xml(check["answer"]))
         for each in found:
             about = whole if not each["member"] else _case(suite, check["type"], f"{check['name']} {each['member']}")
             _fail(about, each["problem"], each["cause"], "\n".join([each["answer"], *each["commands"]]))
-    return _document(suites, suite, f"{document['seconds']:.3f}")
 
 
 def smoke_junit_xml(results: Sequence[Mapping[str, Any]]) -> bytes:
@@ -56,14 +70,18 @@ def smoke_junit_xml(results: Sequence[Mapping[str, Any]]) -> bytes:
         case = _case(suite, "smoke", each["name"])
         if each["failure"]:
             _fail(case, "failed", each["failure"], "")
-    return _document(suites, suite, f"{sum(each['seconds'] for each in results):.3f}")
+    suite.set("time", f"{sum(each['seconds'] for each in results):.3f}")
+    return _document(suites)
 
 
-def _document(suites: Element, suite: Element, seconds: str) -> bytes:
-    failures, tests = len(suite.findall("testcase/failure")), len(suite.findall("testcase"))
-    for each in (suites, suite):
-        for name, value in (("tests", tests), ("failures", failures), ("errors", 0), ("time", seconds)):
-            each.set(name, str(value))
+def _document(suites: Element) -> bytes:
+    """Return the document; each suite has its time already."""
+    each_suite = suites.findall("testsuite")
+    suites.set("time", f"{sum(float(suite.get('time', '0')) for suite in each_suite):.3f}")
+    for element, prefix in ((suites, "testsuite/"), *((suite, "") for suite in each_suite)):
+        element.set("tests", str(len(element.findall(f"{prefix}testcase"))))
+        element.set("failures", str(len(element.findall(f"{prefix}testcase/failure"))))
+        element.set("errors", "0")
     indent(suites)
     text: str = tostring(suites, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()

@@ -151,6 +151,14 @@ async def test_the_console_follows_what_happens(start_proxy: Callable[..., Proxy
         await page.until(f"{TEXT}.includes('There is no pod yet')")
         await page.press("Escape", 27)
 
+        # The doctor: nothing was examined yet, and then everything.
+        await page.run("location.hash = '#/doctor'")
+        await page.until(f"{TEXT}.includes('do its links hold?')")
+        await click(page, "Examine now")
+        await page.until(f"/of [1-9][0-9]* resources there/.test({TEXT})")
+        await page.run("document.querySelector('.list .row').click()")
+        await page.until("document.querySelector('.detail h2')?.textContent.startsWith('AWS::')")
+
         # Emulator and proxy are gone, and come back: so does the page, with the restore and the aliases.
         await page.run("location.hash = '#/overview'")
         proxy.kill_all(TOKEN)
@@ -167,7 +175,7 @@ async def test_the_console_follows_what_happens(start_proxy: Callable[..., Proxy
         client("s3", proxy.url).put_object(Bucket="invoices", Key="2026/order-5.pdf", Body=b"%PDF")
         await page.until("document.getElementById('state').textContent.includes('calls in the recording')")
 
-        for view in ("overview", "live", "resources/2", "calls/2", "timeline", "graph", "restore", "aliases"):
+        for view in ("overview", "live", "resources/2", "calls/2", "timeline", "graph", "restore", "aliases", "doctor"):
             for look, width, dark in LOOKS if PICTURES else LOOKS[1:]:
                 await page.look(width=width, dark=dark)
                 await page.run(f"location.hash = '#/{view}'")

@@ -22,19 +22,20 @@ def _document(**statement: Any) -> str:
     return json.dumps({**_POLICY, "Statement": [{"Effect": "Allow", **statement}]})
 
 
-def make(aws: Client) -> None:
-    """Make the stack, through the proxy."""
+def make(aws: Client, emulator: str = "moto") -> None:
+    """Make the stack, through the proxy; of LocalStack, what it has without Docker."""
+    if emulator == "localstack":
+        _make_without_functions(aws)
+        return
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("m.py", _HANDLER)
     trust = _document(Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
     role = aws("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    queues = {name: aws("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "orders")}
-    arns = {name: _queue_arn(aws, url) for name, url in queues.items()}
-    redrive = json.dumps({"deadLetterTargetArn": arns["dead"], "maxReceiveCount": "3"})
-    aws("sqs").set_queue_attributes(QueueUrl=queues["orders"], Attributes={"RedrivePolicy": redrive})
-    may_send = _document(Action="sqs:*", Resource=arns["orders"])
-    aws("iam").put_role_policy(RoleName="worker", PolicyName="rw", PolicyDocument=may_send)
+    url, queue = _make_queues(aws)
+    aws("iam").put_role_policy(
+        RoleName="worker", PolicyName="rw", PolicyDocument=_document(Action="sqs:*", Resource=queue)
+    )
     aws("lambda").create_function(
         FunctionName="work",
         Runtime="python3.12",
@@ -42,7 +43,7 @@ def make(aws: Client) -> None:
         Handler="m.handler",
         Code={"ZipFile": packed.getvalue()},
         Timeout=17,
-        Environment={"Variables": {"QUEUE_URL": queues["orders"]}},
+        Environment={"Variables": {"QUEUE_URL": url}},
     )
     function = aws("lambda").get_function(FunctionName="work")["Configuration"]["FunctionArn"]
     aws("lambda").add_permission(
@@ -50,27 +51,14 @@ def make(aws: Client) -> None:
     )
     aws("lambda").publish_version(FunctionName="work")
     aws("lambda").create_alias(FunctionName="work", Name="live", FunctionVersion="1")
-    aws("lambda").create_event_source_mapping(FunctionName="work", EventSourceArn=arns["orders"])
-    topic = aws("sns").create_topic(Name="news")["TopicArn"]
-    aws("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arns["orders"])
-    from_topic = _document(
-        Principal="*",
-        Action="sqs:SendMessage",
-        Resource=arns["orders"],
-        Condition={"ArnEquals": {"aws:SourceArn": topic}},
-    )
-    aws("sqs").set_queue_attributes(QueueUrl=queues["orders"], Attributes={"Policy": from_topic})
-    aws("s3").create_bucket(Bucket="uploads")
-    told = {"QueueConfigurations": [{"QueueArn": arns["orders"], "Events": ["s3:ObjectCreated:*"]}]}
-    aws("s3").put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration=told)
-    aws("events").put_rule(Name="tick", ScheduleExpression="rate(5 days)")
-    aws("events").put_targets(Rule="tick", Targets=[{"Id": "1", "Arn": function}])
+    aws("lambda").create_event_source_mapping(FunctionName="work", EventSourceArn=queue)
+    _make_triggers(aws, url, queue, function)
     aws("logs").create_log_group(logGroupName="/svc")
     aws("logs").put_subscription_filter(logGroupName="/svc", filterName="f", filterPattern="", destinationArn=function)
-    _make_api(aws, function)
+    _make_api(aws, f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations")
     _make_network(aws)
-    definition = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": function, "End": True}}}
-    aws("stepfunctions").create_state_machine(name="flow", roleArn=role, definition=json.dumps(definition))
+    _make_balancer(aws)
+    _make_machine(aws, role, function)
     secret = aws("secretsmanager").create_secret(Name="db", SecretString="x")["ARN"]
     aws("secretsmanager").rotate_secret(
         SecretId="db", RotationLambdaARN=function, RotationRules={"AutomaticallyAfterDays": 3}
@@ -79,30 +67,92 @@ def make(aws: Client) -> None:
     aws("ecs").register_task_definition(
         family="web", taskRoleArn=role, executionRoleArn=role, containerDefinitions=[container]
     )
+    _make_stack(aws)
+
+
+def _make_without_functions(aws: Client) -> None:
+    trust = _document(Principal={"Service": "states.amazonaws.com"}, Action="sts:AssumeRole")
+    role = aws("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    url, queue = _make_queues(aws)
+    aws("iam").put_role_policy(
+        RoleName="worker", PolicyName="rw", PolicyDocument=_document(Action="sqs:*", Resource=queue)
+    )
+    _make_triggers(aws, url, queue, queue)
+    _make_api(aws, "arn:aws:apigateway:us-east-1:sqs:path/000000000000/orders", credentials=role)
+    _make_network(aws)
+    _make_machine(aws, role, "arn:aws:states:::sqs:sendMessage")
+    _make_stack(aws)
+
+
+def _make_queues(aws: Client) -> tuple[str, str]:
+    """Make a queue with another for what nobody could process; the address and the ARN of the first."""
+    queues = {name: aws("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "orders")}
+    arns = {name: _queue_arn(aws, url) for name, url in queues.items()}
+    redrive = json.dumps({"deadLetterTargetArn": arns["dead"], "maxReceiveCount": "3"})
+    aws("sqs").set_queue_attributes(QueueUrl=queues["orders"], Attributes={"RedrivePolicy": redrive})
+    return queues["orders"], arns["orders"]
+
+
+def _make_triggers(aws: Client, url: str, queue: str, target: str) -> None:
+    """A topic, a bucket and a rule that tell a queue, or a target; and a group with a member."""
+    topic = aws("sns").create_topic(Name="news")["TopicArn"]
+    aws("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    from_topic = _document(
+        Principal="*", Action="sqs:SendMessage", Resource=queue, Condition={"ArnEquals": {"aws:SourceArn": topic}}
+    )
+    aws("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": from_topic})
+    aws("s3").create_bucket(Bucket="uploads")
+    aws("s3").put_bucket_tagging(Bucket="uploads", Tagging={"TagSet": [{"Key": "team", "Value": "blue"}]})
+    told = {"QueueConfigurations": [{"QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]}
+    aws("s3").put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration=told)
+    aws("events").put_rule(Name="tick", ScheduleExpression="rate(5 days)")
+    aws("events").put_targets(Rule="tick", Targets=[{"Id": "1", "Arn": target}])
+    aws("iam").create_group(GroupName="developers")
+    aws("iam").create_user(UserName="ann")
+    aws("iam").add_user_to_group(GroupName="developers", UserName="ann")
+
+
+def _make_machine(aws: Client, role: str, resource: str) -> None:
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": resource, "End": True}}}
+    aws("stepfunctions").create_state_machine(name="flow", roleArn=role, definition=json.dumps(definition))
+
+
+def _make_stack(aws: Client) -> None:
     template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "of-stack"}}}}
     aws("cloudformation").create_stack(StackName="st", TemplateBody=json.dumps(template))
+    waiter = aws("cloudformation").get_waiter("stack_create_complete")
+    waiter.wait(StackName="st", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
-def _make_api(aws: Client, function: str) -> None:
+def _make_api(aws: Client, uri: str, **more: str) -> None:
     gateway = aws("apigateway")
     api = gateway.create_rest_api(name="api")["id"]
     root = gateway.get_resources(restApiId=api)["items"][0]["id"]
     orders = gateway.create_resource(restApiId=api, parentId=root, pathPart="orders")["id"]
     here = {"restApiId": api, "resourceId": orders, "httpMethod": "GET"}
     gateway.put_method(**here, authorizationType="NONE")
-    uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations"
-    gateway.put_integration(**here, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+    kind = "AWS" if more else "AWS_PROXY"
+    gateway.put_integration(**here, type=kind, integrationHttpMethod="POST", uri=uri, **more)
     gateway.create_deployment(restApiId=api, stageName="prod")
 
 
 def _make_network(aws: Client) -> None:
     vpc = aws("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnets = [aws("ec2").create_subnet(VpcId=vpc, CidrBlock=f"10.0.{at}.0/24")["Subnet"]["SubnetId"] for at in (1, 2)]
+    for at in (1, 2):
+        aws("ec2").create_subnet(VpcId=vpc, CidrBlock=f"10.0.{at}.0/24")
+    group = aws("ec2").create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
+    rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.1.0.0/16"}]}
+    aws("ec2").authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
     gateway = aws("ec2").create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     aws("ec2").attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     table = aws("ec2").create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
     aws("ec2").create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-    balancer = aws("elbv2").create_load_balancer(Name="lb", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+
+
+def _make_balancer(aws: Client) -> None:
+    subnets = [each for each in aws("ec2").describe_subnets()["Subnets"] if each["CidrBlock"].startswith("10.0.")]
+    vpc, subnet_ids = subnets[0]["VpcId"], sorted(each["SubnetId"] for each in subnets)
+    balancer = aws("elbv2").create_load_balancer(Name="lb", Subnets=subnet_ids)["LoadBalancers"][0]["LoadBalancerArn"]
     group = aws("elbv2").create_target_group(Name="tg", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip")
     group_arn = group["TargetGroups"][0]["TargetGroupArn"]
     aws("elbv2").register_targets(TargetGroupArn=group_arn, Targets=[{"Id": "10.0.1.5", "Port": 80}])
@@ -121,6 +171,7 @@ class Break:
 
     carry_out: breaks it; its argument makes clients of the emulator itself. type, member: of the findings, and no others.
     left: type and member of what recorded calls cannot mend. unable: emulators that cannot break it so, each with what they do.
+    also: further members, by emulator.
     """
 
     link: str
@@ -129,6 +180,7 @@ class Break:
     members: tuple[str, ...] = ("",)
     left: tuple[tuple[str, str], ...] = ()
     unable: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _queue(aws: Client, name: str) -> str:
@@ -187,6 +239,14 @@ def _delete_task_role(aws: Client) -> None:
     aws("iam").delete_role(RoleName="worker")
 
 
+def _close_port(aws: Client) -> None:
+    for group in aws("ec2").describe_security_groups()["SecurityGroups"]:
+        if group["GroupName"] == "web":
+            aws("ec2").revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+
+
+NO_DOCKER = "functions need Docker"
+NOT_OFFERED = "not offered"
 _POLICY_MEMBER = "Attributes.Policy.Statement.Condition.ArnEquals.aws:SourceArn"
 
 BREAKS = (
@@ -194,18 +254,41 @@ BREAKS = (
         "API -> its permission to invoke the function",
         lambda aws: _lambda(aws, "remove_permission", StatementId="api"),
         "AWS::Lambda::Permission",
+        unable={"localstack": NO_DOCKER},
     ),
-    Break("API integration -> function", _delete_integration, "AWS::ApiGateway::Method", ("Integration.uri",)),
+    Break(
+        "API integration -> function",
+        _delete_integration,
+        "AWS::ApiGateway::Method",
+        ("Integration.uri",),
+        also={"localstack": ("Integration.credentials",)},
+    ),
     Break("API -> its stage", _delete_stage, "AWS::ApiGateway::Stage"),
-    Break("event source mapping -> queue and function", _delete_mapping, "AWS::Lambda::EventSourceMapping"),
-    Break("alias -> version", lambda aws: _lambda(aws, "delete_alias", Name="live"), "AWS::Lambda::Alias"),
+    Break(
+        "event source mapping -> queue and function",
+        _delete_mapping,
+        "AWS::Lambda::EventSourceMapping",
+        unable={"localstack": NO_DOCKER},
+    ),
+    Break(
+        "alias -> version",
+        lambda aws: _lambda(aws, "delete_alias", Name="live"),
+        "AWS::Lambda::Alias",
+        unable={"localstack": NO_DOCKER},
+    ),
     Break(
         "function -> its configuration",
         lambda aws: _lambda(aws, "update_function_configuration", Environment={"Variables": {}}),
         "AWS::Lambda::Function",
         ("Environment.Variables.QUEUE_URL",),
+        unable={"localstack": NO_DOCKER},
     ),
-    Break("function -> code", lambda aws: _lambda(aws, "delete_function"), "AWS::Lambda::Function"),
+    Break(
+        "function -> code",
+        lambda aws: _lambda(aws, "delete_function"),
+        "AWS::Lambda::Function",
+        unable={"localstack": NO_DOCKER},
+    ),
     Break(
         "role -> its policy",
         lambda aws: aws("iam").delete_role_policy(RoleName="worker", PolicyName="rw"),
@@ -246,16 +329,28 @@ BREAKS = (
         "log subscription -> destination",
         lambda aws: aws("logs").delete_subscription_filter(logGroupName="/svc", filterName="f"),
         "AWS::Logs::SubscriptionFilter",
+        unable={"localstack": NO_DOCKER},
     ),
-    Break("listener -> target group", _delete_listener, "AWS::ElasticLoadBalancingV2::Listener"),
-    Break("target group -> targets", _deregister, "AWS::ElasticLoadBalancingV2::TargetGroup", ("Targets",)),
+    Break(
+        "listener -> target group",
+        _delete_listener,
+        "AWS::ElasticLoadBalancingV2::Listener",
+        unable={"localstack": NOT_OFFERED},
+    ),
+    Break(
+        "target group -> targets",
+        _deregister,
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
+        ("Targets",),
+        unable={"localstack": NOT_OFFERED},
+    ),
     Break("route -> gateway", _delete_route, "AWS::EC2::Route"),
     Break(
         "secret rotation -> function",
         lambda aws: aws("secretsmanager").cancel_rotate_secret(SecretId="db"),
         "AWS::SecretsManager::Secret",
         ("RotationLambdaARN",),
-        unable={"ministack": "has no CancelRotateSecret"},
+        unable={"localstack": NO_DOCKER, "ministack": "has no CancelRotateSecret"},
     ),
     Break(
         "state machine -> what its definition names",
@@ -263,6 +358,24 @@ BREAKS = (
             stateMachineArn=aws("stepfunctions").list_state_machines()["stateMachines"][0]["stateMachineArn"]
         ),
         "AWS::StepFunctions::StateMachine",
+    ),
+    Break(
+        "security group -> its rules",
+        _close_port,
+        "AWS::EC2::SecurityGroup",
+        ("SecurityGroupIngress",),
+    ),
+    Break(
+        "group -> its members",
+        lambda aws: aws("iam").remove_user_from_group(GroupName="developers", UserName="ann"),
+        "AWS::IAM::Group",
+        ("UserToGroup.UserName",),
+    ),
+    Break(
+        "bucket -> its tags",
+        lambda aws: aws("s3").delete_bucket_tagging(Bucket="uploads"),
+        "AWS::S3::Bucket",
+        ("Tags.team",),
     ),
     Break(
         "stack -> its resources",
@@ -277,6 +390,21 @@ BREAKS = (
         "AWS::SecretsManager::Secret",
         # The secret is made anew under another ARN, and no operation changes a task definition.
         left=(("AWS::ECS::TaskDefinition", "containerDefinitions.secrets.valueFrom"),),
+        unable={"localstack": NOT_OFFERED},
     ),
 )
 """In the order in which they are tried. What cannot be mended wholly stands last."""
+
+
+def table_lines() -> list[str]:
+    """The table of docs/doctor.md: what each emulator was seen to do with each kind of link."""
+    titles = {"moto": "moto", "ministack": "MiniStack", "localstack": "LocalStack"}
+    rows = [["link", *titles.values()], ["--"] * (1 + len(titles))]
+    for broken in BREAKS:
+        done = "named, mended" if not broken.left else "named"
+        rows.append([broken.link, *(broken.unable.get(emulator, done) for emulator in titles)])
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+if __name__ == "__main__":
+    print("\n".join(table_lines()))

@@ -8,6 +8,7 @@ replay-proxy report -o report.html                        the page, of the recor
 replay-proxy report artifact.zip -o report/               report.html, report.md and junit.xml in a folder
 replay-proxy report --markdown "$GITHUB_STEP_SUMMARY"     the summary alone; `-` is standard output
 replay-proxy report -o report/ --restore-report restore.json     with what `replay-proxy restore --json` printed
+replay-proxy report -o report/ --doctor-report doctor.json       with what `replay-proxy doctor --json` printed
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what `replay-proxy restore --json` printed, or /_replay/status answered",
     )
+    parser.add_argument(
+        "--doctor-report",
+        metavar="FILE",
+        help="what `replay-proxy doctor --json` printed, or GET /_replay/doctor answered",
+    )
     add_options(parser, "report")
 
 
@@ -54,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
             "report needs to know what to write", hint="add -o report.html, or -o DIR for all it can write"
         )
     from replay_proxy.cli.recordings.opening import open_named
+    from replay_proxy.reports.doctor_report import read_doctor_report
+    from replay_proxy.reports.doctor_text import doctor_markdown
     from replay_proxy.reports.junit import junit_xml
     from replay_proxy.reports.moments import model_at, split_moment
     from replay_proxy.reports.page.write import page_pieces
@@ -65,19 +73,21 @@ def run(args: argparse.Namespace) -> int:
     gc.set_threshold(200_000, 20, 100)
     page, markdown, junit = _outputs(args)
     restore = read_restore_report(Path(args.restore_report)) if args.restore_report else None
+    diagnosis = read_doctor_report(Path(args.doctor_report)) if args.doctor_report else None
     named = named_recording(args, settings)
     where, at = split_moment(named)
     title = "standard input" if named == "-" else named
     with open_named(where, settings) as recording:
         model = model_at(recording, at)
         if page:
-            _write(page, (piece.encode("utf-8", "replace") for piece in page_pieces(title, recording, model, restore)))
+            pieces = page_pieces(title, recording, model, restore, diagnosis)
+            _write(page, (piece.encode("utf-8", "replace") for piece in pieces))
         if markdown:
-            _write(
-                markdown, (f"{line}\n".encode("utf-8", "replace") for line in summary_markdown(title, model, restore))
-            )
+            lines = [*summary_markdown(title, model, restore)]
+            lines += ["", *doctor_markdown(diagnosis).splitlines()] if diagnosis is not None else []
+            _write(markdown, (f"{line}\n".encode("utf-8", "replace") for line in lines))
         if junit:
-            _write(junit, [junit_xml(recording, restore)])
+            _write(junit, [junit_xml(recording, restore, diagnosis)])
         for warning in recording.warnings:
             print(f"warning: {plain(warning, 1000)}", file=sys.stderr)
     return 0

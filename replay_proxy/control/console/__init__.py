@@ -24,5 +24,6 @@ as the others are (`control.routes`). Its Content-Security-Policy allows its own
 | `script/live.js` | the views that only the console has: overview, live, aliases |
 | `script/controls.js` | save, load, reset, each with its consent |
 | `script/pods.js` | the view of pods |
+| `script/diagnosis.js` | the view of the latest diagnosis, and examining anew |
 | `script/console.js` | start |
 """

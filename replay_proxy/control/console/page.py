@@ -17,7 +17,7 @@ from replay_proxy.exchange import Headers
 from replay_proxy.proxy.http.streams import Outgoing
 from replay_proxy.reports.page.assets import script_of, shared_file
 
-SCRIPTS: Final = ("feed", "live", "controls", "pods", "console")
+SCRIPTS: Final = ("feed", "live", "controls", "pods", "diagnosis", "console")
 """What the console adds to the script of the report, in this order."""
 _FIELDS: Final = (
     ("Cache-Control", "no-store"),

@@ -29,6 +29,11 @@ async def smoke(proxy: Proxy, incoming: Incoming) -> Outgoing:
         return problem(503, error.message, error.hint)
 
 
+def latest_diagnosis(proxy: Proxy) -> Outgoing:
+    """Return the latest diagnosis of everything (asked for, after a restore, or before a save); null before the first."""
+    return json_answer(proxy.diagnosis)
+
+
 async def doctor(proxy: Proxy, query: str) -> Outgoing:
     """Examine what is recorded, and mend it where `query` says `repair=1`. services=LIST: only resources of these.
 

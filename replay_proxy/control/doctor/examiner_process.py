@@ -22,6 +22,8 @@ from replay_proxy.wire.signing.sigv4 import Credential
 TIMEOUT_S: Final = 600.0
 REMOVAL_TIMEOUT_S: Final = 3600.0
 """One resource is deleted after the other."""
+KEPT_RESOURCES_MAX: Final = 10_000
+"""Of the latest diagnosis, which is kept for whoever asks: about 1 KB each."""
 
 
 async def examine(
@@ -35,8 +37,8 @@ async def examine(
 ) -> dict[str, Any]:
     """Return the document of a diagnosis (`reports.doctor_document`), or of a repair.
 
-    before_save: with what is under way. smoke: smoke tests to be carried out (`doctor.smoke.document`), instead of all else.
-    remove: delete what is recorded, instead of all else (`doctor.removal`).
+    One of everything is kept (`Proxy.diagnosis`). before_save: with what is under way. smoke: smoke tests to be carried out
+    (`doctor.smoke.document`), instead of all else. remove: delete what is recorded, instead of all else (`doctor.removal`).
 
     Raises:
         EmulatorError: the emulator does not answer, or no process can be started. RecordingError, StorageError: the recording
@@ -60,7 +62,11 @@ async def examine(
         async with asyncio.timeout(REMOVAL_TIMEOUT_S if remove else TIMEOUT_S):
             assert child.stdin is not None
             child.stdin.write(orjson.dumps(options, option=orjson.OPT_APPEND_NEWLINE))
-            return await _serve(proxy, child)
+            document = await _serve(proxy, child)
+            if smoke is None and not remove and not services:
+                found = document.get("after", document)
+                proxy.diagnosis = {**found, "tree": found["tree"][:KEPT_RESOURCES_MAX]}
+            return document
     except TimeoutError as error:
         raise EmulatorError("the examination has taken too long", hint="examine single services: --services") from error
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from replay_proxy import log
 from replay_proxy.call_filter import to_record, to_restore
@@ -69,7 +70,8 @@ class Proxy:
 
     recording, and with it session, load_strategy, requested_loads, requested_resets, requested_pods: None where nothing is
     recorded or restored.
-    recorder, compaction, observer: None where the recording is only read, too.
+    recorder, compaction, observer: None where the recording is only read, too. diagnosis: the latest one of the doctor, as JSON
+    values; None before the first.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Proxy:
         if writer is not None:
             self.compaction = BackgroundCompaction(writer, settings, self._may_compact, self.supervisor)
         self.observer = self._observer()
+        self.diagnosis: dict[str, Any] | None = None
         self.requested_pods = None
         if recording is not None and self.requested_loads is not None and self.load_strategy is not None:
             self.requested_pods = RequestedPods(

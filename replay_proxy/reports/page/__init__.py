@@ -10,6 +10,7 @@ The console of a running proxy shows the same views by the same files, with data
 |---|---|
 | `write` | the page: template, style, scripts, data; its bounds |
 | `assets` | the files of the page |
+| `doctor_part` | a diagnosis as the page's script reads it |
 | `restore_part` | the report of a restore as the page's script reads it |
 | `data` | resources and calls as the page's script reads them |
 | `preview` | values cut to a size, JSON that is harmless in HTML |
@@ -19,7 +20,7 @@ The console of a running proxy shows the same views by the same files, with data
 | `script/list.js` | lists and trees of any length, by keyboard and screen reader |
 | `script/values.js` | a value, a table of facts, a call, a resource |
 | `script/layout.js` | the places of resources in the graph |
-| `script/views.js`, `script/charts.js` | the views |
+| `script/views.js`, `script/charts.js`, `script/doctor.js` | the views |
 | `script/router.js` | addresses, search, keys |
 | `script/embedded.js`, `script/report.js` | the data that are in the page, read piece by piece; start |
 """

@@ -7,7 +7,7 @@ from importlib.resources import files
 from itertools import chain
 from typing import Final
 
-SCRIPTS: Final = ("text", "store", "list", "values", "layout", "charts", "views", "router")
+SCRIPTS: Final = ("text", "store", "list", "values", "layout", "charts", "views", "doctor", "router")
 """What every page of these views has, in this order."""
 
 

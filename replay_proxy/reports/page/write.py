@@ -21,6 +21,7 @@ from replay_proxy.journal.format.records import Record
 from replay_proxy.journal.read.reader import Recording
 from replay_proxy.reports.page.assets import script_of, shared_file
 from replay_proxy.reports.page.data import all_resources, call_details, call_row, overview
+from replay_proxy.reports.page.doctor_part import doctor_part
 from replay_proxy.reports.page.preview import page_json
 from replay_proxy.reports.page.restore_part import restore_part
 from replay_proxy.reports.plain_text import plain
@@ -40,11 +41,16 @@ _MARK: Final = re.compile("@([A-Z_]+)@")
 
 
 def page_pieces(
-    title: str, recording: Recording, model: ResourceModel, restore: Mapping[str, Any] | None
+    title: str,
+    recording: Recording,
+    model: ResourceModel,
+    restore: Mapping[str, Any] | None,
+    diagnosis: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
     """Return the page in pieces. title: of the recording.
 
-    restore: as `restore_report.read_restore_report` returns it; None where there is none. Raises RecordingError and StorageError.
+    restore: as `restore_report.read_restore_report` returns it; diagnosis: as `doctor_report.read_doctor_report` does; None where
+    there is none. Raises RecordingError and StorageError.
     """
     script = script_of([shared_file(f"script/{name}.js") for name in REPORT_SCRIPTS])
     style = shared_file("page.css")
@@ -58,17 +64,17 @@ def page_pieces(
     # In one pass: what is put in may have a mark in it.
     before, after = shared_file("page.html").split("@DATA@")
     yield _MARK.sub(lambda match: texts[match[1]], before)
-    yield from _data(recording, model, restore)
+    yield from _data(recording, model, {"restore": restore_part(restore), "doctor": doctor_part(diagnosis)})
     yield _MARK.sub(lambda match: texts[match[1]], after)
 
 
-def _data(recording: Recording, model: ResourceModel, restore: Mapping[str, Any] | None) -> Iterator[str]:
+def _data(recording: Recording, model: ResourceModel, more: Mapping[str, Any]) -> Iterator[str]:
     packed = len(model.calls) + len(model.resources) + len(model.gone) > PLAIN_MAX
     text_max, total_max = (1000, 4000) if packed else (2000, 12_000)
     calls = model.calls[-ROWS_MAX:]
     room = dict(_SHARES)
     left_out: dict[str, int] = {"rows": len(model.calls) - len(calls)}
-    yield _block("overview", page_json({**overview(recording, model, None), "restore": restore_part(restore)}))
+    yield _block("overview", page_json({**overview(recording, model, None), **more}))
     yield from _blocks("rows", map(call_row, calls), packed, room, left_out)
     yield from _blocks("resources", all_resources(model, text_max, total_max), packed, room, left_out)
 

@@ -1,6 +1,6 @@
 // The start of the console, and what keeps it up to date: data are taken as they come, and shown at most some times a second.
 
-views = { overview: ["Overview", overviewView], live: ["Live", liveView], resources: ["Resources", resourcesView], calls: ["Calls", callsView], timeline: ["Timeline", timelineView], graph: ["Graph", graphView], restore: ["Restore", noRestoreView], aliases: ["Aliases", aliasesView], pods: ["Pods", podsView] };
+views = { overview: ["Overview", overviewView], live: ["Live", liveView], resources: ["Resources", resourcesView], calls: ["Calls", callsView], timeline: ["Timeline", timelineView], graph: ["Graph", graphView], restore: ["Restore", noRestoreView], aliases: ["Aliases", aliasesView], pods: ["Pods", podsView], doctor: ["Doctor", proxyDoctorView] };
 const REFRESH_MS = 400;
 let begun = false, restsUntil = 0;
 

@@ -10,7 +10,7 @@ async function start() {
   }
   const { summary, recording } = store.overview;
   document.getElementById("subtitle").textContent = visible(counted(summary.resources, "resource") + ", " + counted(summary.calls, "call") + (summary.failed ? " (" + number(summary.failed) + " refused)" : "") + (recording.first ? ", " + fullTime(recording.first).slice(0, 19) + " to " + fullTime(recording.last).slice(0, 19) + " UTC" : ""));
-  for (const [view, [name]] of Object.entries(views)) if (view !== "restore" || store.overview.restore) nav.append(el("a", { href: address(view), "data-view": view }, name));
+  for (const [view, [name]] of Object.entries(views)) if (!(view in { restore: 0, doctor: 0 }) || store.overview[view]) nav.append(el("a", { href: address(view), "data-view": view }, name));
   listen();
   if (parts()[0] === "search") box.value = parts()[1] || "";
   route();

@@ -1,7 +1,7 @@
 // Addresses, search, keys. A view draws itself, and may return `choose(rest)`, for what is chosen in it without drawing it
 // anew, and `renew(what)`, for data that changed (`calls`, `resources`) while it is shown.
 
-let views = { summary: ["Summary", summaryView], resources: ["Resources", resourcesView], calls: ["Calls", callsView], timeline: ["Timeline", timelineView], graph: ["Graph", graphView], restore: ["Restore", restoreView] };
+let views = { summary: ["Summary", summaryView], resources: ["Resources", resourcesView], calls: ["Calls", callsView], timeline: ["Timeline", timelineView], graph: ["Graph", graphView], restore: ["Restore", restoreView], doctor: ["Doctor", (main) => doctorView(main)] };
 const main = document.getElementById("main"), box = document.getElementById("search"), nav = document.getElementById("nav");
 const go = (to) => { location.hash = to.slice(1); };
 let shown = { view: "", key: "", choose: null, renew: null };
@@ -22,7 +22,7 @@ function route() {
   if (view !== "search" && document.activeElement !== box) box.value = "";
   bringCurrent();
   // What is chosen in a list does not draw the list anew.
-  const chooses = view === "resources" || view === "calls" || view === "restore";
+  const chooses = view === "resources" || view === "calls" || view === "restore" || view === "doctor";
   const chosen = /^\d*$/.test(rest[0] || "");
   const key = view + "/" + (chooses && chosen ? "" : rest.join("/"));
   if (!(chooses && chosen && shown.view === view && shown.choose)) {
