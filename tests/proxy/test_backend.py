@@ -1,12 +1,17 @@
-"""Watching an emulator that somebody else runs."""
+"""Watching and emptying an emulator."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from replay_proxy.proxy.lifecycle.backend import ExternalEmulator
+from replay_proxy.emulators.kinds import Launch
+from replay_proxy.exchange import Answer, Request
+from replay_proxy.proxy.lifecycle.backend import ExternalEmulator, ManagedEmulator
 
 
 async def test_who_does_not_wait_any_more_for_the_end_of_a_stranger_leaves_no_task_behind() -> None:
@@ -27,3 +32,22 @@ async def test_who_does_not_wait_any_more_for_the_end_of_a_stranger_leaves_no_ta
         assert asyncio.all_tasks() == before
         for writer in kept:
             writer.close()
+
+
+class Busy:
+    """An emulator that answers nothing in time."""
+
+    async def exchange(self, request: Request) -> Answer:
+        raise TimeoutError
+
+
+async def test_an_emulator_that_is_too_busy_to_say_how_it_is_emptied_is_started_anew(tmp_path: Path) -> None:
+    """But for one that may keep its state in a place of its own: that one would hold it again."""
+    busy: Any = Busy()
+    launch = Launch("program", (sys.executable, "-c", "pass"))
+    options: Any = {"show_output": False, "ready_timeout": 1, "ready_path": ""}
+    own = ManagedEmulator(launch, "http://127.0.0.1:9", scratch=tmp_path / "own", **options)
+    assert await own.emptying(busy, by_own_reset=True) is not None
+    users = ManagedEmulator(launch, "http://127.0.0.1:9", scratch=None, **options)
+    with pytest.raises(TimeoutError):
+        await users.emptying(busy)

@@ -22,6 +22,7 @@ DIFFERS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "aws_api_gateway_integration.get": "the address of the function's version is shown without the version",
         "aws_lambda_permission.topic": "the permission is shown without its qualifier",
     },
+    ("ministack", "moto"): {},
 }
 """By source and target, the resources that Terraform would change there, with what the target shows otherwise."""
 
