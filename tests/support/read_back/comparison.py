@@ -35,6 +35,9 @@ RULES = (
     Rule(r"logs:DescribeLogStreams .*", r"uploadSequenceToken", "PutLogEvents takes whichever is sent"),
     Rule(r"logs:FilterLogEvents .*", r"eventId",
          "of an event that a client put; MiniStack gives none to what its own functions log, and that is put by a restore"),
+    Rule(r"logs:DescribeMetricFilters .*", r"metricFilters",
+         "moto appends one that is put again, and deletes one of them; MiniStack counts them in its log groups, too"),
+    Rule(r"secretsmanager:DescribeSecret .*", r"LastAccessedDate", "of the last use: none since the restart"),
     Rule(r"kms:DescribeKey .*", r"DeletionDate", "counted from the restore"),
     Rule(r"secretsmanager:ListSecretVersionIds .*", r"CreatedDate|LastAccessedDate", "versions share their seconds"),
     Rule(r"lambda:Get(?:Function|LayerVersion).*", r"Location", "a presigned address, made at each call"),
@@ -65,7 +68,7 @@ RULES = (
          "moto lists one without an id for each zone, also for zones that are gone; nobody can name it"),
     Rule(r"kinesis:Get.*", r"ShardIterator|NextShardIterator|MillisBehindLatest", "of each reading anew"),
 )  # fmt: skip
-LISTED_ONCE = {"logs:DescribeMetricFilters": ("logGroupName", "filterName"), "dynamodb:ListTagsOfResource": ("Key",)}
+LISTED_ONCE = {"dynamodb:ListTagsOfResource": ("Key",)}
 """Reads in which elements with these members in common are one, as the last of them says: moto appends what is set again."""
 COMPARED_MAX = 100
 """Of a list, so many elements are put together with what is like them."""
