@@ -142,6 +142,8 @@ def test_the_command_draws_a_tree_asks_before_it_mends_and_exits_by_what_it_foun
 
 @pytest.mark.parametrize("emulator", ["moto", "ministack"])
 def test_values_of_parameters_are_compared_and_never_shown(start_proxy: Callable[..., Proxy], emulator: str) -> None:
+    if emulator != "moto" and (reason := left_out(0.3)):
+        pytest.skip(f"the same on {emulator} {reason}")
     proxy = start_proxy("--emulator", emulator)
     client("ssm", proxy.url).put_parameter(Name="/secret", Type="SecureString", Value="hush-hush")
     client("ssm", proxy.url).put_parameter(Name="/plain", Type="String", Value="hush-plain")
