@@ -140,6 +140,32 @@ def test_things_of_two_names_are_never_put_together() -> None:
     assert pairs == {"ANPA2222": "ANPA3333"} and not report.ambiguous
 
 
+@pytest.mark.parametrize("topic_first", [True, False])
+def test_an_arn_that_begins_with_a_drawn_name_is_learned_once_that_is_known(topic_first: bool) -> None:
+    def subscription(topic: str, ident: str) -> dict[str, Any]:
+        arn = f"arn:aws:sns:us-east-1:123456789012:{topic}"
+        members = {"TopicArn": arn, "SubscriptionArn": f"{arn}:{ident}"}
+        return members if topic_first else dict(reversed(members.items()))
+
+    recorded = [subscription("s-T-1QK8ADR7R3KM", "0ffa2a7b-3b31"), subscription("news", "edef99da-f5b6")]
+    replayed = [subscription("s-T-BYTRIVFQLGHN", "7530881a-a14f"), subscription("news", "11ef99da-f5b6")]
+    _, pairs = learner("sns:ListSubscriptions", {"Subscriptions": recorded}, {"Subscriptions": replayed})
+    assert pairs == {
+        "s-T-1QK8ADR7R3KM": "s-T-BYTRIVFQLGHN",
+        "0ffa2a7b-3b31": "7530881a-a14f",
+        "edef99da-f5b6": "11ef99da-f5b6",
+    }
+
+
+def test_arns_of_two_types_are_no_pair_though_another_name_is_learned_beside_them() -> None:
+    def shown(kind: str, ident: str, other: str) -> dict[str, Any]:
+        return {"ListenerArn": f"arn:aws:elasticloadbalancing:us-east-1:123456789012:{kind}/{ident}", "VpcId": other}
+
+    recorded, replayed = shown("listener", "abcd1", "vpc-0c111111"), shown("rule", "abcd2", "vpc-0e222222")
+    _, pairs = learner("elbv2:DescribeListeners", {"Listeners": [recorded]}, {"Listeners": [replayed]})
+    assert pairs == {"vpc-0c111111": "vpc-0e222222"}
+
+
 def test_an_answer_to_a_list_belongs_to_it_by_position() -> None:
     # Each number was given to another record this time. Numbers tell nothing about the shard.
     def answer(*numbers: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ Whether a value is an identifier is told by its member, never by its look. What 
   ARNs, say which is which. An ARN that shows another account or region than that of its call teaches neither, since the
   other emulator need not know that place by one name. Nor does a call teach another name for the region that it named
   itself: the emulator was asked in that region, and what it shows in another one is elsewhere.
-- A part of an ARN is a pair with the same part of an ARN of the same service and type of resource.
+- A part of an ARN is a pair with the same part of an ARN of the same service and type of resource. Where an ARN begins with
+  a name in place of a type (a subscription's with that of its topic), both names must be known to stand for one thing.
 - Addresses are pairs with addresses of their kind, URLs with URLs; hosts are taken label by label.
 - Dotted numbers and texts of several lines are no identifiers, and a point in time only where its member names something.
 
@@ -20,7 +21,7 @@ In a member of which nothing is known, only what stands for one thing wherever i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -73,6 +74,7 @@ class Caller:
     the call made it. Without this, an account in a member may be anybody's. made_account: it shows an account that was made for
     the caller. times: the points in time that each of the two
     answers shows, in whole seconds since 1970: a number in an ARN that is one of them is no revision.
+    is_pair: tells of a client's and an emulator's text whether they are known to name the same thing.
     """
 
     account: str = ""
@@ -80,6 +82,7 @@ class Caller:
     owns: bool = True
     made_account: bool = False
     times: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    is_pair: Callable[[str, str], bool] = str.__eq__
 
 
 ANYBODY = Caller()
@@ -167,10 +170,23 @@ def _arn_pairs(client: re.Match[str], emulator: re.Match[str], caller: Caller) -
             out.append(Pair(client[4], emulator[4], AliasKind.ACCOUNT))
     if client[5] == emulator[5]:
         return out
-    types = [_DELIMITER.split(match[5], maxsplit=1) for match in (client, emulator)]
-    if len(types[0]) != len(types[1]) or (len(types[0]) == 2 and types[0][0] != types[1][0]):
+    one, two = (_DELIMITER.split(match[5], maxsplit=1) for match in (client, emulator))
+    if len(one) != len(two):
         return out
-    return out + (_text_pairs(client[5], emulator[5], caller, trusted=True) or [])
+    if len(one) == 1 or one[0] == two[0]:
+        return out + (_text_pairs(client[5], emulator[5], caller, trusted=True) or [])
+    if one[1] == two[1] or not caller.is_pair(one[0], two[0]):
+        return out
+    return out + (_text_pairs(one[1], two[1], caller, trusted=True) or [])
+
+
+def begins_with_other(client: str, emulator: str) -> bool:
+    """Return whether two values are ARNs that begin with different types, or names, and go on."""
+    one, two = (_ARN.fullmatch(text) for text in (client, emulator))
+    if one is None or two is None:
+        return False
+    first, second = (_DELIMITER.split(match[5], maxsplit=1) for match in (one, two))
+    return len(first) == len(second) == 2 and first[0] != second[0]
 
 
 def _url_pairs(client: str, emulator: str, caller: Caller) -> list[Pair] | None:

@@ -5,7 +5,8 @@ ARNs and URLs (`identifier_pairs`). The role of a member (`footprint.members.mem
 in time, request ids, page tokens, secrets, digests of content, progress.
 
 Aliases from one list may tell apart the elements of another. So elements that look alike are left for the next walk, as
-long as walks give new aliases. Only after that they are paired by position, and reported.
+long as walks give new aliases. Only after that they are paired by position, and reported. An ARN
+that begins with a name is left likewise, until it is known what that is called today.
 """
 
 from __future__ import annotations
@@ -89,10 +90,11 @@ def learn(
         known = known_from(table, learner.scope)
         for found in walk(head, shape, recorded.parsed, replayed.parsed, known, use_position=use_position):
             learner.add_place(found)
-        if use_position or not learner.ambiguities:
+        gave_new = len(learner.learned) > before
+        if (use_position or not learner.ambiguities) and not (gave_new and learner.has_open_arns):
             break
         # While walks give new aliases, the next may find fewer ambiguities. After that, position has to decide.
-        use_position = len(learner.learned) == before or walks_left == 1
+        use_position = use_position or not gave_new or walks_left == 1
     return LearnReport(
         tuple(learner.learned.values()),
         tuple(learner.contradictions.values()) + tuple(learner.ambiguities.values()),
@@ -176,7 +178,14 @@ class _CallLearner:
         self.head = head
         self.scope = Scope(head.account, head.region)
         owns = judge(head.service, head.operation).effect is Effect.MUTATES or head.service == "sts"
-        self.caller = identifier_pairs.Caller(head.account, head.region, owns, tells_made_account(head), times)
+        self.caller = identifier_pairs.Caller(
+            head.account,
+            head.region,
+            owns,
+            tells_made_account(head),
+            times,
+            lambda client, emulator: table.knows(client, emulator, self.scope),
+        )
         self.table = table
         self.origin = origin
         self.accounts = accounts
@@ -184,6 +193,8 @@ class _CallLearner:
         self.contradictions: dict[tuple[str, str], Note] = {}
         self.ambiguities: dict[str, Note] = {}
         self.unmatched: list[Note] = []
+        self.has_open_arns = False
+        """Whether this walk met ARNs that begin with different names, of which a later one may know more."""
         body = request.body if isinstance(request.body, bytes) else b""
         text = request.target.encode("latin-1", "replace") + b"\n" + body
         self.sent = set(tokens.words(text))
@@ -192,6 +203,7 @@ class _CallLearner:
     def begin_walk(self) -> None:
         self.unmatched.clear()
         self.ambiguities.clear()
+        self.has_open_arns = False
 
     def add_place(self, found: AlignedValue | AmbiguousAlignment) -> None:
         if isinstance(found, AmbiguousAlignment):
@@ -216,6 +228,8 @@ class _CallLearner:
         learned = identifier_pairs.pairs(
             found.recorded, found.replayed, trusted=trusted, caller=self.caller, is_account=found.is_account
         )
+        if trusted and not learned and identifier_pairs.begins_with_other(found.recorded, found.replayed):
+            self.has_open_arns = True
         for pair in learned or ():
             was_sent = self._was_sent(pair)
             if (trusted and is_distinctive(pair.client)) or not was_sent:
