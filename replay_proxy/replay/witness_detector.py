@@ -8,7 +8,8 @@ them, so no replayed one could teach what they are called today. The reads that 
 A read is a witness when its answer shows an identifier that nothing in the recording explains: no answer to a mutation,
 no earlier witness, and nothing that a client sent. What is an identifier is told by the member in which it stands, not by its
 length or its letters: every member that names something, be it drawn or a name that the emulator made up. Secrets,
-fingerprints and certificates that the emulator drew count like identifiers. An answer explains
+fingerprints and certificates that the emulator drew count like identifiers. So does what a secret holds, where nobody has put
+that in: a template may have it generated. An answer explains
 what can be learned from it, which is what its shape describes; emulators also say things that the models do not know. Payload
 neither explains nor shows anything: by the models it names nothing that a later call could refer to.
 
@@ -33,7 +34,7 @@ from enum import IntEnum
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.footprint.members.answer_identifiers import identifiers_in_chunks, names_shown
-from replay_proxy.footprint.members.drawn_members import drawn_texts
+from replay_proxy.footprint.members.drawn_members import drawn_texts, put_in, shows_put_in, takes_put_in
 from replay_proxy.footprint.members.naming_members import naming_at_top
 from replay_proxy.identifiers.rewriting.body.bodies import texts_outside_payload
 from replay_proxy.identifiers.rewriting.body.payload import payload_of
@@ -88,6 +89,7 @@ class WitnessDetector:
     def explain(self, head: CallHead | None, request: Request, answer: Answer) -> None:
         """Note a recorded exchange: what it shows is explained. Of an answer of more than `BODY_BYTES_MAX`, nothing is taken."""
         runs = _sent(head, request) | _shown(head, request, answer)
+        runs |= _put_in_by(head, request) | _put_in_shown(head, request, answer)
         with self._lock:
             self._set_for(head).update(runs)
 
@@ -106,6 +108,7 @@ class WitnessDetector:
         unexplained = self._unexplained(_shown(head, request, answer))
         if unexplained:
             unexplained &= _outside(head, answer)
+        unexplained |= self._unexplained(_put_in_shown(head, request, answer))
         return self._verdict(head, request, unexplained)
 
     def is_large_witness(self, head: CallHead, request: Request, answer: Answer, chunks: Chunks) -> Verdict:
@@ -186,6 +189,32 @@ def _shown(head: CallHead | None, request: Request, answer: Answer) -> set[bytes
         return set()
     texts = identifiers_in(head, outcome) | names_shown(head, outcome) | drawn_texts(head, outcome)
     return {run for text in texts for run in _runs(text)}
+
+
+def _put_in_by(head: CallHead | None, request: Request) -> set[bytes]:
+    """Return what stands for the values that a request puts into a secret."""
+    if head is None or not takes_put_in(head.service, head.operation):
+        return set()
+    try:
+        return {_value_of(head, value) for value in put_in(parse_parameters(head, request))}
+    except MalformedMessage:
+        return set()
+
+
+def _put_in_shown(head: CallHead | None, request: Request, answer: Answer) -> set[bytes]:
+    """Return what stands for the values in an answer of which somebody may have put them into a secret."""
+    if head is None or not shows_put_in(head.service, head.operation) or not _body(answer):
+        return set()
+    try:
+        outcome = parse_answer(head, answer, request)
+    except MalformedMessage:
+        return set()
+    return {_value_of(head, value) for value in put_in(outcome.parsed)} if outcome.ok else set()
+
+
+def _value_of(head: CallHead, value: bytes) -> bytes:
+    """Return what stands for the value of a secret among the runs; no run contains a NUL."""
+    return b"\0".join((head.service.encode(), b"", value))
 
 
 def _shown_in_chunks(head: CallHead, answer: Answer, chunks: Chunks) -> Iterator[set[bytes]]:

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from replay_proxy.identifiers.rewriting.user_pools.one_time_codes import code_of
 from tests.support.clients import client
 from tests.support.processes import Proxy, amount, missing
+from tests.support.stories import until
 
 pytestmark = pytest.mark.emulator
 
@@ -164,17 +165,30 @@ def test_a_secret_that_a_template_lets_generate(start_proxy: Callable[..., Proxy
     if reason := missing("ministack"):
         pytest.skip(reason)
     proxy = start_proxy("--emulator", "ministack")
-    generated = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "made", "GenerateSecretString": {}}}
-    template = json.dumps({"Resources": {"Secret": generated}})
+
+    def generated(name: str) -> dict[str, Any]:
+        properties = {"Name": name, "GenerateSecretString": {"PasswordLength": 24}}
+        return {"Type": "AWS::SecretsManager::Secret", "Properties": properties}
+
+    key = {"Type": "AWS::ApiGateway::ApiKey", "Properties": {"Name": "key", "Enabled": True}}
+    template = json.dumps({"Resources": {"Secret": generated("made"), "Other": generated("other"), "Key": key}})
     client("cloudformation", proxy.url).create_stack(StackName="s", TemplateBody=template)
-    secrets = client("secretsmanager", proxy.url)
+    secrets, gateway = client("secretsmanager", proxy.url), client("apigateway", proxy.url)
 
     def shown() -> Any:
-        value = secrets.get_secret_value(SecretId="made")
-        return value["SecretString"], value["VersionId"], value["ARN"]
+        versions = [secrets.describe_secret(SecretId=name)["VersionIdsToStages"] for name in ("made", "other")]
+        values = [secrets.get_secret_value(SecretId=name) for name in ("made", "other")]
+        keys = [(each["id"], each["value"]) for each in gateway.get_api_keys(includeValues=True)["items"]]
+        return versions, [(each["SecretString"], each["VersionId"], each["ARN"]) for each in values], keys
 
+    # That a secret is there, and its versions, is known before what it holds is read.
+    secrets.list_secrets()
+    shown()
+    # Reads are looked at beside the requests.
+    until(lambda: {"ListSecrets", "GetApiKeys"} <= {each["operation"] for each in proxy.records("witness")})
+    until(lambda: [each["operation"] for each in proxy.records("witness")].count("GetSecretValue") == 2)
+    secrets.put_secret_value(SecretId="other", SecretString="put in since")
     before = shown()
-    time.sleep(0.3)
     for _ in range(amount(1, 2)):
         proxy.kill_all()
         proxy = start_proxy("--emulator", "ministack", port=proxy.port)

@@ -1,25 +1,55 @@
 """Members whose values an emulator draws, and which are no identifiers: secrets, fingerprints, certificates.
 
 A client keeps such a value, and sees it again in later answers. The role of the member tells it (`member_roles`). Some of
-these are of no account later: what only the call shows that makes it, and what users put in themselves.
+these are of no account later: what only the call shows that makes it. What users put in is a secret, too, and is none of the
+emulator's, unless it was asked to generate it: whether somebody put it in is told by what was sent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.answer_identifiers import output_shape
 from replay_proxy.footprint.members.member_roles import Role, role_of
 from replay_proxy.wire.codecs.answers import Outcome
+from replay_proxy.wire.models.models import operation_model
 
 _SHOWN_ONCE = re.compile(r".*(PrivateKey\w*|KeyMaterial|SecretAccessKey|SessionToken|Plaintext|CiphertextBlob)")
 """Members that the call which makes them shows, and no other; no request has them either."""
 _PUT_IN = re.compile(r"SecretString|SecretBinary")
 """Members that hold what somebody put in; they are never translated."""
 _DEPTH_MAX = 12
+
+
+def put_in(parsed: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield the values in a request or an answer of the members at the top that hold what somebody has put in."""
+    for member, value in parsed.items():
+        if isinstance(value, str | bytes) and value and _PUT_IN.fullmatch(member):
+            yield value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=4096)
+def takes_put_in(service: str, operation: str) -> bool:
+    """Return whether a request has members, at its top, that put something in."""
+    return _has_put_in(service, operation, "input_shape")
+
+
+@lru_cache(maxsize=4096)
+def shows_put_in(service: str, operation: str) -> bool:
+    """Return whether an answer has members, at its top, that show what somebody has put in."""
+    return _has_put_in(service, operation, "output_shape")
+
+
+def _has_put_in(service: str, operation: str, message: str) -> bool:
+    try:
+        shape: Any = getattr(operation_model(service, operation), message)
+    except LookupError:
+        return False
+    return shape is not None and any(map(_PUT_IN.fullmatch, shape.members))
 
 
 def is_drawn(service: str, operation: str, member: str, shape: Any) -> bool:
