@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from replay_proxy.journal.format.records import Record
 from replay_proxy.replay.ordering.dependency_graph import DependencyGraph
+from replay_proxy.replay.ordering.order_table import is_about_trigger
 from replay_proxy.replay.ordering.schedule import Schedule
 from replay_proxy.replay.planning.plan import plan_of_records
 from tests.replay.lab import Lab
@@ -275,12 +276,70 @@ def test_neither_settings_nor_reads_after_a_trigger_keep_data_behind_it(lab: Lab
     s3.put_object(Bucket="telling-again", Key="k", Body=b"1")
     s3.delete_object(Bucket="telling-again", Key="k")
     s3.delete_bucket_tagging(Bucket="telling-again")
+    s3.put_object(Bucket="telling-again", Key="later", Body=b"1")
     made = Made(lab.records)
     trigger = "s3:PutBucketNotificationConfiguration"
     assert not made.waits("s3:PutObject", trigger)
     assert made.waits(trigger, "s3:PutObject")
     assert made.waits("s3:PutObject", "s3:PutBucketVersioning")
-    assert made.waits("s3:DeleteBucketTagging", trigger), "what is taken away may end it"
+    assert not made.waits("s3:DeleteBucketTagging", trigger)
+    assert made.waits(trigger, "s3:PutObject", 0, 1)
+
+
+def test_an_ending_of_something_else_does_not_keep_data_behind_a_trigger(lab: Lab) -> None:
+    """A stream that was deleted and made anew, under the name of its group even, is no end of the group's filter."""
+    logs, iam, functions = lab.client("logs"), lab.client("iam"), lab.client("lambda")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = {"ZipFile": b"PK\x05\x06" + bytes(18)}
+    function = functions.create_function(FunctionName="f", Role=role, Code=code, Runtime="python3.12", Handler="a.b")[
+        "FunctionArn"
+    ]
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="g")
+    logs.put_subscription_filter(logGroupName="g", filterName="x", filterPattern="", destinationArn=function)
+    logs.delete_log_stream(logGroupName="g", logStreamName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="g")
+    logs.put_log_events(logGroupName="g", logStreamName="g", logEvents=[{"timestamp": 1, "message": "m"}])
+    logs.delete_log_group(logGroupName="g")
+    made = Made(lab.records)
+    trigger = "logs:PutSubscriptionFilter"
+    assert made.waits("logs:DeleteLogStream", "logs:CreateLogStream", 0, 0)
+    assert made.waits("logs:CreateLogStream", "logs:DeleteLogStream", 1, 0)
+    assert not made.waits("logs:PutLogEvents", trigger)
+    assert made.waits(trigger, "logs:PutLogEvents")
+    assert made.waits("logs:DeleteLogGroup", trigger), "with its group the filter is gone"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "call", "comes_after"),
+    [
+        ("logs:PutSubscriptionFilter", "logs:DeleteSubscriptionFilter", True),
+        ("logs:PutSubscriptionFilter", "logs:DeleteRetentionPolicy", False),
+        ("s3:PutBucketNotificationConfiguration", "s3:DeleteBucket", True),
+        ("s3:PutBucketReplication", "s3:DeleteBucketReplication", True),
+        ("s3:PutBucketReplication", "s3:DeleteBucketPolicy", False),
+        ("sns:Subscribe", "sns:Unsubscribe", True),
+        ("sns:Subscribe", "sns:DeleteTopic", True),
+        ("sns:Subscribe", "sqs:DeleteQueue", True),
+        ("events:PutTargets", "events:RemoveTargets", True),
+        ("events:PutTargets", "events:DeleteRule", True),
+        ("events:PutTargets", "events:DisableRule", True),
+        ("lambda:CreateEventSourceMapping", "lambda:DeleteFunction", True),
+        ("lambda:CreateEventSourceMapping", "lambda:DeleteAlias", True),
+        ("lambda:CreateEventSourceMapping", "lambda:DeleteFunctionConcurrency", False),
+        ("lambda:CreateEventSourceMapping", "dynamodb:DeleteTable", True),
+        ("lambda:CreateEventSourceMapping", "kinesis:DeleteStream", True),
+        ("lambda:CreateEventSourceMapping", "kinesis:DeregisterStreamConsumer", True),
+        ("lambda:CreateEventSourceMapping", "sqs:RemovePermission", False),
+        ("autoscaling:PutScheduledUpdateGroupAction", "autoscaling:DeleteAutoScalingGroup", True),
+        ("autoscaling:PutScheduledUpdateGroupAction", "autoscaling:DeletePolicy", False),
+        ("dynamodb:EnableKinesisStreamingDestination", "dynamodb:DeleteTable", True),
+    ],
+)
+def test_what_ends_a_trigger_comes_after_it(trigger: str, call: str, comes_after: bool) -> None:
+    service, _, operation = call.partition(":")
+    of_trigger = (trigger.partition(":")[0], trigger.partition(":")[2])
+    assert is_about_trigger((service, operation), of_trigger, reads=False) is comes_after
 
 
 def test_what_is_said_of_a_resource_of_another_service_keeps_its_order(lab: Lab) -> None:

@@ -10,8 +10,8 @@ for many edges, and keep the graph linear in the number of calls.
 
 *Triggers are made last.* A notification or an event source mapping would react to the data that is restored after it. So a
 trigger waits for the data in everything that it touches, unless that data itself waits, through other calls, for a trigger.
-Settings that have nothing to do with the trigger (tags, versioning), and reads of other things, do not wait for it: data that
-comes after them would, too. Nor does anything wait for a read that shows what a trigger set.
+Settings that have nothing to do with the trigger (tags, versioning), endings of other things, and reads of other things, do not
+wait for it: data that comes after them would, too. Nor does anything wait for a read that shows what a trigger set.
 So that data after a stack comes before a trigger that is older than the stack, barriers do not wait for triggers.
 So it does for *senders*: calls that make the emulator tell somebody by themselves, as an alarm does when its state is set.
 
@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from replay_proxy.journal.format.records import Record
 from replay_proxy.replay.ordering.batch_key import batch_key
 from replay_proxy.replay.ordering.footprint import BARRIER, Footprint, Footprints, is_service
-from replay_proxy.replay.ordering.order_table import is_about_trigger, is_sender, trigger_noun
+from replay_proxy.replay.ordering.order_table import is_about_trigger, is_sender
 from replay_proxy.replay.recorded_call import BlobLoader, call_of
 from replay_proxy.replay.waiters import waiter_after
 
@@ -216,7 +216,8 @@ class _Builder:
         armed = trigger.armed if footprint.witness and is_service(thing) else frozenset[str]()
         if armed and armed.isdisjoint(footprint.writes | footprint.refers):
             return True  # a read of the same service, which shows nothing of that trigger
-        return not is_about_trigger(footprint.operation, trigger_noun(trigger.operation), reads=footprint.witness)
+        call, armed_by = (footprint.service, footprint.operation), (trigger.service, trigger.operation)
+        return not is_about_trigger(call, armed_by, reads=footprint.witness)
 
     def _order_creations(self, seq: int, creates: str, before: set[int]) -> None:
         last = self._created.get(creates)

@@ -63,7 +63,8 @@ class Footprint:
 
     barrier: it may touch anything. stray: it refers to something that no earlier call is known to have made, so that
     it waits for all infrastructure before it. data, trigger: what it is. writes wins over refers.
-    creates: the kind of things that it creates; empty where it creates none. operation: its name. witness: it only reads.
+    creates: the kind of things that it creates; empty where it creates none. service, operation: what it is a call of.
+    witness: it only reads.
     """
 
     writes: frozenset[str] = frozenset()
@@ -73,6 +74,7 @@ class Footprint:
     data: bool = False
     trigger: bool = False
     creates: str = ""
+    service: str = ""
     operation: str = ""
     witness: bool = False
 
@@ -168,6 +170,7 @@ class Footprints:
             data=data,
             trigger=trigger,
             creates=creates,
+            service=service,
             operation=operation,
             witness=call.witness,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import orjson
 
 from replay_proxy.exchange import CallHead
+from replay_proxy.wire.models import models
 
 _DATA = Path(__file__).parent / "data" / "order.json"
 
@@ -49,6 +51,7 @@ def sender_services() -> frozenset[str]:
 
 
 _VERBS = ("BatchPut", "Put", "Create", "Update", "Enable", "Start", "Replace")
+_NAMING = re.compile(r"(?:name|arn|id|identifier|url)$")
 _ENDING = ("Delete", "Remove", "Disable", "Unsubscribe", "Deregister", "Stop", "Cancel", "Terminate", "Detach")
 
 
@@ -60,9 +63,47 @@ def trigger_noun(operation: str) -> str:
     return "Subscri" if noun == "Subscribe" else noun.removesuffix("s")
 
 
-def is_about_trigger(operation: str, noun: str, *, reads: bool) -> bool:
-    """Does a call on what a trigger touches have to come after the trigger? noun: of the trigger (`trigger_noun`).
+def is_about_trigger(call: tuple[str, str], trigger: tuple[str, str], *, reads: bool) -> bool:
+    """Does a call on what a trigger touches have to come after the trigger?
 
-    So it is with what names the same thing, and with what may end or undo it. Other settings, such as tags, may come before.
+    So it is with what names the same thing, and with what may end or undo it. Other settings, such as tags, may come before,
+    and so may an ending of something else there.
+
+    call, trigger: service and operation. reads: the call changes nothing.
     """
-    return noun in operation or (not reads and operation.startswith(_ENDING))
+    operation = call[1]
+    if trigger_noun(trigger[1]) in operation:
+        return True
+    return not reads and operation.startswith(_ENDING) and not _ends_something_else(call, trigger)
+
+
+@cache
+def _ends_something_else(call: tuple[str, str], trigger: tuple[str, str]) -> bool:
+    """Does an ending end neither what a trigger touches nor the trigger?
+
+    What it ends is named by a member that is called like it: `logStreamName` of DeleteLogStream, which a filter of the log
+    group does not name. Where no member is called like it, it is a part or a setting of what the members name: the tags of a
+    bucket. A member that is merely called `Name` can be the name of anything.
+    """
+    ended = operation_noun(call[1])
+    named, triggering = _called(*call), _called(*trigger)
+    own = {each for each in named if each and ended.endswith(each)}
+    if not ended or "" in named or not named:
+        return False
+    return not own or (call[0] == trigger[0] and own.isdisjoint(triggering) and not named.isdisjoint(triggering))
+
+
+def operation_noun(operation: str) -> str:
+    """Return what an ending ends, in lower case: `logstream` of DeleteLogStream."""
+    verb = next((each for each in _ENDING if operation.startswith(each)), "")
+    return operation.removeprefix(verb).lower()
+
+
+@cache
+def _called(service: str, operation: str) -> frozenset[str]:
+    """Return what the members of a request are called after, in lower case: `loggroup` for `logGroupName`."""
+    try:
+        shape = models.operation_model(service, operation).input_shape
+    except LookupError:
+        return frozenset()
+    return frozenset(_NAMING.sub("", member.lower()) for member in shape.members) if shape is not None else frozenset()
