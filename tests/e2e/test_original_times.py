@@ -26,6 +26,9 @@ NEAR = 1.05
 """Seconds: emulators cut times to whole ones. The proxy knows when a call was under way, not what a clock in the emulator said
 then: so the longest call's time is added to both."""
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
+)
 STATES = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
 
 
@@ -385,9 +388,12 @@ def test_things_of_one_name_tell_each_its_own_time(tmp_path: Path) -> None:
         config, route53 = client("config", proxy.url), client("route53", proxy.url)
         s3_target, role = {"S3Targets": [{"Path": "s3://same"}]}, "arn:aws:iam::000000000000:role/same"
         zone = route53.create_hosted_zone(Name="same.test", CallerReference="one")["HostedZone"]["Id"]
+        iam = client("iam", proxy.url)
+        policies = [iam.create_policy(PolicyName=name, PolicyDocument=POLICY)["Policy"]["Arn"] for name in ("v2", "b")]
         logs.create_log_group(logGroupName="same")
         glue.create_database(DatabaseInput={"Name": "same"})
         time.sleep(APART)
+        iam.create_policy_version(PolicyArn=policies[1], PolicyDocument=POLICY)
         glue.create_job(Name="same", Role=role, Command={"Name": "glueetl"})
         record = {"Name": "a.same.test", "Type": "A", "TTL": 1, "ResourceRecords": [{"Value": "10.0.0.1"}]}
         change = route53.change_resource_record_sets(
@@ -395,6 +401,7 @@ def test_things_of_one_name_tell_each_its_own_time(tmp_path: Path) -> None:
         )["ChangeInfo"]["Id"]
         config.put_configuration_recorder(ConfigurationRecorder={"name": "same", "roleARN": role})
         time.sleep(APART)
+        iam.create_policy_version(PolicyArn=policies[0], PolicyDocument=POLICY)
         glue.create_crawler(Name="same", Role=role, DatabaseName="same", Targets=s3_target)
         logs.put_metric_filter(
             logGroupName="same",
@@ -405,7 +412,10 @@ def test_things_of_one_name_tell_each_its_own_time(tmp_path: Path) -> None:
 
         def told() -> dict[str, datetime]:
             recorder = config.describe_configuration_recorder_status()["ConfigurationRecordersStatus"][0]
+            versions = [(arn, each) for arn in policies for each in iam.list_policy_versions(PolicyArn=arn)["Versions"]]
             return {
+                **{f"{arn} {each['VersionId']}": as_datetime(each["CreateDate"]) for arn, each in versions},
+                **{arn: as_datetime(iam.get_policy(PolicyArn=arn)["Policy"]["CreateDate"]) for arn in policies},
                 "database": as_datetime(glue.get_database(Name="same")["Database"]["CreateTime"]),
                 "job": as_datetime(glue.get_job(JobName="same")["Job"]["CreatedOn"]),
                 "listed job": as_datetime(glue.get_jobs()["Jobs"][0]["CreatedOn"]),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -15,10 +17,14 @@ from hypothesis import strategies as st
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.identifiers.rewriting.body.body_values import body_values
 from replay_proxy.identifiers.rewriting.times.rewrite import Moment, Pair, Times, object_name, shows_times
+from replay_proxy.identifiers.rewriting.times.time_places import names_within
+from replay_proxy.identifiers.rewriting.times.time_texts import format_like, parse_time
 
 BEGUN, ENDED = 1_795_000_000.25, 1_795_000_002.5
 FIRST = 1_700_000_000.125
 MOMENT = Moment(FIRST, BEGUN, ENDED, creates=True)
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+XML = {"Content-Type": "text/xml"}
 
 _SECONDS = st.floats(1_000_000_000, 4_000_000_000, allow_nan=False)
 
@@ -516,6 +522,64 @@ def test_a_new_version_of_a_value_was_made_by_what_put_it() -> None:
     times.remember(SECRET, ["name"], made("CreateSecret", 0), ["v-1"])
     first = {"Name": "name", "VersionId": "v-1", "CreatedDate": 1795000000}
     assert orjson.loads(shown(times, value, first))["CreatedDate"] == FIRST // 1
+
+
+@pytest.mark.parametrize("parent", ["v2", "other", "third"])
+def test_children_of_one_name_have_each_its_own_time(parent: str) -> None:
+    """Versions are unique within their policy only; one policy is called like a version."""
+    times = Times()
+    creating, adding = head("iam", "CreatePolicy", "query"), head("iam", "CreatePolicyVersion", "query")
+    minutes = {"v2": 1, "other": 2, "third": 3}
+    for name, minute in minutes.items():
+        times.remember(creating, [name, arn_of(name)], made("CreatePolicy", minute), inside=["v1"])
+    for name, minute in minutes.items():
+        version = replace(made("CreatePolicyVersion", minute * 10), within=(name,))
+        times.remember(adding, [], version, ["v2"], inside=["v2"])
+        times.remember(adding, [arn_of(name)], replace(version, creates=False, within=()))
+    asked = request(body=f"Action=ListPolicyVersions&PolicyArn={arn_of(parent)}".encode(), **FORM)
+    versions = "".join(
+        f"<member><VersionId>{each}</VersionId><CreateDate>{iso(BEGUN)}</CreateDate></member>" for each in ("v1", "v2")
+    )
+    body = f"<R><ListPolicyVersionsResult><Versions>{versions}</Versions></ListPolicyVersionsResult></R>".encode()
+    call = head("iam", "ListPolicyVersions", "query")
+    for known in (times, Times.of_listing(orjson.loads(orjson.dumps(times.listing())))):
+        found = known.answer_to_client(answer(body, **XML), call, asked).body
+        assert isinstance(found, bytes)
+        wanted = [iso(FIRST + 60 * minutes[parent] * often) for often in (1, 10)]
+        assert re.findall(r"<CreateDate>([^<]*)", found.decode()) == wanted
+    policy = f"<Arn>{arn_of(parent)}</Arn><DefaultVersionId>v2</DefaultVersionId>"
+    policy += f"<CreateDate>{iso(BEGUN)}</CreateDate><UpdateDate>{iso(BEGUN)}</UpdateDate>"
+    body = f"<R><GetPolicyResult><Policy>{policy}</Policy></GetPolicyResult></R>".encode()
+    asked = request(body=f"Action=GetPolicy&PolicyArn={arn_of(parent)}".encode(), **FORM)
+    found = times.answer_to_client(answer(body, **XML), head("iam", "GetPolicy", "query"), asked).body
+    assert isinstance(found, bytes)
+    assert re.findall(r"Date>([^<]+)</", found.decode()) == wanted
+
+
+def arn_of(policy: str) -> str:
+    return f"arn:aws:iam::000000000000:policy/{policy}"
+
+
+@pytest.mark.parametrize(
+    ("operation", "member", "is_within"),
+    [
+        ("CreatePolicyVersion", "VersionId", True),
+        ("CreatePolicy", "DefaultVersionId", True),
+        ("CreatePolicy", "PolicyName", False),
+        ("CreateRole", "RoleId", False),
+        ("CreateUser", "UserName", False),
+    ],
+)
+def test_which_names_are_unique_within_a_parent_only(operation: str, member: str, is_within: bool) -> None:
+    assert names_within("iam", operation, member) is is_within
+
+
+@pytest.mark.parametrize("micro", [0, 1, 274_854, 751_323, 999_999])
+def test_a_microsecond_stays_what_it_is(micro: int) -> None:
+    text = f"2026-11-29T09:28:59.{micro:06d}Z"
+    seconds = parse_time(text)
+    assert seconds is not None
+    assert format_like(text, seconds) == text
 
 
 def test_what_is_started_is_not_modified_and_tells_its_status() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from replay_proxy.footprint.additions import makes, own_name_members
 from replay_proxy.footprint.members.answer_identifiers import all_texts, answer_texts, output_shape
 from replay_proxy.footprint.members.member_roles import Role
 from replay_proxy.footprint.members.naming_members import names_account, names_something, naming_at_top
+from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.identifiers.learning.align import AlignedValue, AmbiguousAlignment, walk
 from replay_proxy.identifiers.learning.learn import known_from
 from replay_proxy.identifiers.rewriting.times.rewrite import Moment, Pair, Times
@@ -25,7 +26,7 @@ from replay_proxy.identifiers.rewriting.times.time_members import (
     shows_times,
 )
 from replay_proxy.identifiers.rewriting.times.time_owners import log_stream, object_name, stream_records
-from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun
+from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun, is_own_name, names_within
 from replay_proxy.identifiers.rewriting.times.time_texts import parse_time
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.identifiers.table.scope import scope_of
@@ -50,6 +51,7 @@ _MAKES_VERSION = re.compile(r"(?:Create|Publish|Register|Import)\w*Version")
 _MAKES_TOO = frozenset({"SignUp"})
 _MESSAGES = frozenset({"SendMessage", "SendMessageBatch"})
 _RECORDS = frozenset({"PutRecord", "PutRecords"})
+_PARENTS_MAX = 4
 _LEVELS = 3
 """How far out a name may stand from a time that belongs to it, where two answers are compared."""
 _MILLISECONDS_MIN = 1e11
@@ -69,6 +71,7 @@ def note_times(
         return
     try:
         names, mentioned, creates = _named(head, original, answer)
+        inside = _names_within(head, original, answer) if creates else []
     except MalformedMessage:
         return
     of_part = creates and not names and not mentioned
@@ -78,13 +81,12 @@ def note_times(
         return
     taken, took = seconds_of(record.time), record.duration_ms / 1000
     shown = original_in(answer, head, taken - _ROUNDED, taken + took + _ROUNDED)
-    moment = Moment(
-        shown or taken + took, begun, ended, creates, shown is None, head.operation, of_part=of_part, took=took
-    )
-    times.remember(head, names, moment, mentioned)
+    within = () if of_part or is_data(head.service, head.operation) else _parents(head, original, names, creates)
+    moment = Moment(shown or taken + took, begun, ended, creates, shown is None, head.operation, of_part, took, within)
+    times.remember(head, names, moment, mentioned, inside)
     if creates and _MAKES_VERSION.fullmatch(head.operation):
         whole = [value for _, value in naming_at_top(_parameters(head, original))]
-        times.remember(head, whole, replace(moment, creates=False))
+        times.remember(head, whole, replace(moment, creates=False, within=()))
 
 
 def note_pairs(
@@ -201,6 +203,32 @@ def _named(head: CallHead, request: Request, answer: Answer) -> tuple[list[str],
     shown = answer_texts(head, outcome)
     sent = set(all_texts(params))
     return found, [value for value in (*shown.identifiers, *shown.listed) if value not in sent], True
+
+
+def _parents(head: CallHead, request: Request, names: Collection[str], creates: bool) -> tuple[str, ...]:
+    """Return the short names of what a call names beside what it made or changed: what that is in, or belongs to."""
+    named = naming_at_top(_parameters(head, request))
+    if creates:
+        bare = head.operation.removeprefix(_BY_ADMIN)
+        beside = [value for member, value in named if value not in names or not is_own_name(head.service, bare, member)]
+    else:
+        beside = [value for _, value in named] if len(named) > 1 else []
+    return tuple(dict.fromkeys(short_name(value) for value in beside if value))[:_PARENTS_MAX]
+
+
+def _names_within(head: CallHead, request: Request, answer: Answer) -> list[str]:
+    """Return the names in an answer that are unique within a parent only: of a version, or of the first one of what was made."""
+    parsed = parse_answer(head, answer, request).parsed
+    bare = head.operation.removeprefix(_BY_ADMIN)
+    return [text for member, text in _texts(parsed) if names_within(head.service, bare, member)]
+
+
+def _texts(value: Any, member: str = "", depth: int = _LEVELS) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield member, value
+    elif isinstance(value, dict) and depth:
+        for name, each in value.items():
+            yield from _texts(each, name, depth - 1)
 
 
 def _own_names(operation: str, params: Mapping[str, Any]) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from replay_proxy.footprint.additions import makes
 from replay_proxy.identifiers.rewriting.times.time_places import FAR, TimePlace
 
 CLOCK_SLACK_S = 1.0
@@ -18,7 +20,8 @@ class Moment:
 
     creates: whether it made something, or changed it. guessed: no answer showed the original time, so that it is that of the
     call's end. operation: what was called. of_part: what was made has no name, and is a part of what is named. took: how long
-    the call took at first, in seconds.
+    the call took at first, in seconds. within: the short names of what the call named beside what it made or changed: two parents
+    may have children of one name.
     """
 
     original: float
@@ -29,6 +32,7 @@ class Moment:
     operation: str = ""
     of_part: bool = False
     took: float = 0.5
+    within: tuple[str, ...] = ()
 
     def covers(self, seconds: float) -> bool:
         """Return whether this time (seconds since the epoch) lies in the moment in which the call was made again."""
@@ -47,15 +51,15 @@ class Moment:
     def listing(self) -> list[Any]:
         """Return everything as JSON; `of_listing` reads it."""
         flags = self.creates + 2 * self.guessed + 4 * self.of_part
-        return [self.original, self.begun, self.ended, flags, self.operation, self.took]
+        return [self.original, self.begun, self.ended, flags, self.operation, self.took, *self.within]
 
     @classmethod
     def of_listing(cls, listing: Sequence[Any]) -> Moment:
         """Return the moment that `listing` gave."""
         original, begun, ended, flags, *rest = listing
-        operation, took = rest or ("", 0.5)  # of sessions that began with an earlier version
+        operation, took, *within = rest or ("", 0.5)  # of sessions that began with an earlier version
         creates, guessed, of_part = (bool(int(flags) & bit) for bit in (1, 2, 4))
-        return cls(original, begun, ended, creates, guessed, operation, of_part, took)
+        return cls(original, begun, ended, creates, guessed, operation, of_part, took, tuple(within))
 
 
 class Pair(NamedTuple):
@@ -71,10 +75,22 @@ class Pair(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The moments of a name, and the member in which it stands."""
+    """The moments of a name, and the member in which it stands. near: those of what belongs to something named around it."""
 
     member: str
     moments: list[Moment]
+    near: frozenset[Moment] = frozenset()
+
+
+def named_in(member: str, moments: list[Moment], around: AbstractSet[str]) -> Named:
+    """Return the moments of a name that stands among others: not those of the children of others, where it has some of its own.
+
+    around: the short names around it, and those in the request. Names such as `v4` are unique within their parent only.
+    """
+    near = frozenset(each for each in moments if not around.isdisjoint(each.within))
+    if not near:
+        return Named(member, moments)
+    return Named(member, [each for each in moments if each in near or not each.within], near)
 
 
 def exactness(named: Named) -> tuple[int, float]:
@@ -93,18 +109,27 @@ def made(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
     """
     votes: dict[Moment, int] = {}
     ranks: dict[Moment, tuple[bool, int, bool, bool]] = {}
-    for member, moments in _exact(known, seconds) or known:
-        candidates = [each for each in covering(moments, seconds) if place.can_name(member, each.operation)]
-        rank = {moment: _rank(moment, place) for moment in candidates}
+    for named in _exact(known, seconds) or known:
+        candidates = [
+            each
+            for each in covering(named.moments, seconds)
+            if place.can_name(named.member, each.operation) and not _makes_something_else(each)
+        ]
+        rank = {moment: (*_rank(moment, place), moment not in named.near) for moment in candidates}
         first = min(rank.values(), default=None)
         best = [moment for moment in candidates if rank[moment] == first]
         if len(best) == 1 and first is not None:
             votes[best[0]] = votes.get(best[0], 0) + 1
             # How exactly the words fit tells calls of one name apart, and not those of several names.
-            ranks[best[0]] = (first[0], first[1] // 2, *first[2:])
+            ranks[best[0]] = (first[0], first[1] // 2, first[2], first[3])
     nearest = min(ranks.values(), default=None)
     left = {moment: count for moment, count in votes.items() if ranks[moment] == nearest}
     return max(left, key=lambda moment: left[moment], default=None)  # the first of equals
+
+
+def _makes_something_else(moment: Moment) -> bool:
+    """Return whether a call changed the named thing by making something in it: a version of a policy."""
+    return not moment.creates and makes(moment.operation)
 
 
 def _rank(moment: Moment, place: TimePlace) -> tuple[bool, int, bool, bool]:
@@ -126,9 +151,17 @@ def latest(known: list[Named], seconds: float, place: TimePlace) -> Moment | Non
     known: the moments of its names, the most exact one first. Of the others, those count that have the same beginning: a change
     names a thing by one of its names, and its creation showed all of them.
     """
-    for index, (member, all_of_name) in enumerate(known := _exact(known, seconds) or known):
+    known = _exact(known, seconds) or known
+    # A child that stands beside the time of its parent, as the version that counts, tells of it where nothing else does.
+    return _latest(known, seconds, place, of_children=False) or _latest(known, seconds, place, of_children=True)
+
+
+def _latest(known: list[Named], seconds: float, place: TimePlace, of_children: bool) -> Moment | None:
+    for index, (member, all_of_name, near) in enumerate(known):
         moments = [each for each in all_of_name if place.can_name(member, each.operation)]
         candidates = _of_place(covering(moments, seconds), place)
+        if not of_children:
+            candidates = [each for each in candidates if each not in near or place.distance(each.operation) < FAR]
         if not candidates:
             continue
         made = {moment for moment in moments if moment.creates}

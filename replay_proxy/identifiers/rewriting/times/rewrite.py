@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import floor
 from typing import Any
@@ -33,6 +34,7 @@ from replay_proxy.identifiers.rewriting.times.moments import (
     is_same,
     latest,
     made,
+    named_in,
 )
 from replay_proxy.identifiers.rewriting.times.time_members import (
     may_be_time,
@@ -43,10 +45,12 @@ from replay_proxy.identifiers.rewriting.times.time_members import (
 )
 from replay_proxy.identifiers.rewriting.times.time_owners import (
     PART,
+    Scope,
     names_around,
     object_name,
     object_of,
     parameters,
+    scope_of_value,
     source_name,
     stream_records,
 )
@@ -59,8 +63,8 @@ __all__ = ["Moment", "Pair", "Times", "object_name", "original_in", "seconds_of"
 
 REMEMBERED_BYTES_MAX = 96 << 20
 """Of moments and the names of what was made in them. What is made again beyond that shows the time of the restore."""
-MOMENT_BYTES, NAME_BYTES = 216, 256
-"""What a moment takes, and what a name takes beside its characters, rounded up."""
+MOMENT_BYTES, NAME_BYTES, WITHIN_BYTES = 264, 256, 64
+"""What a moment takes, and what a name takes beside its characters, here and in a moment; rounded up."""
 PAIRS_OF_NAME_MAX = 32
 """Of one name. What stands beside more times than that is no name of what they belong to: an owner, an image."""
 PARTS_OF_NAME_MAX = 64
@@ -99,16 +103,29 @@ class Times:
     def __len__(self) -> int:
         return len(self._moments.keys() | self._pairs.keys())
 
-    def remember(self, head: CallHead, names: Iterable[str], moment: Moment, mentioned: Iterable[str] = ()) -> None:
+    def remember(
+        self,
+        head: CallHead,
+        names: Iterable[str],
+        moment: Moment,
+        mentioned: Iterable[str] = (),
+        inside: Iterable[str] = (),
+    ) -> None:
         """Remember the moment of a call that was made again.
 
         names: of what it made or changed: names, ids, ARNs; of objects see `object_name`. mentioned: names that its answer shows
-        beside these, which may be of something else, and count only where nothing is known of them.
+        beside these, which may be of something else, and count only where nothing is known of them. inside: names that are
+        unique only within what is named, or within what the call names beside it.
         """
-        own = {_key(head, name) for name in names if name}
+        names = list(names)
+        parents = {*moment.within, *(short_name(name) for name in names if name)}
+        within = {_key(head, name) for name in inside if name} if parents else set()
+        for key in within:
+            self._keep(key, replace(moment, within=tuple(sorted(parents))))
+        own = {_key(head, name) for name in names if name} - within
         for key in own:
             self._keep(key, moment)
-        for key in {_key(head, name) for name in mentioned if name} - own:
+        for key in {_key(head, name) for name in mentioned if name} - own - within:
             if key not in self._moments:
                 self._keep(key, moment)
 
@@ -130,6 +147,7 @@ class Times:
     def _keep(self, key: str, moment: Moment) -> None:
         known = self._moments.get(key)
         size = MOMENT_BYTES + (NAME_BYTES + len(key) if known is None else 0)
+        size += sum(WITHIN_BYTES + len(each) for each in moment.within)
         if moment.of_part and known is not None and len(known) >= PARTS_OF_NAME_MAX:
             return
         if self._size + size > REMEMBERED_BYTES_MAX:
@@ -246,8 +264,9 @@ class Times:
         for body_value in body_values(body, body_format, is_wanted):
             params = parameters(head, request) if params is None else params
             place = TimePlace(head.service, head.operation, body_value.name, tuple(body_value.within))
+            scope = scope_of_value(body_value, params)
             for names in names_around(body_value, head, params):
-                original = self._original(head, names, place, body_value.text, now)
+                original = self._original(head, names, place, body_value.text, now, scope)
                 if original:
                     replacements.append(Replacement(body_value.start, body_value.end, body_value.text, original))
                     break
@@ -275,18 +294,25 @@ class Times:
         return round((seconds - self._ended) / HOUR_S) * HOUR_S
 
     def _original(
-        self, head: CallHead, names: Neighbours, place: TimePlace, text: str, now: float | None = None
+        self,
+        head: CallHead,
+        names: Neighbours,
+        place: TimePlace,
+        text: str,
+        now: float | None = None,
+        scope: Scope = frozenset(),
     ) -> str:
         """Return the time to be shown for `text`, in its form; empty where it is not known.
 
         names: of what it may belong to, with their members. now: when the answer was given, by its `Date`; None where it has
-        none.
+        none. scope: all names that say where it stands, with their members.
         """
         seconds = parse_time(text)
         if seconds is None:
             return ""
         keys = [(member, _key(head, name)) for member, name in names if name]
-        known = [Named(member, moments) for member, key in keys if (moments := self._moments.get(key))]
+        known = [self._named(head, member, name, scope) for member, name in names if name]
+        known = [named for named in known if named.moments]
         known.sort(key=exactness)
         own = [key for member, key in keys if not place.refers(member)]
         exact = self._paired(own, place.member, seconds, frozenset(place.words()))
@@ -306,6 +332,13 @@ class Times:
             found = latest(known, seconds - distance, place)
             original = None if found is None else found.original_of(seconds - distance) + distance
         return "" if original is None else format_like(text, original)
+
+    def _named(self, head: CallHead, member: str, name: str, scope: Scope) -> Named:
+        moments = self._moments.get(_key(head, name), [])
+        if not any(each.within for each in moments):
+            return Named(member, moments)
+        own = (member.lower(), short_name(name))
+        return named_in(member, moments, {each for at, each in scope if (at, each) != own})
 
     def _paired(
         self, keys: Iterable[str], member: str, seconds: float, things: frozenset[str] | None = None
@@ -386,6 +419,7 @@ class Times:
             gone = self._moments.pop(key, None)
             if gone is not None:
                 self._size -= NAME_BYTES + len(key) + MOMENT_BYTES * len(gone)
+                self._size -= sum(WITHIN_BYTES + len(each) for moment in gone for each in moment.within)
 
     # To and from JSON.
 

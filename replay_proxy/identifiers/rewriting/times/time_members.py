@@ -14,6 +14,7 @@ from replay_proxy.identifiers.rewriting.body.body_values import body_values
 from replay_proxy.identifiers.rewriting.times.time_texts import parse_time
 
 _DEPTH_MAX = 10
+_ONE_MOMENT_S = 0.001
 _TIME_NAME = re.compile(
     r"date|time|creat|modif|updat|chang|At$|since|expir|^valid(From|Until|To)$|^not_?(After|Before)$|^deletes$",
     re.IGNORECASE,
@@ -90,7 +91,10 @@ def _has_time(shape: Any, depth: int) -> bool:
 
 
 def original_in(answer: Answer, head: CallHead, earliest: float, latest: float) -> float | None:
-    """Return the time that an answer says for what the call made: the only one from `earliest` to `latest`, else None."""
+    """Return the time that an answer says for what the call made: the only one from `earliest` to `latest`, else None.
+
+    Emulators that read their clock for each member show several, which lie within less than a moment; the first of these it is.
+    """
     readable_body = bodies.readable_body(answer, head) if shows_times(head) else None
     if readable_body is None or readable_body[1] not in ("json", "xml"):
         return None
@@ -99,8 +103,9 @@ def original_in(answer: Answer, head: CallHead, earliest: float, latest: float) 
         seconds = parse_time(text)
         return is_time_name(name) and seconds is not None and earliest <= seconds <= latest
 
-    found = {parse_time(body_value.text) for body_value in body_values(readable_body[0], readable_body[1], is_wanted)}
-    return found.pop() if len(found) == 1 else None
+    values = body_values(readable_body[0], readable_body[1], is_wanted)
+    found = {seconds for each in values if (seconds := parse_time(each.text)) is not None}
+    return min(found) if found and max(found) - min(found) < _ONE_MOMENT_S else None
 
 
 def seconds_of(iso: str) -> float:

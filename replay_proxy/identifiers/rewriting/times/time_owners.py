@@ -8,10 +8,13 @@ from urllib.parse import unquote, unquote_plus
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import CallHead, Request
+from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.identifiers.rewriting.body.body_values import BodyValue, Neighbours
 from replay_proxy.wire.codecs.parameters import parse_parameters
 
 PART = "\0"
+Scope = frozenset[tuple[str, str]]
+"""Short names, each with its member in lower case."""
 _LISTS_OBJECTS = frozenset({"ListObjects", "ListObjectsV2", "ListObjectVersions"})
 _SHOWS_EVENTS = frozenset({"GetLogEvents", "FilterLogEvents"})
 
@@ -47,6 +50,12 @@ def names_around(body_value: BodyValue, head: CallHead, params: Mapping[str, Any
             yield [("", log_stream(params.get("logGroupName") or params.get("logGroupIdentifier"), stream))]
     if not body_value.listed:
         yield [(member, value) for member, value in params.items() if isinstance(value, str)]
+
+
+def scope_of_value(body_value: BodyValue, params: Mapping[str, Any]) -> Scope:
+    """Return the short names in all structures around a time, and at the top of the parameters, each with its member."""
+    sent = ((member, value) for member, value in params.items() if isinstance(value, str))
+    return frozenset((member.lower(), short_name(name)) for each in (*body_value.around, sent) for member, name in each)
 
 
 def _listed(around: list[Neighbours], params: Mapping[str, Any]) -> str:

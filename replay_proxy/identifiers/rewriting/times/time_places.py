@@ -113,6 +113,31 @@ def nouns_of(service: str, operation: str) -> frozenset[str]:
     return frozenset({noun(bare_noun(operation)), *map(noun, _structures(service, operation))}) - {""}
 
 
+def is_own_name(service: str, operation: str, member: str) -> bool:
+    """Tell whether a member of a creation's parameters names what it makes: `Name`, or a name of that kind of thing."""
+    stem = noun(_NAMING.sub("", member))
+    return not stem or stem in nouns_of(service, operation)
+
+
+def names_within(service: str, operation: str, member: str) -> bool:
+    """Tell whether a member of a creation's answer gives a name that is unique within a parent only, by the words of the service.
+
+    So does the `VersionId` of a `PolicyVersion`, and the `DefaultVersionId` of a `Policy`, of which there are `PolicyVersion`s.
+    """
+    stem, made = noun(_NAMING.sub("", member)), noun(bare_noun(operation))
+    if not stem or stem == made:
+        return False
+    return made.endswith(stem) or stem.endswith(_children(service, operation))
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def _children(service: str, operation: str) -> tuple[str, ...]:
+    made = noun(bare_noun(operation))
+    return tuple(
+        each.removeprefix(made) for each in _things(service) if made and each.startswith(made) and each != made
+    )
+
+
 @lru_cache(maxsize=_SERVICES)
 def _things(service: str) -> frozenset[str]:
     """Return what the operations of a service are about."""

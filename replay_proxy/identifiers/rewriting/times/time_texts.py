@@ -15,6 +15,7 @@ _EPOCH = re.compile(r"(\d{10})(\.\d+)?")
 _MILLISECONDS = re.compile(r"\d{13}")
 _HTTP = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
 _PREFIXES_MAX = 2
+_MICRO = 10**6
 
 
 def parse_time(text: str) -> float | None:
@@ -37,23 +38,25 @@ def parse_time(text: str) -> float | None:
 
 def format_like(text: str, seconds: float) -> str:
     """Return a time in the form of `text`. Where that has no fraction, or one of zeros, the new one has the same."""
+    # A float tells seconds since the epoch to less than a microsecond, and not always downwards.
+    whole, micro = divmod(round(seconds * _MICRO), _MICRO)
     if match := _EPOCH.fullmatch(text):
-        return f"{floor(seconds)}{_fraction(match[2], seconds)}"
+        return f"{whole}{_fraction(match[2], micro)}"
     if _MILLISECONDS.fullmatch(text):
-        return str(floor(seconds) * 1000 if text.endswith("000") else floor(seconds * 1000))
-    when = datetime.fromtimestamp(floor(seconds), UTC)
+        return str(whole * 1000 if text.endswith("000") else whole * 1000 + micro // 1000)
+    when = datetime.fromtimestamp(whole, UTC)
     if match := _ISO.fullmatch(text):
-        return f"{when.strftime('%Y-%m-%dT%H:%M:%S')}{_fraction(match[2], seconds)}{match[3] or ''}"
+        return f"{when.strftime('%Y-%m-%dT%H:%M:%S')}{_fraction(match[2], micro)}{match[3] or ''}"
     return format_datetime(when, usegmt=True)
 
 
-def _fraction(like: str | None, seconds: float) -> str:
+def _fraction(like: str | None, micro: int) -> str:
     if not like:
         return ""
     digits = len(like) - 1
     if not like.strip(".0"):
         return like
-    return f".{floor((seconds - floor(seconds)) * 10**digits):0{digits}d}"
+    return f".{f'{micro:06d}'.ljust(digits, '0')[:digits]}"
 
 
 def prefixes_between(begun: float, ended: float) -> tuple[bytes, ...]:
