@@ -13,6 +13,7 @@ Each module may import those below it in this table.
 | `echoes` | taking away the messages that a restore itself makes the emulator send |
 | `pinned_choices` | asking for what the emulator had chosen at random (`data/choices.json`) |
 | `put_back` | writing what an emulator drew inside of a resource, such as a generated secret (`data/put_back.json`) |
+| `made_already` | leaving out observed writes of what a stack has made again by itself (`data/made_already.json`) |
 | `implied_times` | filling in the time of a record that was sent without one (`data/implied_times.json`) |
 | `message_delays` | how long messages that are sent again are still to be hidden |
 | `original_times` | when the things that are made again were made at first |

@@ -231,6 +231,11 @@ def _value(answer: Answer, document: Any, path: str) -> Any:
     return answer.headers.get(name) if kind == "header" else next(_values_at(document, path), None)
 
 
+def value_at(document: Any, path: str) -> Any:
+    """Return what a document has at a path (`Parameter.Value`); None where there is nothing."""
+    return next(_values_at(document, path), None)
+
+
 def _values_at(document: Any, path: str) -> Iterator[Any]:
     for name in path.split("."):
         document = document.get(name) if isinstance(document, dict) else None

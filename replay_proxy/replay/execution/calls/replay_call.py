@@ -29,6 +29,7 @@ from replay_proxy.replay.execution.calls.call_in_progress import CallInProgress,
 from replay_proxy.replay.execution.calls.lost_answer import THERE_ALREADY, LostAnswerLookup
 from replay_proxy.replay.execution.calls.page_walk import PageWalks, without_other_elements
 from replay_proxy.replay.execution.implied_times import has_implied_times, with_implied_times
+from replay_proxy.replay.execution.made_already import MadeAlready, is_made
 from replay_proxy.replay.execution.message_delays import MessageDelays
 from replay_proxy.replay.execution.original_times import note_times
 from replay_proxy.replay.execution.pinned_choices import has_choices, with_choices
@@ -73,6 +74,7 @@ class CallReplayer:
         self._start_positions = target.known.start_positions
         self._stand_ins = target.known.stand_ins
         self._one_time_secrets = OneTimeSecrets()
+        self._made_already = MadeAlready()
         self._issued = None if target.issued is None else Emulator(target.issued, self._ask_again, self._with_hashes)
         self._endpoints = target.endpoints
         self._call_timeout = target.call_timeout
@@ -147,6 +149,8 @@ class CallReplayer:
                 asked = self._client_secrets.with_hashes(asked, head, self._aliases)
                 asked = self._one_time_secrets.with_codes(asked, head, record.time)
                 call.request = request = request_to_emulator(asked, head, self._aliases, self._endpoints)
+                if await self._is_made_already(call, request):
+                    return EQUAL
                 sent = await self._deliver(call, self._sender.signed(request, record.credential), limit)
                 if record.kind is RecordKind.WITNESS and await self._put_back(call, sent.outcome):
                     sent = await self._deliver(call, self._sender.signed(request, record.credential), limit)
@@ -227,6 +231,15 @@ class CallReplayer:
         assert call.answer is not None
         write = put_back(call.head, call.original, call.answer, call.recorded, outcome)
         return write is not None and (await self._ask_again(write[1], write[0], call.record.credential)).status == 200
+
+    async def _is_made_already(self, call: CallInProgress, request: Request) -> bool:
+        """Return whether an observed write is not needed. request: in emulator ids. Raises as `_ask_again`."""
+        assert call.original is not None
+        question = self._made_already.question(call.record.kind, call.head, call.original)
+        if question is None:
+            return False
+        head, read = question
+        return is_made(call.head, request, await self._ask_again(read, head, call.record.credential))
 
     def _with_hashes(self, request: Request, head: CallHead, users: Collection[str]) -> Request:
         return self._client_secrets.with_hashes(request, head, self._aliases, users)

@@ -1,0 +1,59 @@
+"""What a stack makes again is not written once more because it was observed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from replay_proxy.journal.format.records import Record, RecordKind
+from tests.replay.lab import Lab
+from tests.support.clients import SOON
+
+pytestmark = pytest.mark.emulator
+
+TEMPLATE = {
+    "Resources": {
+        "Parameter": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/made", "Type": "String", "Value": "v"}}
+    }
+}
+
+
+def observed(record: Record) -> Record:
+    """A call as the proxy records what it has seen: without an answer that the emulator gave."""
+    return replace(record, kind=RecordKind.OBSERVATION, answer=replace(record.answer, body=b"{}"))
+
+
+@pytest.mark.parametrize(
+    ("written", "versions"),
+    [
+        (["v"], ["v"]),
+        (["w"], ["v", "w"]),
+        (["v", "w", "w"], ["v", "w", "w"]),
+    ],
+    ids=["what the stack made", "what changed it", "every version"],
+)
+def test_a_parameter_has_as_many_versions_as_were_observed(lab: Lab, written: list[str], versions: list[str]) -> None:
+    formation, parameters = lab.client("cloudformation"), lab.client("ssm")
+    formation.create_stack(StackName="s", TemplateBody=json.dumps(TEMPLATE))
+    formation.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig=SOON)
+    made = len(lab.records)
+    for value in written:
+        parameters.put_parameter(Name="/made", Type="String", Value=value, Overwrite=True)
+    lab.records[made:] = [observed(each) for each in lab.records[made:]]
+    lab.empty()
+    report = lab.restore(lab.records)
+    assert report.problems == []
+    found = parameters.get_parameter_history(Name="/made")["Parameters"]
+    assert [each["Value"] for each in found] == versions
+
+
+def test_what_a_client_wrote_is_written_though_it_is_there(lab: Lab) -> None:
+    parameters = lab.client("ssm")
+    for _ in range(2):
+        parameters.put_parameter(Name="/own", Type="String", Value="v", Overwrite=True)
+    lab.records[1] = observed(lab.records[1])
+    lab.empty()
+    lab.restore(lab.records)
+    assert len(parameters.get_parameter_history(Name="/own")["Parameters"]) == 2
