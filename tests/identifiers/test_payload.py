@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.footprint.members.payload_members import ALL, QUOTED, PayloadCondition, entries
+from replay_proxy.footprint.members.payload_members import ALL, NAME, OBJECT, QUOTED, PayloadCondition, entries
 from replay_proxy.identifiers.rewriting.body.payload import ITEM, VALUE, payload_of
 from replay_proxy.wire.models.models import service_model
 
@@ -21,7 +21,8 @@ def test_every_entry_names_what_the_model_has(entry: dict[str, Any]) -> None:
     assert entry["reason"] and (entry.get("shapes") or entry.get("members") or entry.get("references"))
     for shape in entry.get("shapes", ()):
         assert shape in names
-    for path in (*entry.get("members", ()), *entry.get("references", ())):
+    assert entry.get("extent", ALL) in (ALL, QUOTED, NAME, OBJECT)
+    for path in (*entry.get("members", ()), *entry.get("references", ()), *entry.get("except", ())):
         shape, _, member = path.partition(".")
         assert member.partition("{")[0] in model.shape_for(shape).members
         for sibling in entry.get("when", {}):

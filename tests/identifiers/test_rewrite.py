@@ -212,7 +212,7 @@ def test_an_imported_api_is_a_document_of_references(table: AliasTable) -> None:
 
 
 def test_user_metadata_stays(table: AliasTable) -> None:
-    request, head = wire_request("s3", "put_object", Bucket="b", Key=f"{C2}/k", Body=b"", Metadata={"vpc": C})
+    request, head = wire_request("s3", "put_object", Bucket=C2, Key="k", Body=b"", Metadata={"vpc": C})
     result = request_to_emulator(request, head, table)
     assert result.headers.get("x-amz-meta-vpc") == C and E2 in result.target
 
@@ -233,9 +233,9 @@ def test_bodies_in_framings_of_their_own_stay(table: AliasTable, headers: list[t
 
 
 def test_a_blob_is_not_looked_into_but_its_address_is(table: AliasTable) -> None:
-    request = Request("PUT", f"/b/{C2}", Headers([("Host", "localhost")]), BlobRef("0" * 64, 10))
+    request = Request("PUT", f"/{C2}/k", Headers([("Host", "localhost")]), BlobRef("0" * 64, 10))
     result = request_to_emulator(request, CallHead("s3", "PutObject", "rest-xml"), table)
-    assert result.target == f"/b/{E2}" and result.body is request.body
+    assert result.target == f"/{E2}/k" and result.body is request.body
 
 
 def test_what_is_no_aws_call_changes_in_address_and_headers_only(table: AliasTable) -> None:

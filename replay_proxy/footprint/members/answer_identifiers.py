@@ -9,7 +9,7 @@ from typing import Any
 from replay_proxy.exchange import CallHead, Headers
 from replay_proxy.footprint.members.member_roles import Role, member_in_map, names_by_key, role_of
 from replay_proxy.footprint.members.naming_members import labels, names_account, names_range, names_something
-from replay_proxy.footprint.members.payload_members import payload_rules
+from replay_proxy.footprint.members.payload_members import NAME, OBJECT, payload_rules
 from replay_proxy.wire.codecs.answers import Outcome
 from replay_proxy.wire.codecs.streamed_values import streamed_texts
 from replay_proxy.wire.models.models import protocol_model
@@ -79,7 +79,7 @@ def identifiers_in_chunks(head: CallHead, headers: Headers, chunks: Iterable[byt
     rules = payload_rules(head.service)
 
     def is_payload(shape: Any, member: str, part: Any) -> bool:
-        return rules.mark_of(shape, member, part) is not None
+        return rules.mark_of(shape, member, part) not in (None, NAME, OBJECT)
 
     for texts in streamed_texts(operation, headers, chunks, is_payload):
         yield {each.text for each in texts if _names(head, each.member, each.shape)}

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import HOP_BY_HOP, Answer, CallHead, Headers, Request
 from replay_proxy.footprint.members.handed_out import is_handed_out
-from replay_proxy.identifiers.rewriting.body import bodies, cbor, derived_headers
-from replay_proxy.identifiers.rewriting.body.payload import payload_of
+from replay_proxy.identifiers.rewriting.body import bodies, cbor, derived_headers, object_spans
+from replay_proxy.identifiers.rewriting.body.payload import NO_PAYLOAD, payload_of
 from replay_proxy.identifiers.table import scan
 from replay_proxy.identifiers.table.alias_table import AliasTable, Origin
 from replay_proxy.identifiers.table.scan import identifiers_in
@@ -68,7 +68,7 @@ def request_to_emulator(
     target, headers, body = request.target, request.headers, None
     if in_head.known:
         change = _change(in_head, table, head, to_client=False)
-        target = _target(target, change)
+        target = _target(request, head, change)
         headers = _headers(request, head, change)
     if in_body.known:
         body = _body(request, head, body_text, in_body, table, to_client=False)
@@ -236,9 +236,14 @@ def _rewritable_positions(names: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(at for at, name in enumerate(names) if not _UNTOUCHED.fullmatch(name))
 
 
-def _target(target: str, change: bodies.Change) -> str:
+def _target(request: Request, head: CallHead | None, change: bodies.Change) -> str:
+    target = request.target
     data = target.encode("latin-1", "replace")
     replacements = change(data)
+    if replacements:
+        payload = payload_of(head, "json", answer=False) if head is not None else NO_PAYLOAD
+        spans = object_spans.in_target(data, payload, request.headers.get("host"))
+        replacements = bodies.outside_spans(replacements, spans)
     if not replacements:
         return target
     signed = [(*match.span(), bool(match[1])) for match in _SIGNATURE.finditer(data)]
@@ -255,19 +260,21 @@ def _target(target: str, change: bodies.Change) -> str:
 
 def _headers(message: Request | Answer, head: CallHead | None, change: bodies.Change) -> Headers:
     """Return the headers of `message` rewritten; the identical object where nothing changes."""
-    payload = payload_of(head, "json", answer=isinstance(message, Answer)).headers if head is not None else ()
+    payload = payload_of(head, "json", answer=isinstance(message, Answer)) if head is not None else NO_PAYLOAD
     headers = message.headers
     pairs = list(headers.pairs)
     any_changed = False
     for at in _rewritable(headers, head):
         lower = headers.lowers[at]
-        if payload and _is_payload(lower, payload):
+        if payload.headers and _is_payload(lower, payload.headers):
             continue
         name, value = pairs[at]
         data = value.encode("latin-1", "replace")
         replacements = change(data)
         if lower == "authorization":
             replacements = [replacement for replacement in replacements if _is_key_id(replacement)]
+        elif lower in payload.object_headers:
+            replacements = bodies.outside_spans(replacements, object_spans.in_source(data))
         if replacements:
             any_changed = True
             pairs[at] = (name, scan.replaced(data, replacements, url=lower in _URL_HEADERS).decode("latin-1"))

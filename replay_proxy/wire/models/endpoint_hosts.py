@@ -53,7 +53,7 @@ class Host:
 
     local: perhaps an emulator's own host. services: the services that it names, the preferred first; empty
     where it names none. region: empty where it names none. bucket: of a virtual-hosted S3 request. foreign:
-    certainly no AWS API (a function URL, a static web site).
+    certainly no AWS API (a function URL, a static web site). website: the web site of a bucket, whose paths are keys.
     """
 
     local: bool = False
@@ -61,6 +61,7 @@ class Host:
     region: str = ""
     bucket: str = ""
     foreign: bool = False
+    website: bool = False
 
 
 _LOCAL = Host(local=True)
@@ -132,7 +133,7 @@ def _s3(labels: list[str], region: str, *, local: bool) -> Host | None:
     for position in range(len(labels) - 1, -1, -1):
         label = labels[position]
         if label.startswith("s3-website"):
-            return Host(region=region, foreign=True)
+            return Host(region=region, foreign=True, website=True)
         regional = _S3_REGIONAL.fullmatch(label)
         if regional:
             label, region = "s3", regional["region"]

@@ -97,7 +97,11 @@ def outside_payload(
     replacements: Sequence[Replacement], payload: Payload, body: bytes, body_format: BodyFormat
 ) -> list[Replacement]:
     """Return the replacements that do not lie in the payload of `body`."""
-    spans = payload_spans(body, payload.tree, body_format)
+    return outside_spans(replacements, payload_spans(body, payload.tree, body_format))
+
+
+def outside_spans(replacements: Sequence[Replacement], spans: Sequence[tuple[int, int]]) -> list[Replacement]:
+    """Return the replacements that begin in none of `spans`, which are in order and do not overlap."""
     if not spans:
         return list(replacements)
     starts = [start for start, _ in spans]

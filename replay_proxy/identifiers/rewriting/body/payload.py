@@ -7,13 +7,15 @@ whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.payload_members import (
     ALL,
+    NAME,
+    OBJECT,
     PayloadCondition,
     PayloadExtent,
     PayloadRules,
@@ -36,12 +38,17 @@ class Payload:
 
     whole_body: the body is payload. reference_body: the body is a blob that the emulator resolves, and no payload.
     headers: names in lower case; a trailing `*` stands for any ending. tree: the marked parts of the body.
+    query: names of fields of the query. object_headers: names of header fields that hold an address of an object.
+    has_key: what follows the bucket in the path is a name that a client chose.
     """
 
     whole_body: bool = False
     reference_body: bool = False
     headers: tuple[str, ...] = ()
     tree: Tree = field(default_factory=dict)
+    query: frozenset[str] = frozenset()
+    object_headers: tuple[str, ...] = ()
+    has_key: bool = False
 
 
 NO_PAYLOAD = Payload()
@@ -62,21 +69,36 @@ def _payload(service: str, operation: str, protocol: str, body_format: BodyForma
     if shape is None:
         return NO_PAYLOAD
     builder = _Builder(payload_rules(service), body_format)
-    headers = tuple(
-        name
-        for member, part in shape.members.items()
-        if builder.mark_of(shape, member, part) is not None
-        for name in _header_names(part)
-    )
+    outside = _outside_body(builder, shape)
     payload_member = shape.serialization.get("payload")
     if payload_member is None:
-        return Payload(headers=headers, tree=builder.root(shape))
+        return replace(outside, tree=builder.root(shape))
     part = shape.members[payload_member]
     if f"{shape.name}.{payload_member}" in builder.rules.references:
-        return Payload(reference_body=True, headers=headers)
+        return replace(outside, reference_body=True)
     if builder.mark_of(shape, payload_member, part) == ALL:
-        return Payload(whole_body=True, headers=headers)
-    return Payload(headers=headers, tree=builder.root(part))
+        return replace(outside, whole_body=True)
+    return replace(outside, tree=builder.root(part))
+
+
+def _outside_body(builder: _Builder, shape: Any) -> Payload:
+    """Return what is payload in the target and the headers of a message of that shape."""
+    headers: list[str] = []
+    object_headers: list[str] = []
+    query: set[str] = set()
+    has_key = False
+    for member, part in shape.members.items():
+        mark = builder.mark_of(shape, member, part)
+        location = part.serialization.get("location")
+        if mark is None:
+            continue
+        (object_headers if mark == OBJECT else headers).extend(_header_names(part))
+        if location == "querystring":
+            query.add(part.serialization.get("name", member))
+        has_key = has_key or (location == "uri" and mark == NAME)
+    return Payload(
+        headers=tuple(headers), query=frozenset(query), object_headers=tuple(object_headers), has_key=has_key
+    )
 
 
 def _header_names(part: Any) -> tuple[str, ...]:
@@ -123,6 +145,8 @@ class _Builder:
     def _structure(self, shape: Any) -> Tree | None:
         out: Tree = {}
         for member, part in shape.members.items():
+            if f"{shape.name}.{member}" in self.rules.exceptions:
+                continue
             inner = self.mark_of(shape, member, part) or self.tree(part) or self._keyed(shape, member)
             if inner is not None:
                 out[part.serialization.get("name", member)] = inner

@@ -13,7 +13,8 @@ from xml.parsers import expat
 
 import orjson
 
-from replay_proxy.footprint.members.payload_members import QUOTED, PayloadCondition
+from replay_proxy.footprint.members.payload_members import OBJECT, QUOTED, PayloadCondition
+from replay_proxy.identifiers.rewriting.body import object_spans
 from replay_proxy.identifiers.rewriting.body.payload import ITEM, VALUE, BodyFormat, Tree
 
 Span = tuple[int, int]
@@ -35,6 +36,8 @@ def payload_spans(body: bytes, tree: Tree, body_format: BodyFormat) -> list[Span
     for start, end, mark in marked:
         if mark == QUOTED:
             spans += [match.span() for match in _LITERAL.finditer(body, start, end)]
+        elif mark == OBJECT:
+            spans += object_spans.in_address(body, start, end)
         else:
             spans.append((start, end))
     return spans
