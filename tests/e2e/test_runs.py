@@ -304,9 +304,30 @@ def test_jobs_on_moto(start_proxy: Callable[..., Proxy]) -> None:
         assert proxy.status()["last_restore"]["problems"] == []
 
 
-def test_queries_in_another_account_and_work_group(start_proxy: Callable[..., Proxy]) -> None:
-    """moto lists the queries of all work groups where none is named, and is told the account by a field of its own."""
+def test_queries_in_another_account_and_executions_without_end(start_proxy: Callable[..., Proxy]) -> None:
+    """moto lists the queries of all work groups where none is named, and is told the account by a field of its own.
+
+    Its executions do not end, and the histories of all of them are alike.
+    """
     proxy = start_proxy("--emulator", "moto")
+    sfn = client("stepfunctions", proxy.url, **RETRYING)
+    put = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:::f", "End": True}}}
+    machine = sfn.create_state_machine(name="1", definition=json.dumps(put), roleArn=ROLE)["stateMachineArn"]
+
+    def start(name: str) -> str:
+        arn: str = sfn.start_execution(stateMachineArn=machine, name=name)["executionArn"]
+        return arn
+
+    def histories() -> list[Any]:
+        return [clean(sfn.get_execution_history(executionArn=each)) for each in executions]
+
+    def kept() -> set[str]:
+        found = [each for each in proxy.records("witness") if each["operation"] == "GetExecutionHistory"]
+        return {each["notes"]["run"] for each in found if "run" in each.get("notes", {})}
+
+    executions = [start(name) for name in ("1", "e2")]
+    shown = histories()
+    eventually(lambda: kept() >= {*executions})
 
     def athena(**options: Any) -> Any:
         made = client("athena", proxy.url, **options)
@@ -334,3 +355,10 @@ def test_queries_in_another_account_and_work_group(start_proxy: Callable[..., Pr
     proxy.again()
     assert read(**RETRYING) == before
     assert proxy.status()["last_restore"]["findings"] == []
+    assert histories() == shown
+    executions.append(start("e3"))
+    shown = histories()
+    eventually(lambda: kept() >= {*executions})
+    proxy.kill_all()
+    proxy.again()
+    assert histories() == shown

@@ -1,7 +1,8 @@
 """Looks at runs (executions, jobs, tasks) that clients have started, and records what they were: a restore does not repeat them.
 
 A run is read soon after it was started, and again until it has ended, ever more seldom: one small read each time. Whenever its
-status is another one, the read is recorded, and at the end also what else is to be known of it (its history, its results).
+status is another one, the read is recorded, and at the end also what else is to be known of it (its history, its results). Of
+a run that does not end (moto's executions do not) that is recorded when a client asks for it: it is what the client has seen.
 Nothing of this is in the way of requests. What nobody has seen when the emulator dies is not known; then the recording has the
 run as it was last seen.
 """
@@ -9,11 +10,12 @@ run as it was last seen.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from replay_proxy import log
@@ -52,7 +54,11 @@ Ask = Callable[[Request, CallHead], Awaitable[Answer]]
 
 @dataclass(slots=True)
 class _Watched:
-    """A run that has not been seen to end. like, params: the request that started it."""
+    """A run that has not been seen to end.
+
+    like, params: the request that started it. asked_for: the further reads that a client has made since the last look.
+    recorded: a hash of what they showed when that was recorded, by operation and what they were about.
+    """
 
     family: Family
     id: str
@@ -62,6 +68,8 @@ class _Watched:
     begun_at: float
     due_at: float
     status: str = ""
+    asked_for: set[str] = field(default_factory=set)
+    recorded: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
 
 class RunWatcher:
@@ -94,10 +102,19 @@ class RunWatcher:
                 self._wake()
         elif role[1] in ("read", "steer") and self._watched:
             now = time.monotonic()
+            named = self._read_further(role[0], head, request)
             for each in self._watched.values():
                 if each.family is role[0]:
                     each.due_at = min(each.due_at, now)
+                    if each.id == named and each.head == replace(head, operation=each.head.operation):
+                        each.asked_for.add(head.operation)
             self._wake()
+
+    @staticmethod
+    def _read_further(family: Family, head: CallHead, request: Request) -> str:
+        """Return the run of which a client has read more than what it is; empty where it has not."""
+        by = next((detail["by"] for detail in family.details if detail["operation"] == head.operation), "")
+        return str((params_of(head, request) or {}).get(by, "")) if by else ""
 
     def _wake(self) -> None:
         self._woken.set()
@@ -181,12 +198,14 @@ class RunWatcher:
             self._watched.pop((each.head, each.id), None)
             return
         status = each.family.status_of(view)
+        ended = status in each.family.ended
+        asked_for, each.asked_for = each.asked_for, set()
+        for detail in each.family.details:
+            if (ended and status != each.status) or detail["operation"] in asked_for:
+                await self._record_detail(each, detail, view)
         if status == each.status:
             return
-        ended = status in each.family.ended
         if ended:
-            for detail in each.family.details:
-                await self._record_detail(each, detail, view)
             self._watched.pop((each.head, each.id), None)
         await self._record(each, head, request, answer)
         each.status = status
@@ -197,16 +216,21 @@ class RunWatcher:
         about = values_at(view, f"{detail['each']}[]") if "each" in detail else ("",)
         for text in about:
             asked = filled(detail["ask"], each.id, each.params, str(text))
+            pages = []
             for _page in range(PAGES_MAX):
                 found = await self._read(each, detail["operation"], asked)
                 if found is None:
                     break
-                head, request, answer, shown = found
-                await self._record(each, head, request, answer)
-                token = shown.get(detail.get("token", ""))
+                pages.append(found[:3])
+                token = found[3].get(detail.get("token", ""))
                 if not token:
                     break
                 asked = {**asked, detail["token"]: token}
+            shown = hashlib.sha256(b"".join(page.body for _, _, page in pages if isinstance(page.body, bytes))).digest()
+            if each.recorded.get((detail["operation"], str(text))) != shown:
+                each.recorded[detail["operation"], str(text)] = shown
+                for page in pages:
+                    await self._record(each, *page)
 
     async def _ask_for_defaults(self, each: _Watched, view: Mapping[str, Any]) -> None:
         """Record the lists that show a run which their defaults would leave out; each is asked once."""
