@@ -46,6 +46,31 @@ def test_a_drawn_value_is_shown_as_before(mine: str, theirs: str) -> None:
     assert unpaired == []
 
 
+def prints_of(head: CallHead, *shown: dict[str, Any]) -> dict[str, str]:
+    """What two answers about a function teach of the print of its code."""
+    table = AliasTable()
+    request = Request("GET", "/2015-03-31/functions/f", Headers())
+    outcomes = [parse_answer(head, Answer(200, Headers(), json.dumps(each).encode()), request) for each in shown]
+    assert learn_drawn(head, *outcomes, table, learned_from=Origin(1, "lambda")) == []
+    return {alias.client: alias.emulator for alias in table}
+
+
+ONE, TWO = "choiV7fAP3tpwxdoETUFzz/kyhUGXYlCmNjThdZNsRE=", "pDKPeacaRcUI04PA9dT1glcUCKjEbRhcsiDq2Knb+wg="
+
+
+def test_the_print_of_code_that_the_emulator_packed_is_shown_as_before() -> None:
+    read = CallHead("lambda", "GetFunctionConfiguration", "rest-json", region="us-east-1")
+    listed = CallHead("lambda", "ListFunctions", "rest-json", region="us-east-1")
+    made = CallHead("lambda", "CreateFunction", "rest-json", region="us-east-1")
+    first = {"FunctionName": "f", "CodeSha256": ONE, "CodeSize": 180}
+    second = {"FunctionName": "f", "CodeSha256": TWO, "CodeSize": 180}
+    assert prints_of(read, first, second) == {ONE: TWO}
+    assert prints_of(listed, {"Functions": [first]}, {"Functions": [second]}) == {ONE: TWO}
+    # Code of another size is other code, and what a client brings has one print.
+    assert prints_of(read, first, {**second, "CodeSize": 181}) == {}
+    assert prints_of(made, first, second) == {}
+
+
 @pytest.mark.parametrize("mine", ['a"secret', "<secret>", "a\\secret", "sécret", "two\nlines", "a&secret"])
 def test_what_could_break_a_message_is_named(mine: str) -> None:
     table, unpaired = learned(mine, "another-one")

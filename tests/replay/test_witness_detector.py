@@ -245,3 +245,16 @@ def test_the_value_of_an_api_key_is_a_witness_of_its_own() -> None:
     read = CallHead("apigateway", "GetApiKey", "rest-json"), Request("GET", "/apikeys/091c0849", Headers())
     witness_detector.explain(*read, answer(id="091c0849"))
     assert witness_detector.is_witness(*read, answer(id="091c0849", value="fe32daf2147f409f")) is Verdict.WITNESS
+
+
+def test_the_print_of_code_is_a_witness_unless_the_call_that_brought_the_code_showed_it() -> None:
+    def function(code: str) -> Answer:
+        return answer(FunctionName="f", CodeSha256=code, CodeSize=180)
+
+    witness_detector = WitnessDetector()
+    brought = Request("POST", "/2015-03-31/functions", JSON, b'{"FunctionName": "f"}')
+    target = "/2015-03-31/functions/f/configuration"
+    read = CallHead("lambda", "GetFunctionConfiguration", "rest-json"), Request("GET", target, Headers())
+    witness_detector.explain(CallHead("lambda", "CreateFunction", "rest-json"), brought, function("choiV7fAP3tpwxdo="))
+    assert witness_detector.is_witness(*read, function("choiV7fAP3tpwxdo=")) is Verdict.NOTHING_NEW
+    assert witness_detector.is_witness(*read, function("pDKPeacaRcUI04PA=")) is Verdict.WITNESS

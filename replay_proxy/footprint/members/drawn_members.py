@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
+
+import orjson
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.answer_identifiers import output_shape
@@ -52,6 +55,17 @@ def _has_put_in(service: str, operation: str, message: str) -> bool:
     return shape is not None and any(map(_PUT_IN.fullmatch, shape.members))
 
 
+@cache
+def _prints() -> Mapping[tuple[str, str], str]:
+    entries = orjson.loads((Path(__file__).parent / "data" / "drawn_prints.json").read_bytes())["prints"]
+    return {(entry["service"], entry["member"]): entry["beside"] for entry in entries}
+
+
+def beside_print(service: str, member: str) -> str:
+    """Return the member beside a print of packed content that is the same where the content is; empty for other members."""
+    return _prints().get((service, member), "")
+
+
 def is_drawn(service: str, operation: str, member: str, shape: Any) -> bool:
     """Return whether a member of an answer shows a drawn value that matters later."""
     return (
@@ -79,5 +93,7 @@ def _texts(head: CallHead, member: str, shape: Any, value: Any, depth: int) -> I
         inner = shape.member if shape is not None and shape.type_name == "list" else None
         for each in value:
             yield from _texts(head, member, inner, each, depth + 1)
-    elif isinstance(value, str) and is_drawn(head.service, head.operation, member, shape):
+    elif isinstance(value, str) and (
+        beside_print(head.service, member) or is_drawn(head.service, head.operation, member, shape)
+    ):
         yield value

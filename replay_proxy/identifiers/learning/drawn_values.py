@@ -10,18 +10,23 @@ stands for another one already cannot stand for two: certificates of one second 
 have been of two seconds before. It is paired together with the lines before it, back to one that is its own certificate's.
 Where there is none, the text is named as not restored. What no later call shows or takes, such as a private key, is not
 learned.
+
+The print of content that the emulator has packed itself is drawn, too, since it packs at another time. It is paired where a read
+shows it, and beside it that the content is as large as before (`drawn_prints.json` of `footprint.members`). The answer to a call
+that brings content of its own teaches no such pair: that content has one print.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.answer_identifiers import output_shape
-from replay_proxy.footprint.members.drawn_members import is_drawn
+from replay_proxy.footprint.members.drawn_members import beside_print, is_drawn
 from replay_proxy.footprint.members.member_roles import Role
 from replay_proxy.identifiers.learning.align import AlignedValue, walk
 from replay_proxy.identifiers.learning.learn import known_from
@@ -30,6 +35,7 @@ from replay_proxy.identifiers.table.networks import network_of
 from replay_proxy.identifiers.table.scan import translated
 from replay_proxy.identifiers.table.scope import Scope, scope_of
 from replay_proxy.wire.codecs.answers import Outcome
+from replay_proxy.wire.mutability.judge import Effect, judge
 
 NEW_KEY_PAIR = (
     "its key pair is another one this time: what the emulator signed or encrypted with it still verifies and decrypts there, "
@@ -56,13 +62,18 @@ def learn_drawn(
     scope = scope_of(head)
     known = known_from(table, scope)
     unpaired: list[AlignedValue] = []
-    for place in walk(head, output_shape(head), recorded.parsed, replayed.parsed, known):
-        if not isinstance(place, AlignedValue) or place.recorded == place.replayed:
+    found = walk(head, output_shape(head), recorded.parsed, replayed.parsed, known)
+    places = [place for place in found if isinstance(place, AlignedValue)]
+    same = {place.path for place in places if place.recorded == place.replayed}
+    for place in places:
+        if place.path in same:
             continue
         if not isinstance(place.recorded, str) or not isinstance(place.replayed, str):
             continue
         lines = _Lines(table, scope, Origin(learned_from.seq, learned_from.call, place.path))
-        if not _learn_at(head, place, lines):
+        if _is_print_of_same(head, place, same):
+            lines.add(place.recorded, place.replayed)
+        elif not _learn_at(head, place, lines):
             unpaired.append(place)
     # Parts of a text may have pairs of their own.
     return [each.path for each in unpaired if translated(each.replayed, table, scope, to_client=True) != each.recorded]
@@ -75,6 +86,14 @@ def draws_key_pair(head: CallHead, recorded: Outcome) -> bool:
     metadata = recorded.parsed.get("KeyMetadata", {})
     spec = metadata.get("KeySpec") or metadata.get("CustomerMasterKeySpec") or ""
     return metadata.get("Origin", "AWS_KMS") == "AWS_KMS" and not spec.startswith(("SYMMETRIC", "HMAC")) and bool(spec)
+
+
+def _is_print_of_same(head: CallHead, place: AlignedValue, same: Collection[str]) -> bool:
+    """Return whether a place shows two prints of what the emulator has packed twice. same: the paths of what did not change."""
+    beside = beside_print(head.service, place.member)
+    if not beside or judge(head.service, head.operation).effect is not Effect.READS:
+        return False
+    return place.path[: -len(place.member)] + beside in same
 
 
 def _learn_at(head: CallHead, place: AlignedValue, lines: _Lines) -> bool:
@@ -152,4 +171,6 @@ def _has_drawn(service: str, operation: str, member: str, shape: Any, depth: int
         return _has_drawn(service, operation, member, shape.value, depth + 1)
     if shape.type_name != "string":
         return False
-    return _NETWORK_MEMBER.fullmatch(member) is not None or is_drawn(service, operation, member, shape)
+    if _NETWORK_MEMBER.fullmatch(member) is not None or beside_print(service, member):
+        return True
+    return is_drawn(service, operation, member, shape)
