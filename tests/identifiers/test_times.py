@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.identifiers.rewriting.body.body_values import body_values
 from replay_proxy.identifiers.rewriting.times.rewrite import Moment, Pair, Times, object_name, shows_times
-from replay_proxy.identifiers.rewriting.times.time_places import names_within
+from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, names_within
 from replay_proxy.identifiers.rewriting.times.time_texts import format_like, parse_time
 
 BEGUN, ENDED = 1_795_000_000.25, 1_795_000_002.5
@@ -522,6 +522,20 @@ def test_a_new_version_of_a_value_was_made_by_what_put_it() -> None:
     times.remember(SECRET, ["name"], made("CreateSecret", 0), ["v-1"])
     first = {"Name": "name", "VersionId": "v-1", "CreatedDate": 1795000000}
     assert orjson.loads(shown(times, value, first))["CreatedDate"] == FIRST // 1
+
+
+def test_what_a_call_makes_beside_the_thing_it_is_called_after_has_its_time() -> None:
+    """The volume of an instance is in the answer to `RunInstances`, and in none of its parameters."""
+    place = TimePlace("ec2", "DescribeVolumes", "createTime", ("item", "volumeSet"))
+    assert place.can_name("volumeId", "RunInstances")
+    assert not place.can_name("networkInterfaceId", "RunInstances"), "which may be one that was there"
+    times = Times()
+    times.remember(head("ec2", "RunInstances", "ec2"), ["i-1"], made("RunInstances", 1), ["vol-1"])
+    volume = f"<item><volumeId>vol-1</volumeId><createTime>{iso(BEGUN)}</createTime></item>"
+    body = f"<R><volumeSet>{volume}</volumeSet></R>".encode()
+    asked = request(body=b"Action=DescribeVolumes", **FORM)
+    found = times.answer_to_client(answer(body, **XML), head("ec2", "DescribeVolumes", "ec2"), asked).body
+    assert found == body.replace(iso(BEGUN).encode(), iso(FIRST + 60).encode())
 
 
 @pytest.mark.parametrize("parent", ["v2", "other", "third"])

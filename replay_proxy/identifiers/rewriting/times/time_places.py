@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from replay_proxy.footprint.additions import makes
 from replay_proxy.footprint.resource_kinds import kind_names
@@ -19,6 +20,8 @@ from replay_proxy.wire.models import models
 FAR = 999
 """The distance of a call whose words say nothing of a place."""
 _SERVICES, _OPERATIONS = 512, 4096
+_DEPTH_MAX = 7
+"""Of structures within structures; some contain themselves."""
 _VERB = re.compile(r"(?:Batch)?[A-Z][a-z]+")
 _WORD = re.compile(r"[A-Z]?[a-z]+")
 # What the name of a list, or of an extract, has behind the name of a thing.
@@ -86,10 +89,15 @@ class TimePlace:
         return stem not in self.words() and stem in _things(self.service)
 
     def can_name(self, member: str, operation: str) -> bool:
-        """Return whether a member can name what a call has made: the `stageName` of a stage names no usage plan."""
+        """Return whether a member can name what a call has made: the `stageName` of a stage names no usage plan.
+
+        It can name what the call answers with and is never told: the volumes of instances that are run.
+        """
         stem, made = noun(_NAMING.sub("", member)), bare_noun(operation)
         kinds = kind_names(self.service)
-        return stem not in kinds or made.lower() not in kinds or stem in nouns_of(self.service, operation)
+        if stem not in kinds or made.lower() not in kinds or stem in nouns_of(self.service, operation):
+            return True
+        return stem in _made_beside(self.service, operation)
 
 
 def bare_noun(operation: str) -> str:
@@ -146,6 +154,28 @@ def _things(service: str) -> frozenset[str]:
     except LookupError:
         return frozenset()
     return frozenset(noun(bare_noun(each)) for each in operations) - {""}
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def _made_beside(service: str, operation: str) -> frozenset[str]:
+    """Return what the answer to a call names, at any depth, and its parameters do not."""
+    try:
+        model = models.operation_model(service, operation)
+    except LookupError:
+        return frozenset()
+    return frozenset(_named_in(model.output_shape)) - frozenset(_named_in(model.input_shape))
+
+
+def _named_in(shape: Any, depth: int = _DEPTH_MAX) -> Iterator[str]:
+    if shape is None or not depth:
+        return
+    if shape.type_name == "structure":
+        for member, part in shape.members.items():
+            if _NAMING.search(member):
+                yield noun(_NAMING.sub("", member))
+            yield from _named_in(part, depth - 1)
+    elif shape.type_name == "list":
+        yield from _named_in(shape.member, depth - 1)
 
 
 def _structures(service: str, operation: str) -> Iterator[str]:
