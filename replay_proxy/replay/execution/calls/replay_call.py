@@ -75,6 +75,8 @@ class CallReplayer:
         self._stand_ins = target.known.stand_ins
         self._one_time_secrets = OneTimeSecrets()
         self._made_already = MadeAlready()
+        self._read_before: set[int] = set()
+        """The numbers of reads that were made in their place."""
         self._issued = None if target.issued is None else Emulator(target.issued, self._ask_again, self._with_hashes)
         self._endpoints = target.endpoints
         self._call_timeout = target.call_timeout
@@ -88,6 +90,14 @@ class CallReplayer:
         Raises:
             NotRestored: it was refused, there was no answer, or it cannot be sent.
         """
+        try:
+            return await self._replay_once(record, report, on_answer)
+        finally:
+            if record.kind is RecordKind.WITNESS:
+                self._read_before.add(record.seq)
+
+    async def _replay_once(self, record: Record, report: RestoreReport, on_answer: OnAnswer) -> Comparison:
+        """Raises as `replay`."""
         if record.flaw:
             raise NotRestored(f"it cannot be sent: {record.flaw}")
         head = record.head or recognise(record.request)
@@ -226,9 +236,14 @@ class CallReplayer:
                 keys.learn_default_account(parse_answer(IDENTITY, await self._sender.send(request), request))
 
     async def _put_back(self, call: CallInProgress, outcome: Outcome) -> bool:
-        """Write what a recorded read showed and the emulator has drawn anew. Returns whether it was. Raises as `_ask_again`."""
+        """Write what a recorded read showed and the emulator has drawn anew. Returns whether it was. Raises as `_ask_again`.
+
+        A read that is made once more at the end may show what later calls have written, which is to stay.
+        """
         assert call.original is not None
         assert call.answer is not None
+        if call.record.seq in self._read_before:
+            return False
         write = put_back(call.head, call.original, call.answer, call.recorded, outcome)
         return write is not None and (await self._ask_again(write[1], write[0], call.record.credential)).status == 200
 
