@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,10 @@ def test_dates_of_changes_deletions_and_data_stay(start_proxy: Callable[..., Pro
     s3.create_bucket(Bucket="bucket")
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket="bucket", Key="k", Body=b"x")
+    upload = s3.create_multipart_upload(Bucket="bucket", Key="parts")["UploadId"]
+    part = s3.upload_part(Bucket="bucket", Key="parts", UploadId=upload, PartNumber=1, Body=b"1" * (5 << 20))["ETag"]
+    s3.put_object(Bucket="bucket", Key="archived", Body=b"x", StorageClass="GLACIER")
+    s3.restore_object(Bucket="bucket", Key="archived", RestoreRequest={"Days": 1})
     pool = users.create_user_pool(PoolName="p")["UserPool"]["Id"]
     glue.create_database(DatabaseInput={"Name": "of"})
     kinesis.create_stream(StreamName="stream", ShardCount=1)
@@ -321,6 +326,9 @@ def test_dates_of_changes_deletions_and_data_stay(start_proxy: Callable[..., Pro
     time.sleep(APART)
     between = time.time()
     secrets.update_secret(SecretId="changed", SecretString="b")
+    last = s3.upload_part(Bucket="bucket", Key="parts", UploadId=upload, PartNumber=2, Body=b"2")["ETag"]
+    uploaded = [{"PartNumber": number, "ETag": tag} for number, tag in ((1, part), (2, last))]
+    s3.complete_multipart_upload(Bucket="bucket", Key="parts", UploadId=upload, MultipartUpload={"Parts": uploaded})
     secrets.delete_secret(SecretId="deleted", RecoveryWindowInDays=7)
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     s3.delete_objects(Bucket="bucket", Delete={"Objects": [{"Key": "k"}]})
@@ -353,6 +361,10 @@ def test_dates_of_changes_deletions_and_data_stay(start_proxy: Callable[..., Pro
             "table": glue.get_table(DatabaseName="of", Name="table")["Table"]["CreateTime"],
             "database": glue.get_database(Name="of")["Database"]["CreateTime"],
             "user": listed["UserCreateDate"],
+            "part": s3.head_object(Bucket="bucket", Key="parts", PartNumber=1)["LastModified"],
+            "restored until": parsedate_to_datetime(
+                s3.head_object(Bucket="bucket", Key="archived")["Restore"].split('"')[-2]
+            ),
             "rest": gateway.get_rest_api(restApiId=rest)["createdDate"],
             "launched": instance["LaunchTime"],
             "attached": instance["NetworkInterfaces"][0]["Attachment"]["AttachTime"],

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.identifiers.rewriting.body.body_values import body_values
 from replay_proxy.identifiers.rewriting.times.rewrite import Moment, Pair, Times, object_name, shows_times
+from replay_proxy.identifiers.rewriting.times.time_owners import copy_name, part_name
 from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, names_within
 from replay_proxy.identifiers.rewriting.times.time_texts import format_like, parse_time
 
 BEGUN, ENDED = 1_795_000_000.25, 1_795_000_002.5
 FIRST = 1_700_000_000.125
+DAY_S = 86_400
 MOMENT = Moment(FIRST, BEGUN, ENDED, creates=True)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 XML = {"Content-Type": "text/xml"}
@@ -536,6 +538,29 @@ def test_what_a_call_makes_beside_the_thing_it_is_called_after_has_its_time() ->
     asked = request(body=b"Action=DescribeVolumes", **FORM)
     found = times.answer_to_client(answer(body, **XML), head("ec2", "DescribeVolumes", "ec2"), asked).body
     assert found == body.replace(iso(BEGUN).encode(), iso(FIRST + 60).encode())
+
+
+def test_parts_and_restored_copies_of_an_object_have_their_own_times() -> None:
+    """moto shows with a part when that was uploaded, and with an object out of the archive until when it is restored."""
+    times = Times()
+    times.remember(OBJECT, [object_name("b", "k")], made("CompleteMultipartUpload", 9))
+    for number in (1, 2):
+        times.remember(OBJECT, [part_name("b", "k", number)], made("UploadPart", number))
+    times.remember(OBJECT, [copy_name("b", "k")], made("RestoreObject", 5))
+    headers = {"Last-Modified": http(BEGUN), "Date": http(ENDED + 60)}
+    restored = 'ongoing-request="false", expiry-date="{}"'
+    headers["x-amz-restore"] = restored.format(http(BEGUN + DAY_S))
+    for target, minute in (("/b/k?partNumber=2", 2), ("/b/k?partNumber=3", 9), ("/b/k", 9)):
+        found = times.answer_to_client(answer(b"", **headers), OBJECT, request(target)).headers
+        assert found.get("last-modified") == http(FIRST + 60 * minute)
+        assert found.get("x-amz-restore") == restored.format(http(FIRST + 60 * 5 + DAY_S))
+    listed = "<R>" + "".join(
+        f"<Part><PartNumber>{number}</PartNumber><LastModified>{iso(BEGUN)}</LastModified></Part>" for number in (1, 2)
+    )
+    parts = answer(f"{listed}</R>".encode(), **XML)
+    body = times.answer_to_client(parts, head("s3", "ListParts", "rest-xml"), request("/b/k?uploadId=u")).body
+    assert isinstance(body, bytes)
+    assert re.findall(r"<LastModified>([^<]*)", body.decode()) == [iso(FIRST + 60 * number) for number in (1, 2)]
 
 
 @pytest.mark.parametrize("parent", ["v2", "other", "third"])

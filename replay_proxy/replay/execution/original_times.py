@@ -25,7 +25,13 @@ from replay_proxy.identifiers.rewriting.times.time_members import (
     seconds_of,
     shows_times,
 )
-from replay_proxy.identifiers.rewriting.times.time_owners import log_stream, object_name, stream_records
+from replay_proxy.identifiers.rewriting.times.time_owners import (
+    copy_name,
+    log_stream,
+    object_name,
+    part_name,
+    stream_records,
+)
 from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun, is_own_name, names_within
 from replay_proxy.identifiers.rewriting.times.time_texts import parse_time
 from replay_proxy.identifiers.table.alias_table import AliasTable
@@ -38,6 +44,7 @@ from replay_proxy.wire.mutability.judge import is_data
 _ROUNDED = 1.0
 """Seconds by which a time that is shown may differ from when it was."""
 _OBJECTS = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "DeleteObject"})
+_UPLOADED = frozenset({"UploadPart", "UploadPartCopy"})
 # Not `Attach`, `Tag` and the like, after which most things are not said to have been modified.
 _CHANGING = ("Update", "Put", "Set", "Modify", "Change", "Rotate", "Start", "Stop", "Enable", "Disable")
 _OF_PARTS = frozenset(
@@ -255,6 +262,10 @@ def _data_named(head: CallHead, request: Request, answer: Answer) -> list[str]:
             if operation != "DeleteObject" and object_name(bucket, key) not in names:
                 names.append(object_name(bucket, key))
             return names
+        case "s3" if operation in _UPLOADED:
+            return [part_name(params.get("Bucket"), params.get("Key"), params.get("PartNumber"))]
+        case "s3" if operation == "RestoreObject":
+            return [copy_name(params.get("Bucket"), params.get("Key"), params.get("VersionId"))]
         case "s3" if operation == "DeleteObjects":
             deleted = parse_answer(head, answer, request).parsed.get("Deleted", ())
             marked = (each for each in deleted if each.get("DeleteMarkerVersionId"))

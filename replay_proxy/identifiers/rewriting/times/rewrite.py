@@ -46,10 +46,12 @@ from replay_proxy.identifiers.rewriting.times.time_members import (
 from replay_proxy.identifiers.rewriting.times.time_owners import (
     PART,
     Scope,
+    copy_name,
     names_around,
     object_name,
     object_of,
     parameters,
+    part_name,
     scope_of_value,
     source_name,
     stream_records,
@@ -85,6 +87,8 @@ _CONDITIONS = {
     "x-amz-copy-source-if-modified-since": "x-amz-copy-source",
     "x-amz-copy-source-if-unmodified-since": "x-amz-copy-source",
 }
+_RESTORE = "x-amz-restore"
+_EXPIRY = re.compile(r'expiry-date="([^"]+)"')
 _CONDITION = re.compile(rb"modified-since: ", re.IGNORECASE)
 
 
@@ -231,9 +235,8 @@ class Times:
         ):
             return answer
         headers, body = answer.headers, answer.body
-        modified = headers.get("last-modified")
-        if head.service == "s3" and modified and self._in_window(modified):
-            headers = self._header(headers, modified, head, request)
+        if head.service == "s3":
+            headers = self._headers(headers, head, request)
         if isinstance(body, bytes) and head.operation != "GetObject" and self.may_change_answer(head, body):
             new = self._body(answer, head, request)
             if new is not None:
@@ -242,11 +245,24 @@ class Times:
             return answer
         return Answer(answer.status, headers, body, answer.reason)
 
-    def _header(self, headers: Headers, modified: str, head: CallHead, request: Request) -> Headers:
+    def _headers(self, headers: Headers, head: CallHead, request: Request) -> Headers:
+        modified, restored = headers.get("last-modified"), _EXPIRY.search(headers.get(_RESTORE))
+        if not (modified and self._in_window(modified)) and restored is None:
+            return headers
         params = parameters(head, request)
-        names = [("", object_name(params.get("Bucket"), params.get("Key"), params.get("VersionId")))]
-        original = self._original(head, names, TimePlace("s3", head.operation, "LastModified"), modified)
-        return headers.replaced("Last-Modified", original) if original else headers
+        own = (params.get("Bucket"), params.get("Key"), params.get("VersionId"))
+        part = part_name(*own[:2], params["PartNumber"]) if params.get("PartNumber") else ""
+        place = TimePlace("s3", head.operation, "LastModified")
+        for name in filter(None, (part, object_name(*own))):
+            if modified and (original := self._original(head, [("", name)], place, modified)):
+                headers = headers.replaced("Last-Modified", original)
+                break
+        if restored is not None:
+            place, now = TimePlace("s3", head.operation, "ExpiryDate"), parse_time(headers.get("date"))
+            original = self._original(head, [("", copy_name(*own))], place, restored[1], now)
+            text = headers.get(_RESTORE)
+            headers = headers.replaced(_RESTORE, text.replace(restored[1], original)) if original else headers
+        return headers
 
     def _body(self, answer: Answer, head: CallHead, request: Request) -> bytes | None:
         readable_body = bodies.readable_body(answer, head)

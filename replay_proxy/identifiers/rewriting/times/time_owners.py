@@ -24,6 +24,16 @@ def object_name(bucket: object, key: object, version: object = None) -> str:
     return f"{bucket}{PART}{key}" + (f"{PART}{version}" if version and version != "null" else "")
 
 
+def part_name(bucket: object, key: object, number: object) -> str:
+    """Return the name of a part of an object, or of an upload, as `Times` knows it."""
+    return f"{object_name(bucket, key)}{PART}{PART}{number}"
+
+
+def copy_name(bucket: object, key: object, version: object = None) -> str:
+    """Return the name of what an archived object was restored to for some days, as `Times` knows it."""
+    return f"{object_name(bucket, key, version)}{PART}{PART}restored"
+
+
 def log_stream(group: object, stream: object) -> str:
     """Return the name of the events in a log stream, as `Times` knows it. group: its name or ARN."""
     name = str(group).removesuffix(":*").rpartition(":log-group:")[2] if str(group).startswith("arn:") else str(group)
@@ -39,6 +49,9 @@ def names_around(body_value: BodyValue, head: CallHead, params: Mapping[str, Any
     """Return the names of what a time may belong to, each with its member, the nearest first."""
     if head.service == "s3" and head.operation in _LISTS_OBJECTS:
         yield [("", _listed(body_value.around, params))]
+        return
+    if head.service == "s3" and head.operation == "ListParts":
+        yield [("", part_name(params.get("Bucket"), params.get("Key"), dict(body_value.around[0]).get("PartNumber")))]
         return
     if head.service == "logs" and head.operation in _SHOWS_EVENTS:
         stream = dict(body_value.around[0]).get("logStreamName") or params.get("logStreamName")
