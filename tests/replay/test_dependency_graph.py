@@ -310,6 +310,26 @@ def test_an_ending_of_something_else_does_not_keep_data_behind_a_trigger(lab: La
     assert made.waits("logs:DeleteLogGroup", trigger), "with its group the filter is gone"
 
 
+def test_an_arn_in_an_answer_is_no_resource_of_another_service_with_that_name(lab: Lab) -> None:
+    """The stream `1` is not the function `1`: what is done with that need not wait for the mapping of the stream."""
+    iam, functions, kinesis = lab.client("iam"), lab.client("lambda"), lab.client("kinesis")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = {"ZipFile": b"PK\x05\x06" + bytes(18)}
+    for name in ("f", "1"):
+        functions.create_function(FunctionName=name, Role=role, Code=code, Runtime="python3.12", Handler="a.b")
+    kinesis.create_stream(StreamName="1", ShardCount=1)
+    stream = kinesis.describe_stream(StreamName="1")["StreamDescription"]
+    functions.create_event_source_mapping(
+        FunctionName="f", EventSourceArn=stream["StreamARN"], StartingPosition="TRIM_HORIZON"
+    )
+    functions.put_function_concurrency(FunctionName="1", ReservedConcurrentExecutions=1)
+    kinesis.put_record(StreamName="1", PartitionKey="z", Data=b"m")
+    made = Made(lab.records)
+    mapping = "lambda:CreateEventSourceMapping"
+    assert not made.waits("lambda:PutFunctionConcurrency", mapping)
+    assert made.waits(mapping, "kinesis:PutRecord")
+
+
 @pytest.mark.parametrize(
     ("trigger", "call", "comes_after"),
     [

@@ -281,7 +281,8 @@ class Footprints:
         """Remember an identifier that an answer shows, and note which thing it is."""
         if value in self._places:
             return
-        known = self._known.owners(value) or self._known.named(service, value)
+        is_own = is_of(service, value)
+        known = self._known.owners(value) or (self._known.named(service, value) if is_own else set())
         if known:
             own = {each for each in known if service_of(each) == service}
             writes |= own
@@ -290,7 +291,7 @@ class Footprints:
             return
         if value in named.texts:
             return  # what the client sent, and what it names, is known from the parameters
-        if not is_of(service, value):
+        if not is_own:
             elsewhere = self._known.referred_to(value)
             if elsewhere:
                 refers |= elsewhere
