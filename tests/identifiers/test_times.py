@@ -563,14 +563,14 @@ def test_parts_and_restored_copies_of_an_object_have_their_own_times() -> None:
     assert re.findall(r"<LastModified>([^<]*)", body.decode()) == [iso(FIRST + 60 * number) for number in (1, 2)]
 
 
-@pytest.mark.parametrize("parent", ["v2", "other", "third"])
+@pytest.mark.parametrize("parent", ["v1", "v2", "other", "third"])
 def test_children_of_one_name_have_each_its_own_time(parent: str) -> None:
     """Versions are unique within their policy only; one policy is called like a version."""
     times = Times()
     creating, adding = head("iam", "CreatePolicy", "query"), head("iam", "CreatePolicyVersion", "query")
-    minutes = {"v2": 1, "other": 2, "third": 3}
+    minutes = {"v1": 1, "v2": 2, "other": 3, "third": 4}
     for name, minute in minutes.items():
-        times.remember(creating, [name, arn_of(name)], made("CreatePolicy", minute), inside=["v1"])
+        times.remember(creating, [name, arn_of(name), f"ANPA{name}"], made("CreatePolicy", minute), inside=["v1"])
     for name, minute in minutes.items():
         version = replace(made("CreatePolicyVersion", minute * 10), within=(name,))
         times.remember(adding, [], version, ["v2"], inside=["v2"])
@@ -586,7 +586,7 @@ def test_children_of_one_name_have_each_its_own_time(parent: str) -> None:
         assert isinstance(found, bytes)
         wanted = [iso(FIRST + 60 * minutes[parent] * often) for often in (1, 10)]
         assert re.findall(r"<CreateDate>([^<]*)", found.decode()) == wanted
-    policy = f"<Arn>{arn_of(parent)}</Arn><DefaultVersionId>v2</DefaultVersionId>"
+    policy = f"<Arn>{arn_of(parent)}</Arn><DefaultVersionId>v2</DefaultVersionId><PolicyId>ANPA{parent}</PolicyId>"
     policy += f"<CreateDate>{iso(BEGUN)}</CreateDate><UpdateDate>{iso(BEGUN)}</UpdateDate>"
     body = f"<R><GetPolicyResult><Policy>{policy}</Policy></GetPolicyResult></R>".encode()
     asked = request(body=f"Action=GetPolicy&PolicyArn={arn_of(parent)}".encode(), **FORM)

@@ -34,6 +34,11 @@ class Moment:
     took: float = 0.5
     within: tuple[str, ...] = ()
 
+    @property
+    def beginning(self) -> tuple[float, float, str]:
+        """The call, whatever was noted of what it named."""
+        return self.original, self.begun, self.operation
+
     def covers(self, seconds: float) -> bool:
         """Return whether this time (seconds since the epoch) lies in the moment in which the call was made again."""
         return self.begun - CLOCK_SLACK_S < seconds <= self.ended + CLOCK_SLACK_S
@@ -164,8 +169,9 @@ def _latest(known: list[Named], seconds: float, place: TimePlace, of_children: b
             candidates = [each for each in candidates if each not in near or place.distance(each.operation) < FAR]
         if not candidates:
             continue
-        made = {moment for moment in moments if moment.creates}
-        others = [moment for each in known[index + 1 :] if made.intersection(each.moments) for moment in each.moments]
+        made = {moment.beginning for moment in moments if moment.creates}
+        same = [each for each in known[index + 1 :] if any(moment.beginning in made for moment in each.moments)]
+        others = [moment for each in same for moment in each.moments]
         candidates = _of_place(covering([*moments, *others], seconds), place)
         of_kind = [moment for moment in candidates if place.may_tell_of(moment.operation)]
         return max(of_kind or candidates, key=lambda moment: moment.original)
