@@ -23,7 +23,7 @@ from replay_proxy.journal.check import check
 from replay_proxy.supervision import Supervisor, describe_error, place_of, watch_loop
 from tests.e2e.test_loads import damage, load
 from tests.support.clients import client
-from tests.support.processes import Emulator, Proxy, http_status, replay_proxy
+from tests.support.processes import Emulator, Proxy, http_status, left_out, replay_proxy
 
 FAULTY = [sys.executable, "-m", "tests.support.faulty_proxy"]
 PATIENT = {"retries": {"max_attempts": 6, "mode": "standard"}, "read_timeout": 120}
@@ -307,6 +307,8 @@ STEPS = (
 def test_the_end_closes_the_recording_and_the_emulator_whatever_raises(
     start_proxy: Callable[..., Proxy], fault: Fault, step: str
 ) -> None:
+    if STEPS.index(step) % 3 and (reason := left_out(0.1)):
+        pytest.skip(f"a fault in {step}, one of {len(STEPS)} steps: {reason}")
     proxy = fault.start(start_proxy, step)
     make(proxy)
     emulator = proxy.status()["emulator"]
