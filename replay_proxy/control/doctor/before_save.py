@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from replay_proxy import log
+from replay_proxy import log, wording
 from replay_proxy.control.doctor.examiner_process import examine
 from replay_proxy.errors import DivergedError, ReplayProxyError, UsageError
 from replay_proxy.proxy.lifecycle.proxy import Proxy
@@ -83,7 +83,7 @@ async def _found(proxy: Proxy, services: Collection[str]) -> list[SaveWarning]:
         async with asyncio.timeout(LIMIT_S):
             document = await examine(proxy, services, before_save=True)
     except TimeoutError:
-        return [SaveWarning("", f"not checked: that takes longer than {LIMIT_S:g} s")]
+        return [SaveWarning("", f"not checked: that takes longer than {wording.duration(LIMIT_S)}")]
     except ReplayProxyError as error:
         return [SaveWarning("", f"not checked: {error.message}"[:_CHARACTERS_MAX])]
     return list(_warnings(document))

@@ -176,7 +176,7 @@ class _CallLearner:
         times: Times,
     ) -> None:
         self.head = head
-        self.scope = Scope(head.account, head.region)
+        self.scope = scope = Scope(head.account, head.region)
         owns = judge(head.service, head.operation).effect is Effect.MUTATES or head.service == "sts"
         self.caller = identifier_pairs.Caller(
             head.account,
@@ -184,7 +184,8 @@ class _CallLearner:
             owns,
             tells_made_account(head),
             times,
-            lambda client, emulator: table.knows(client, emulator, self.scope),
+            # Without `self`: a cycle would keep the words of each request until the garbage collector comes.
+            lambda client, emulator: table.knows(client, emulator, scope),
         )
         self.table = table
         self.origin = origin
