@@ -6,13 +6,14 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.processes import EMULATORS, LONG, Emulator, Proxy, missing
+from tests.support.processes import EMULATORS, LONG, Emulator, Proxy, left_out, missing
 
 settings.register_profile(
     "the same everywhere", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -43,8 +44,32 @@ LONGEST_FIRST = (
 """Files that take a minute or more. A file's tests run one after the other: begun last, one would keep all waiting."""
 
 
+REPEATED = (
+    "e2e/test_children.py::test_it_listens_on_loopback_alone[[]localstack]",
+    "e2e/test_compaction.py::test_manual_save_points_hold_through_compactions",
+    "e2e/test_across_emulators.py::test_a_recording_moves_to_another_emulator[[]localstack-ministack]",
+    "e2e/test_generations.py::test_ids_of_every_generation_stay_valid_in_many_services[[]ministack]",
+    "e2e/test_issued_values.py::*[[]ministack]",
+    "e2e/test_loads.py::TestFailure::test_who_asked_for_it_gets_a_503[[]*-managed]",
+    "e2e/test_lost_answers.py::test_messages_whose_answer_is_lost_are_sent_once[[]moto-[!s]*]",
+    "e2e/test_lost_answers.py::test_items_and_objects_are_put_again[[]moto-late]",
+    "e2e/test_lost_answers.py::test_what_*[[]moto-[bu]*]",
+    "e2e/test_messages.py::test_deleted_messages_stay_deleted[[]localstack]",
+    "e2e/test_original_times.py::test_a_proxy_that_is_restarted_alone_tells_the_same",
+    "e2e/test_switches.py::test_a_read_only_proxy_that_is_restarted_alone_restores_nothing_twice",
+    "e2e/test_without_ssm.py::test_in_parts[[]*-ec2]",
+    "e2e/test_without_ssm.py::test_nothing_is_done_twice_and_nothing_is_lost[[]ec2]",
+    "journal/test_compaction_faults.py::test_a_kill_at_every_step_of_a_compaction[[]with nobody using it-*]",
+    "testing/test_plugin.py::test_each_test_finds_the_state_of_the_recording[[]ministack]",
+)
+"""What repeats, on another emulator or in another way, a story that another test of its file tells: for the long tests."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, and the many quick ones of `wire` last, which leave much in memory."""
+    """The longest files first, and the many quick ones of `wire` last, which leave much in memory.
+
+    Repeated stories are named skips but in the long tests.
+    """
     here = Path(__file__).parent
 
     def turn(item: pytest.Item) -> int:
@@ -54,6 +79,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return len(LONGEST_FIRST) + file.startswith("wire/")
 
     items.sort(key=turn)
+    if reason := left_out(0.3):
+        for item in items:
+            file = item.path.relative_to(here).as_posix()
+            if any(fnmatch(f"{file}::{item.nodeid.partition('::')[2]}", each) for each in REPEATED):
+                item.add_marker(pytest.mark.skip(reason=f"repeats a story of its file: {reason}"))
 
 
 @pytest.fixture(scope="module", autouse=True)
