@@ -64,9 +64,15 @@ class ControlClient:
             raise refusal_of(error.code, error.read(), self.url) from error
         except (OSError, ValueError) as error:
             raise EmulatorError(
-                f"no proxy answers at {self.url}: {getattr(error, 'reason', error)}",
-                hint="--listen names the address of the proxy that is running",
+                f"no proxy answers at {self.url}: {_reason_of(error)}",
+                hint="start it, or name the address of one that is running by --listen, --endpoint or AWS_ENDPOINT_URL",
             ) from error
+
+
+def _reason_of(error: Exception) -> str:
+    """Return why nothing answered, without the number of the error."""
+    cause = getattr(error, "reason", error)
+    return getattr(cause, "strerror", None) or str(cause)
 
 
 def refusal_of(status: int, body: bytes, address: str) -> ReplayProxyError:

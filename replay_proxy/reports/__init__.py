@@ -20,6 +20,7 @@ Whatever a recording holds is shown and does nothing: every text passes `plain_t
 | `doctor_text` | the same as a tree, and as Markdown |
 | `restore_report` | what `restore --json` wrote, read from a file |
 | `doctor_report` | what `doctor --json` wrote, read from a file |
+| `json_file` | a JSON file of a user, whatever it is |
 | `summary_markdown` | a recording and its restore as Markdown |
 | `junit` | a restore as JUnit XML |
 | `page` | all of it as one HTML page |

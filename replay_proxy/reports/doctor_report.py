@@ -6,28 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from replay_proxy.errors import UsageError
-from replay_proxy.journal.storage.files import storage_error
+from replay_proxy.reports.json_file import read_json_file
 
-BYTES_MAX: Final = 256 << 20
 _HINT: Final = "`replay-proxy doctor --json > FILE` writes one; so does GET /_replay/doctor"
 _TEXTS: Final = ("resource", "service", "type", "name")
 
 
 def read_doctor_report(path: Path) -> dict[str, Any]:
     """Return a diagnosis with every member that views look for; of a repair, that after it. Raises StorageError, UsageError."""
-    try:
-        if path.stat().st_size > BYTES_MAX:
-            raise UsageError(f"{path} is larger than any diagnosis", hint=_HINT)
-        raw = path.read_bytes()
-    except OSError as error:
-        raise storage_error("read the diagnosis", path, error) from error
-    try:
-        found = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path} is no diagnosis: it is not JSON ({error})", hint=_HINT) from None
+    found = read_json_file(path, "diagnosis", _HINT)
     if isinstance(found, dict) and isinstance(found.get("after"), dict):
         found = found["after"]
     if not isinstance(found, dict) or not isinstance(found.get("tree"), list):

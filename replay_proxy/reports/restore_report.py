@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from replay_proxy.errors import UsageError
-from replay_proxy.journal.storage.files import storage_error
+from replay_proxy.reports.json_file import read_json_file
 
-BYTES_MAX: Final = 256 << 20
 _COUNTS: Final = (
     "restored",
     "diverged",
@@ -31,16 +28,7 @@ def read_restore_report(path: Path) -> dict[str, Any]:
 
     The status of a proxy, which holds the report of its last restore, is taken as well. Raises StorageError and UsageError.
     """
-    try:
-        if path.stat().st_size > BYTES_MAX:
-            raise UsageError(f"{path} is larger than any report of a restore", hint=_HINT)
-        raw = path.read_bytes()
-    except OSError as error:
-        raise storage_error("read the report of a restore", path, error) from error
-    try:
-        found = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path} is no report of a restore: it is not JSON ({error})", hint=_HINT) from None
+    found = read_json_file(path, "report of a restore", _HINT)
     if isinstance(found, dict) and isinstance(found.get("last_restore"), dict):
         found = found["last_restore"]
     if not isinstance(found, dict) or not isinstance(found.get("problems"), list):

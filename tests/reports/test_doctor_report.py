@@ -100,3 +100,15 @@ async def test_the_page_shows_what_is_wrong_first_with_what_mends_it(tmp_path: P
             "document.querySelector('.detail').innerText"
         )
         assert await page.run("document.querySelectorAll('main img, main iframe, main script').length") == 0
+
+
+@pytest.mark.parametrize("option", ["--doctor-report", "--restore-report"])
+def test_a_file_that_is_not_there_is_told_with_what_writes_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """Such a file is the user's own: nothing has removed it from a data directory."""
+    missing = tmp_path / "nothing.json"
+    assert main(["report", "-o", str(tmp_path / "r.html"), option, str(missing)]) == 5
+    said = capsys.readouterr().err
+    assert f": {missing}: No such file or directory" in said
+    assert "--json > FILE" in said
