@@ -21,7 +21,8 @@ from replay_proxy.journal.storage.disk_reserve import RESERVE_NAME
 from replay_proxy.journal.storage.files import Files
 from replay_proxy.journal.storage.lock import LOCK_NAME
 from replay_proxy.journal.write.writer import JournalWriter
-from replay_proxy.proxy.lifecycle.restoring.session_store import FILE_NAME, TEMPORARY, SessionStore
+from replay_proxy.proxy.lifecycle.restoring.session_file import FILE_NAME, TEMPORARY
+from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore
 from replay_proxy.replay.planning.plan_cache import PLAN_NAME
 from replay_proxy.replay.session_state import SessionState
 from tests.journal import samples

@@ -12,7 +12,8 @@ from replay_proxy.errors import EmulatorError
 from replay_proxy.exchange import Answer, Request
 from replay_proxy.journal.storage.blobs import BlobStore
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
-from replay_proxy.proxy.lifecycle.restoring.session_store import RestorePosition, SessionStore
+from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
+from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore
 from replay_proxy.proxy.lifecycle.sender import RequestSender
 from replay_proxy.replay.session_state import SessionState
 from tests.support.processes import Emulator

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     import orjson
 
     from replay_proxy.identifiers.table.alias import without_secrets
-    from replay_proxy.proxy.lifecycle.restoring.session_store import FILE_NAME, read_saved
+    from replay_proxy.proxy.lifecycle.restoring.session_file import FILE_NAME, read_saved
 
     saved = read_saved(settings.data_dir)
     if saved is None:

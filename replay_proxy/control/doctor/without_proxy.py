@@ -13,7 +13,7 @@ from replay_proxy.errors import EmulatorError
 from replay_proxy.identifiers.rewriting.endpoints import Endpoints
 from replay_proxy.journal.read.journal_file import require_recording
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
-from replay_proxy.proxy.lifecycle.restoring.session_store import load_session
+from replay_proxy.proxy.lifecycle.restoring.session_file import load_session
 from replay_proxy.proxy.observation.questions import Questions
 from replay_proxy.proxy.requests.translator import Translator
 from replay_proxy.replay.access_keys import AccessKeys

@@ -35,7 +35,8 @@ from replay_proxy.proxy.lifecycle.restoring.requested_pods import RequestedPods
 from replay_proxy.proxy.lifecycle.restoring.requested_reset import RequestedResets
 from replay_proxy.proxy.lifecycle.restoring.resource_lookup import ResourceLookup
 from replay_proxy.proxy.lifecycle.restoring.restore import OpenRecording
-from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore, session_directory
+from replay_proxy.proxy.lifecycle.restoring.session_file import session_directory
+from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore
 from replay_proxy.proxy.lifecycle.sender import RequestSender
 from replay_proxy.proxy.lifecycle.shutdown import (
     DRAIN_TIMEOUT_S,

@@ -14,6 +14,7 @@ In: a recording, and an emulator that is up. Out: a restored emulator, its sessi
 - `kept_plan`: the plan of the latest restore, for the next one that restores the same.
 - `staged_restore`: a restore in parts, while requests pass.
 - `service_stages`: how far each service of a restore in parts has come, as a table.
-- `session_store`: whether the emulator is still in the session of before, and the aliases of that (`session.json`).
+- `session_store`: whether the emulator is still in the session of before.
+- `session_file`: what `session.json` holds of a session: its aliases, and how far a restore has come.
 - `resource_lookup`: asks an emulator that keeps no mark for what was recorded.
 """

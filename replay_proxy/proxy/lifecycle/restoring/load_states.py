@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from replay_proxy.proxy.lifecycle.restoring.session_store import RestorePosition
+from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
 from replay_proxy.proxy.lifecycle.restoring.staged_restore import StagedRestore
 from replay_proxy.replay.execution.reporting.report import RestoreReport
 from replay_proxy.replay.execution.restore_target import RestoreTarget

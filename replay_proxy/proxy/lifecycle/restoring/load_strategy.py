@@ -48,7 +48,8 @@ from replay_proxy.proxy.lifecycle.restoring.restore import (
     take_all_runs,
     target_of,
 )
-from replay_proxy.proxy.lifecycle.restoring.session_store import RestorePosition, SessionStore
+from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
+from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore
 from replay_proxy.proxy.lifecycle.restoring.staged_restore import StagedRestore
 from replay_proxy.proxy.lifecycle.sender import RequestSender
 from replay_proxy.proxy.requests.engine import Engine

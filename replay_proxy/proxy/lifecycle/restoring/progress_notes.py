@@ -11,7 +11,8 @@ from contextlib import suppress
 
 from replay_proxy import log
 from replay_proxy.errors import StorageError
-from replay_proxy.proxy.lifecycle.restoring.session_store import RestorePosition, SessionStore
+from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
+from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore
 from replay_proxy.proxy.lifecycle.restoring.staged_restore import StagedRestore
 from replay_proxy.proxy.requests.engine import Engine
 from replay_proxy.replay.session_state import SessionState

@@ -29,11 +29,8 @@ from replay_proxy.proxy.http.client.upstream import UpstreamClient
 from replay_proxy.proxy.lifecycle.backend import probe, wait_until_seeded
 from replay_proxy.proxy.lifecycle.restoring.kept_plan import KeptPlan
 from replay_proxy.proxy.lifecycle.restoring.resource_lookup import ResourceLookup
-from replay_proxy.proxy.lifecycle.restoring.session_store import (
-    RestorePosition,
-    SessionStore,
-    interrupted_restore_error,
-)
+from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
+from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore, interrupted_restore_error
 from replay_proxy.proxy.lifecycle.restoring.staged_restore import StagedRestore
 from replay_proxy.proxy.lifecycle.sender import RequestSender
 from replay_proxy.replay.access_keys import AccessKeys

@@ -1,194 +1,38 @@
 """The session: the time from a restore until the emulator loses what it holds, and the aliases that hold for so long.
 
-`session.json` beside the journal remembers the aliases of the latest session. So a proxy that is restarted in front of an
-emulator which lived on takes up where the one before left off. The mark in the emulator (`emulators.session_mark`) tells
-whether it is still the same emulator, and whether it holds all of the recording, or whole parts of it (`RestorePosition`).
+`session.json` beside the journal (`session_file`) remembers the aliases of the latest session. So a proxy that is restarted in
+front of an emulator which lived on takes up where the one before left off. The mark in the emulator (`emulators.session_mark`)
+tells whether it is still the same emulator, and whether it holds all of the recording, or whole parts of it (`RestorePosition`).
 An emulator that keeps no mark is asked for what was recorded (`resource_lookup`); there the file alone tells how far a
 restore has come.
-
-Beside a recording that is only read, by several proxies perhaps, nothing is written. The sessions of these proxies lie in
-the user's own directory for such things, each under the recording and the emulator that it is of.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import uuid
-from dataclasses import asdict, dataclass, field
 from dataclasses import replace as replace_fields
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from replay_proxy import log
 from replay_proxy.emulators.session_mark import MarkPhase, Send, SessionMark, SessionMarks
 from replay_proxy.errors import EmulatorError, RecordingError, StorageError
-from replay_proxy.identifiers.rewriting.times.rewrite import Times
-from replay_proxy.identifiers.rewriting.user_pools.client_secrets import ClientSecrets
-from replay_proxy.identifiers.table.alias_table import AliasKind, AliasTable, Origin, Scope
-from replay_proxy.journal.storage.files import Files, replace, storage_error
+from replay_proxy.identifiers.table.alias_table import AliasTable
+from replay_proxy.journal.storage.files import storage_error
 from replay_proxy.proxy.lifecycle.restoring.resource_lookup import Census, ResourceLookup
-from replay_proxy.replay.access_keys import AccessKeys
-from replay_proxy.replay.resting_trigger import RestingTrigger, resting_trigger_of
+from replay_proxy.proxy.lifecycle.restoring.session_file import (
+    FILE_NAME,
+    STATE_HOME,
+    RestorePosition,
+    SavedSession,
+    load_session,
+    save,
+)
 from replay_proxy.replay.session_state import SessionState
-from replay_proxy.replay.start_positions import StartPositions
 
 _log = log.get("session")
 
 EARLIER_MAX = 100
 """Names of earlier sessions that are remembered."""
-FILE_NAME = "session.json"
-STATE_HOME = "XDG_STATE_HOME"
-"""The variable that says where programs keep what is worth keeping between two starts (XDG Base Directory)."""
-TEMPORARY = "session.json.new"
-
-
-@dataclass(frozen=True, slots=True)
-class RestorePosition:
-    """How far a restore in parts has come.
-
-    through: the number of the last record that it is about; what is recorded after that, clients did meanwhile.
-    services: those that are back. made: the numbers of records of others that were replayed because these needed them.
-    in_doubt: the numbers of records that were sent, and nobody knows whether they were carried out.
-    """
-
-    through: int
-    services: tuple[str, ...] = ()
-    made: tuple[int, ...] = ()
-    in_doubt: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SavedSession:
-    """What `session.json` holds: the session's name; as JSON its aliases, the secrets of its access keys, original times, and
-    the secrets of user pool clients.
-
-    tokens, accounts, default_account: of the access keys (`AccessKeys`).
-    renewed_as: the name that the session was about to get. earlier: the names that it and those before it had.
-    position: None where everything was back. place: the service that keeps the mark; empty where the emulator keeps none, None
-    where that is not known. restoring: a restore into an emulator without a mark had begun, with so many resources there.
-    gaps: how often a proxy died during this session of the emulator. whole: its restore brought everything back.
-    resting: triggers of stacks that wait for a later part of the restore.
-    """
-
-    session: str
-    aliases: list[dict[str, Any]]
-    keys: dict[str, str]
-    times: dict[str, list[list[float]]]
-    client_secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
-    position: RestorePosition | None = None
-    place: str | None = None
-    restoring: Census | None = None
-    gaps: int = 0
-    tokens: dict[str, str] = field(default_factory=dict)
-    accounts: dict[str, str] = field(default_factory=dict)
-    default_account: str = ""
-    start_positions: dict[str, list[Any]] = field(default_factory=dict)
-    renewed_as: str = ""
-    earlier: tuple[str, ...] = ()
-    whole: bool = False
-    resting: tuple[RestingTrigger, ...] = ()
-
-    def session_state(self, secret_key: str) -> SessionState:
-        """Return what was saved as a session state. secret_key: of the settings."""
-        keys = AccessKeys(secret_key, self.keys, self.tokens, self.accounts, self.default_account)
-        secrets = ClientSecrets.of_listing(self.client_secrets)
-        positions = StartPositions(self.start_positions)
-        return SessionState(
-            table_of(self.aliases),
-            keys,
-            Times.of_listing(self.times),
-            secrets,
-            start_positions=positions,
-            resting=list(self.resting),
-        )
-
-
-def session_directory(data_dir: Path, url: str) -> Path:
-    """Return where the session of a proxy lies that only reads `data_dir`, in front of the emulator at `url`."""
-    state = Path(os.environ.get(STATE_HOME, ""))
-    if not state.is_absolute():
-        home = Path(os.path.expanduser("~"))  # noqa: PTH111  # `Path.home` fails where there is none
-        state = home / ".local" / "state" if home.is_absolute() else Path(os.devnull)
-    name = hashlib.sha256(f"{data_dir.resolve()}\n{url}".encode()).hexdigest()[:32]
-    return state / "replay-proxy" / name
-
-
-def read_saved(place: Path) -> SavedSession | None:
-    """Return the latest session, or None where there is none.
-
-    Raises:
-        StorageError: it cannot be read, or is no file (`UnsafeFileError`). RecordingError: it is not what a proxy wrote.
-    """
-    path = place / FILE_NAME
-    try:
-        content = orjson.loads(Files(place).content(FILE_NAME))
-        position = content.get("so_far")
-        aliases, times = list(content["aliases"]), content.get("times", {})
-        place, restoring = content.get("place"), content.get("restoring")
-        saved = SavedSession(
-            str(content["session"]),
-            aliases,
-            dict(content["keys"]),
-            times,
-            dict(content.get("client_secrets", {})),
-            None if position is None else _position_of(position),
-            None if place is None else str(place),
-            None if restoring is None else {str(kind): int(count) for kind, count in restoring.items()},
-            int(content.get("gaps", 0)),
-            dict(content.get("tokens", {})),
-            dict(content.get("accounts", {})),
-            str(content.get("default_account", "")),
-            {str(name): list(first) for name, first in content.get("start_positions", {}).items()},
-            str(content.get("renewed_as", "")),
-            tuple(map(str, content.get("earlier", ()))),
-            bool(content.get("whole", False)),
-            tuple(map(resting_trigger_of, content.get("resting", ()))),
-        )
-        saved.session_state("")  # whether it can be made use of
-        return saved
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise storage_error("read the aliases", path, error) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise RecordingError(
-            f"{path} is damaged: {type(error).__name__}: {error}",
-            hint="remove it: the aliases are learned anew by the next restore, into an emulator that was restarted",
-        ) from error
-
-
-def load_session(place: Path) -> SavedSession | None:
-    """Return the latest session, or None where there is none that can be read: it can always be learned anew."""
-    try:
-        return read_saved(place)
-    except (RecordingError, StorageError) as error:
-        _log.warning("the latest session is not known", reason=error.message, hint=error.hint)
-        return None
-
-
-def _position_of(content: dict[str, Any]) -> RestorePosition:
-    """Return the position that `session.json` holds. Raises KeyError, TypeError or ValueError."""
-    in_doubt = tuple(content.get("in_doubt", ()))
-    return RestorePosition(int(content["through"]), tuple(content["services"]), tuple(content["made"]), in_doubt)
-
-
-def table_of(listing: list[dict[str, Any]]) -> AliasTable:
-    """Return the alias table that `listing` (from `AliasTable.listing`) was made of."""
-    table = AliasTable()
-    for entry in listing:
-        origin = entry["learned_from"]
-        table.add(
-            entry["client"],
-            entry["emulator"],
-            scope=Scope(entry["account"], entry["region"]),
-            kind=AliasKind(entry["kind"]),
-            learned_from=Origin(origin["seq"], origin["call"], origin["member"]),
-            minted=entry["minted"],
-        )
-    return table
 
 
 class SessionStore:
@@ -401,39 +245,28 @@ class SessionStore:
     def save(self, state: SessionState) -> None:
         """Write `session.json`, atomically. Raises StorageError."""
         self.state = state
-        content: dict[str, Any] = {
-            "session": self.name,
-            "aliases": state.aliases.listing(),
-            "keys": state.access_keys.secrets,
-            "tokens": state.access_keys.tokens,
-            "accounts": state.access_keys.accounts,
-            "default_account": state.access_keys.default_account,
-        }
-        content["times"] = state.times.listing()
-        content["client_secrets"] = state.client_secrets.listing()
-        if len(state.start_positions):
-            content["start_positions"] = state.start_positions.listing()
-        if state.resting:
-            content["resting"] = [each.as_json() for each in state.resting]
-        content["place"] = self._marks.place
-        if self._renewed_as:
-            content["renewed_as"] = self._renewed_as
-        if self._earlier:
-            content["earlier"] = self._earlier
-        if self.gaps:
-            content["gaps"] = self.gaps
-        if self.whole:
-            content["whole"] = True
-        if self._restoring is not None:
-            content["restoring"] = self._restoring
-        if self._position is not None:
-            content["so_far"] = asdict(self._position)
-        data = orjson.dumps(content, option=orjson.OPT_INDENT_2)
-        files = Files(self._place)
+        keys = state.access_keys
+        saved = SavedSession(
+            self.name,
+            state.aliases.listing(),
+            keys.secrets,
+            state.times.listing(),
+            state.client_secrets.listing(),
+            self._position,
+            self._marks.place,
+            self._restoring,
+            self.gaps,
+            keys.tokens,
+            keys.accounts,
+            keys.default_account,
+            state.start_positions.listing(),
+            self._renewed_as,
+            self._earlier,
+            self.whole,
+            tuple(state.resting),
+        )
         try:
-            if self._optional:
-                files.make_root()
-            replace(files, FILE_NAME, [data], temporary=TEMPORARY)
+            save(self._place, saved, makes_place=self._optional)
         except OSError as error:
             failure = storage_error("save the aliases", self._place / FILE_NAME, error)
             if not self._optional:

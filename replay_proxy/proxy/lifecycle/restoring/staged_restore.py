@@ -24,7 +24,7 @@ from typing import Any
 
 from replay_proxy import log
 from replay_proxy.proxy.lifecycle.restoring.service_stages import Outline, ServiceStages, Stage
-from replay_proxy.proxy.lifecycle.restoring.session_store import RestorePosition
+from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
 from replay_proxy.replay.execution.executor import Executor, Progress
 from replay_proxy.replay.execution.reporting.report import RestoreReport, service_summary
 from replay_proxy.replay.execution.sending.doubt import CUT_OFF
