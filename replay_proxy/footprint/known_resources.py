@@ -35,11 +35,12 @@ def is_of(service: str, text: str) -> bool:
 
 
 class KnownResources:
-    """The things, by their names. Memory: the names, those that an emulator drew twice."""
+    """The things, by their names. Memory: the names, those that an emulator drew twice; the identifiers of data."""
 
     def __init__(self) -> None:
         self._names: NameIndex[str] = NameIndex()
         self._drawn: set[str] = set()
+        self._of_data: dict[str, str] = {}
 
     def add(self, names: Iterable[str], known: str) -> None:
         """Let a thing be known by these names."""
@@ -50,9 +51,22 @@ class KnownResources:
         """Note that an emulator drew these names, so that they are others when the thing is made again."""
         self._drawn.update(names)
 
+    def note_data(self, identifier: str, known: str) -> None:
+        """Note what an emulator drew for data, such as the id of a message. It names no resource; `known` is that part of one.
+
+        A resource may be called after it all the same. Identifiers of several words are left: none of a message is one.
+        """
+        if words(identifier) == [identifier]:
+            self._of_data[identifier] = known
+
     def drawn_in(self, text: str) -> set[str]:
         """Return the things of which a drawn name is a word of a text. Whatever that text names, it will be written otherwise."""
-        return {known for word in words(text) if word in self._drawn for known in self._names.owners(word)}
+        found = {known for word in words(text) if word in self._drawn for known in self._names.owners(word)}
+        return found | self.data_in(text)
+
+    def data_in(self, text: str) -> set[str]:
+        """Return the data of which a drawn identifier is a word of a text."""
+        return {self._of_data[word] for word in words(text) if word in self._of_data} if self._of_data else set()
 
     def owners(self, name: str) -> set[str]:
         """Return the things of any service that are known by exactly this name."""
@@ -75,7 +89,7 @@ class KnownResources:
                 found.update([each for each in owners if service_of(each) in services] or owners)
             else:
                 found.update(owners)
-        return found
+        return found | self.data_in(text)
 
 
 def names_of(value: str, answer: AnswerTexts) -> list[str]:

@@ -139,6 +139,12 @@ def deleted_by(service: str, operation: str) -> tuple[ResourceKind, ...]:
 
 
 @lru_cache(maxsize=_OPERATIONS)
+def ends(service: str, operation: str) -> bool:
+    """Return whether a call ends a resource of any kind, also one of which something is left behind."""
+    return any(operation in kind.deleted_by for kind in all_kinds_of(service))
+
+
+@lru_cache(maxsize=_OPERATIONS)
 def nameable(service: str, operation: str) -> tuple[ResourceKind, ...]:
     """The kinds whose naming members the call has.
 
@@ -227,8 +233,14 @@ def own_members(kind: ResourceKind) -> tuple[str, ...]:
 
 
 def own_names(kind: ResourceKind) -> tuple[str, ...]:
-    """The members of a creation with which the client names what is made."""
-    return (*kind.made_as, f"{kind.name}Name", f"{kind.name[0].lower()}{kind.name[1:]}Name", "Name", "name")
+    """The members of a creation with which the client names what is made.
+
+    What a kind's id is called after, its name is, too: a `SecurityGroup` has a `GroupId` and a `GroupName`.
+    """
+    stems = (_STEM.sub("", member) for member in kind.named)
+    alike = (f"{stem}Name" for stem in stems if stem and kind.name.lower().endswith(stem.lower()))
+    usual = (f"{kind.name}Name", f"{kind.name[0].lower()}{kind.name[1:]}Name", "Name", "name")
+    return tuple(dict.fromkeys((*kind.made_as, *alike, *usual)))
 
 
 def _found(value: Any, names: set[str], depth: int) -> Iterator[str]:

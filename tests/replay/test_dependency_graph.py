@@ -100,6 +100,23 @@ def test_what_is_named_after_a_drawn_identifier_waits_for_it(lab: Lab) -> None:
     assert not made.waits("s3:CreateBucket", "ec2:CreateVpc")
 
 
+def test_what_is_named_after_a_message_waits_for_it(lab: Lab) -> None:
+    """What data is told by is drawn, too, and may be a name or a label."""
+    sqs = lab.client("sqs")
+    url = sqs.create_queue(QueueName="a-queue")["QueueUrl"]
+    single = sqs.send_message(QueueUrl=url, MessageBody="1")["MessageId"]
+    together = sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "prod", "MessageBody": "2"}])["Successful"][0]
+    sqs.create_queue(QueueName=together["MessageId"])
+    sqs.create_queue(QueueName="prod")
+    lab.client("secretsmanager").create_secret(Name=f"for/{single}", SecretString="s")
+    lab.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}", Tags=[{"Key": "for", "Value": single}])
+    made = Made(lab.records)
+    assert made.waits("sqs:CreateQueue", "sqs:SendMessageBatch", 1)
+    assert made.waits("secretsmanager:CreateSecret", "sqs:SendMessage")
+    assert made.waits("iam:CreateRole", "sqs:SendMessage")
+    assert not made.graph.predecessors(made.seq("sqs:CreateQueue", 2)) - {made.seq("sqs:CreateQueue", 1)}
+
+
 def test_a_copy_waits_for_its_source_however_its_name_is_spelt(lab: Lab) -> None:
     s3 = lab.client("s3")
     s3.create_bucket(Bucket="a-bucket")
@@ -410,6 +427,21 @@ def test_a_name_is_free_again_when_its_holder_is_deleted(lab: Lab, other_kind: b
     made = Made(lab.records)
     assert made.waits("elbv2:CreateLoadBalancer", "elbv2:DeleteLoadBalancer", 1, 0)
     assert made.waits("elbv2:DeleteLoadBalancer", "elbv2:CreateLoadBalancer", 0, 0)
+
+
+def test_a_name_is_free_again_when_its_holder_is_deleted_by_its_id(lab: Lab) -> None:
+    """An interface may still name the group, so that its deletion stays in the plan."""
+    ec2 = lab.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    for name in ("shop", "other"):
+        ec2.create_security_group(GroupName=name, Description="d", VpcId=vpc)
+    group = ec2.create_security_group(GroupName="a-shop", Description="d", VpcId=vpc)["GroupId"]
+    ec2.delete_security_group(GroupId=group)
+    ec2.create_security_group(GroupName="other-shop", Description="d", VpcId=vpc)
+    ec2.create_security_group(GroupName="a-shop", Description="d", VpcId=vpc)
+    made = Made(lab.records)
+    assert made.waits("ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup", 4)
+    assert not made.waits("ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup", 3)
 
 
 def test_creations_of_one_kind_are_made_in_turn_and_need_not_be_done(lab: Lab) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from replay_proxy.exchange import CallHead, Headers
+from replay_proxy.exchange import Answer, CallHead, Headers
 from replay_proxy.footprint.members.member_roles import Role, member_in_map, names_by_key, role_of
 from replay_proxy.footprint.members.naming_members import labels, names_account, names_range, names_something
 from replay_proxy.footprint.members.payload_members import NAME, OBJECT, payload_rules
@@ -15,6 +16,8 @@ from replay_proxy.wire.codecs.streamed_values import streamed_texts
 from replay_proxy.wire.models.models import protocol_model
 
 _DEPTH = 64
+_OPERATIONS = 32768
+"""What is worked out of operations is remembered for so many."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,34 @@ def output_shape(head: CallHead) -> Any:
         return protocol_model(head.service, head.operation, head.protocol).output_shape
     except LookupError:
         return None
+
+
+def may_show_identifiers(head: CallHead, answer: Answer) -> bool:
+    """Return whether an answer may show identifiers, by its model, its header fields, and whether it has a body."""
+    in_body, fields = _places_of_identifiers(head.service, head.operation, head.protocol)
+    return (in_body and answer.body not in (b"", b"{}")) or not fields.isdisjoint(answer.headers.lowers)
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def _places_of_identifiers(service: str, operation: str, protocol: str) -> tuple[bool, frozenset[str]]:
+    """Return whether the body of an answer has members that are identifiers, and the header fields that are."""
+    waiting: list[tuple[str, Any]] = [("", protocol_model(service, operation, protocol).output_shape)]
+    seen, fields, in_body = set(), set(), False
+    while waiting:
+        member, shape = waiting.pop()
+        if shape is None or (member, shape.name) in seen:
+            continue
+        seen.add((member, shape.name))
+        if shape.type_name == "structure":
+            waiting += shape.members.items()
+        elif shape.type_name in ("list", "map"):
+            waiting.append((member, shape.member if shape.type_name == "list" else shape.value))
+        elif role_of(service, operation, member, shape) is Role.IDENTIFIER:
+            if shape.serialization.get("location") == "header":
+                fields.add(shape.serialization["name"].lower())
+            else:
+                in_body = True
+    return in_body, frozenset(fields)
 
 
 def identifier_values(head: CallHead, outcome: Outcome) -> Iterator[str]:

@@ -32,6 +32,7 @@ barrier: everything before it is done first.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +41,7 @@ from replay_proxy.footprint import data_parts, resource_kinds
 from replay_proxy.footprint.account_settings import concerns_the_account
 from replay_proxy.footprint.additions import changes, makes_or_begins, own_name_members
 from replay_proxy.footprint.known_resources import KnownResources, is_of, names_of, service_of, thing
-from replay_proxy.footprint.members.answer_identifiers import AnswerTexts, answer_texts
+from replay_proxy.footprint.members.answer_identifiers import AnswerTexts, all_texts, answer_texts, may_show_identifiers
 from replay_proxy.footprint.members.naming_members import names_subject, refers_by_identifier
 from replay_proxy.footprint.names.places import Places
 from replay_proxy.footprint.names.resource_names import arn_place, parts_of_name, short_name
@@ -123,6 +124,8 @@ class Footprints:
     _known: KnownResources = field(default_factory=KnownResources)
     _places: Places = field(default_factory=Places)
     _hash_keys: dict[str, str] = field(default_factory=dict)
+    _called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Of what is known by an id, the things that stand for the name that its client gave it."""
 
     def of(self, call: Call) -> Footprint:
         """Return the footprint of the next call."""
@@ -144,6 +147,8 @@ class Footprints:
         refers |= mentioned
         if not made:
             writes |= {f"{one}{_PART}{service}" for one in named.subjects}
+        if resource_kinds.ends(service, operation):
+            writes |= {name for one in named.known for name in self._called.get(one, ())}
         if data:
             writes |= named.refers  # a run, such as an export, may write into whatever it names
         trigger = is_trigger(call.head)
@@ -265,6 +270,9 @@ class Footprints:
                 known = next(iter(self._known.named(call.service, name)), own)
                 self._known.add((name,), known)
                 self._known.note_drawn(each for each in {name, short_name(name)} if each not in named.texts)
+                called = {named.sent.get(str(call.params.get(member)), "") for member in resource_kinds.own_names(kind)}
+                if called := called - {"", known}:
+                    self._called[known] |= called  # whoever ends it frees that name
                 return known
         return ""
 
@@ -347,8 +355,18 @@ class Footprints:
             }
             if call.service == "s3":
                 refers |= {each for _, key in parts for each in self._known.drawn_in(key)}
+        if len(writes) == 1 and may_show_identifiers(call.head, call.answer):
+            self._note_data(call, min(writes))
         # A copy of an object onto itself both reads and writes it.
         return Footprint(writes, frozenset(refers - writes), data=True)
+
+    def _note_data(self, call: Call, part: str) -> None:
+        """Remember the identifiers that the emulator drew for data: a later call may name something after one."""
+        sent = set(all_texts(call.params))
+        answer = answer_texts(call.head, Outcome(call.answer.status, call.result))
+        for value in (*answer.identifiers, *answer.listed):
+            if value not in sent:
+                self._known.note_data(value, part)
 
     def _item(self, table: str, item: Mapping[str, Any]) -> tuple[str, str]:
         table = short_name(table)

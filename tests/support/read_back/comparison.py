@@ -35,6 +35,8 @@ RULES = (
     Rule(r"logs:DescribeLogStreams .*", r"uploadSequenceToken", "PutLogEvents takes whichever is sent"),
     Rule(r"logs:FilterLogEvents .*", r"eventId",
          "of an event that a client put; MiniStack gives none to what its own functions log, and that is put by a restore"),
+    Rule(r'logs:\w+ \{.*"logGroupIdentifier".*', r".*",
+         "moto shows the group that was made last, whatever the identifier says; by its name each group is read, too"),
     Rule(r"logs:DescribeMetricFilters .*", r"metricFilters",
          "moto appends one that is put again, and deletes one of them; MiniStack counts them in its log groups, too"),
     Rule(r"secretsmanager:DescribeSecret .*", r"LastAccessedDate", "of the last use: none since the restart"),
