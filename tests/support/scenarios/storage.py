@@ -75,6 +75,8 @@ def delete_objects(w: World) -> None:
 @step("s3", ends=True)
 def delete_bucket(w: World) -> None:
     bucket = w.pick("bucket")
+    # moto keeps the tags of a bucket that was deleted, and shows them as those of the next one with its name.
+    w("s3", "DeleteBucketTagging", Bucket=bucket)
     w("s3", "DeleteBucket", Bucket=bucket)
     w.gone("bucket", bucket)
 
