@@ -145,6 +145,15 @@ def ends(service: str, operation: str) -> bool:
 
 
 @lru_cache(maxsize=_OPERATIONS)
+def token_members(service: str, operation: str) -> tuple[str, ...]:
+    """Return the members of a call that make it idempotent (Smithy's `idempotencyToken`); none where no model describes it."""
+    try:
+        return tuple(models.operation_model(service, operation).idempotent_members)
+    except LookupError:
+        return ()
+
+
+@lru_cache(maxsize=_OPERATIONS)
 def nameable(service: str, operation: str) -> tuple[ResourceKind, ...]:
     """The kinds whose naming members the call has.
 

@@ -444,6 +444,19 @@ def test_a_name_is_free_again_when_its_holder_is_deleted_by_its_id(lab: Lab) -> 
     assert not made.waits("ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup", 3)
 
 
+def test_a_token_is_free_again_when_what_it_stood_for_is_deleted(lab: Lab) -> None:
+    """An access point may still name the file system, so that its deletion stays in the plan."""
+    efs = lab.client("efs")
+    system = efs.create_file_system(CreationToken="shop")["FileSystemId"]
+    efs.create_access_point(ClientToken="shop", FileSystemId=system)
+    efs.delete_file_system(FileSystemId=system)
+    efs.create_file_system(CreationToken="other")
+    efs.create_file_system(CreationToken="shop")
+    made = Made(lab.records)
+    assert made.waits("efs:CreateFileSystem", "efs:DeleteFileSystem", 2)
+    assert not made.waits("efs:CreateFileSystem", "efs:DeleteFileSystem", 1)
+
+
 def test_creations_of_one_kind_are_made_in_turn_and_need_not_be_done(lab: Lab) -> None:
     sqs = lab.client("sqs")
     for name in ("one-queue", "two-queue", "three-queue"):

@@ -56,6 +56,7 @@ _PART = "\0"
 _SERVICE = "\0service "
 """The thing that every call of a service refers to, and that those write which may touch anything of it."""
 _TRIGGER = "\0trigger "
+_IDEMPOTENT = "\0idempotent "
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class _Named:
 
     own: of these, what the call names by a member of its service alone. refers: other things. sent: the texts that may
     be names of what the call makes. subjects: things of other services that it names as the resource that it is about.
+    tokens: those that make the call idempotent, which another of its kind cannot have while what it made is there.
     stray: an ARN of something that was never seen.
     """
 
@@ -114,6 +116,7 @@ class _Named:
     subjects: set[str] = field(default_factory=set)
     sent: dict[str, str] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)
     stray: bool = False
 
 
@@ -125,7 +128,7 @@ class Footprints:
     _places: Places = field(default_factory=Places)
     _hash_keys: dict[str, str] = field(default_factory=dict)
     _called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Of what is known by an id, the things that stand for the name that its client gave it."""
+    """Of what is known by an id, the things that stand for the name, or token, that its client gave it."""
 
     def of(self, call: Call) -> Footprint:
         """Return the footprint of the next call."""
@@ -147,6 +150,8 @@ class Footprints:
         refers |= mentioned
         if not made:
             writes |= {f"{one}{_PART}{service}" for one in named.subjects}
+        if made:
+            writes |= named.tokens
         if resource_kinds.ends(service, operation):
             writes |= {name for one in named.known for name in self._called.get(one, ())}
         if data:
@@ -224,6 +229,8 @@ class Footprints:
             self._known.add((text, short_name(text)), known)
         for text in label_texts(call.params):
             found.refers |= self._known.drawn_in(text)
+        sent = (call.params.get(member) for member in resource_kinds.token_members(service, call.operation))
+        found.tokens = {thing(service, f"{_IDEMPOTENT}{token}") for token in sent if isinstance(token, str)}
         return found
 
     @staticmethod
@@ -271,7 +278,7 @@ class Footprints:
                 self._known.add((name,), known)
                 self._known.note_drawn(each for each in {name, short_name(name)} if each not in named.texts)
                 called = {named.sent.get(str(call.params.get(member)), "") for member in resource_kinds.own_names(kind)}
-                if called := called - {"", known}:
+                if called := (called | named.tokens) - {"", known}:
                     self._called[known] |= called  # whoever ends it frees that name
                 return known
         return ""
