@@ -9,9 +9,11 @@ nothing in common run side by side.
 for many edges, and keep the graph linear in the number of calls.
 
 *Triggers are made last.* A notification or an event source mapping would react to the data that is restored after it. So a
-trigger waits for the data in everything that it touches, unless that data itself waits, through other calls, for a trigger.
+trigger waits for the data in everything that it touches, unless that data itself waits, through other calls, for this trigger.
+That is so only where something was ended in between, which the trigger touches and which is there anew when the data comes.
 Settings that have nothing to do with the trigger (tags, versioning), endings of other things, and reads of other things, do not
-wait for it: data that comes after them would, too. Nor does anything wait for a read that shows what a trigger set.
+wait for it: data that comes after them would, too. Nor does anything wait for a read that shows what a trigger set, or, but for
+such calls, for one that only sets a trigger (`ordering.trigger_roles`).
 So that data after a stack comes before a trigger that is older than the stack, barriers do not wait for triggers.
 So it does for *senders*: calls that make the emulator tell somebody by themselves, as an alarm does when its state is set.
 
@@ -24,13 +26,14 @@ one wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from replay_proxy.journal.format.records import Record
 from replay_proxy.replay.ordering.batch_key import batch_key
 from replay_proxy.replay.ordering.footprint import BARRIER, Footprint, Footprints, is_service
 from replay_proxy.replay.ordering.order_table import is_about_trigger, is_sender
+from replay_proxy.replay.ordering.trigger_roles import TriggerRoles
 from replay_proxy.replay.recorded_call import BlobLoader, call_of
 from replay_proxy.replay.waiters import waiter_after
 
@@ -119,9 +122,11 @@ class _Builder:
         self._infrastructure: list[int] = []
         self._created: dict[str, int] = {}
         self._triggers: list[tuple[int, Footprint]] = []
-        self._armed: dict[int, Footprint] = {}
+        self._roles = TriggerRoles()
         self._data: dict[str, list[int]] = {}
+        self._late_data: dict[str, list[int]] = {}
         self._senders: list[int] = []
+        self._late_senders: list[int] = []
         self._witnesses: set[int] = set()
         self._joins = 0
 
@@ -141,26 +146,29 @@ class _Builder:
             before = set(self._barrier)
             if footprint.stray:
                 before.update(self._all_infrastructure())
-            self._conflicts(seq, footprint, before)
-            self._order_creations(seq, footprint.creates, before)
+            left = self._wait_for_conflicts(seq, footprint, before)
+            self._order_creations(seq, footprint, before)
+            touched = self._roles.see(seq, footprint, self._referring)
+            self._leave_behind(seq, touched, left, late=not graph.late.isdisjoint(before))
             self._since_barrier.append(seq)
-            if not footprint.data:
+            if not footprint.data and seq not in self._roles.armed:
                 self._infrastructure.append(seq)
         graph.order.append(seq)
         graph.services[seq] = service
         graph.before[seq] = tuple(sorted(before))
         if footprint.trigger:
             self._triggers.append((seq, footprint))
-            self._armed[seq] = footprint
         if footprint.witness:
             self._witnesses.add(seq)
-        if footprint.trigger or not graph.late.isdisjoint(before):
+        late = footprint.trigger or not graph.late.isdisjoint(before)
+        if late:
             graph.late.add(seq)
-        elif sends:
-            self._senders.append(seq)
+        if sends:
+            (self._late_senders if late else self._senders).append(seq)
         elif footprint.data:
+            data = self._late_data if late else self._data
             for whole in footprint.wholes:
-                self._data.setdefault(whole, []).append(seq)
+                data.setdefault(whole, []).append(seq)
 
     def finish(self) -> DependencyGraph:
         """Return the graph, after all calls were added."""
@@ -169,12 +177,36 @@ class _Builder:
             data = {call for whole in footprint.wholes for call in self._data.get(whole, ())}
             joins = (self._join(sorted(data)), *senders) if data else senders
             self.graph.before[seq] = (*joins, *self.graph.before[seq])
+        self._wait_for_late_data()
         return self.graph
 
+    def _wait_for_late_data(self) -> None:
+        """Let each trigger wait for the data, too, that waits for other triggers, and not for this one."""
+        followers: dict[int, list[int]] = {}
+        for node in self.graph.before if self._late_data or self._late_senders else ():
+            for other in self.graph.before[node]:
+                if other in self.graph.late:
+                    followers.setdefault(other, []).append(node)
+        for seq, footprint in self._triggers if followers else ():
+            wanted = {call for whole in footprint.wholes for call in self._late_data.get(whole, ())}
+            wanted.update(self._late_senders)
+            behind = _reached(seq, followers) if wanted else set[int]()
+            more = sorted(wanted - behind)
+            self.graph.before[seq] = (*self.graph.before[seq], *more)
+            for other in more:
+                followers.setdefault(other, []).append(seq)
+
     def _held(self) -> list[int]:
-        """Return the triggers that a barrier need not wait for, with what reads them; none where anything else follows on one."""
+        """Return the triggers that a barrier need not wait for, with what sets and reads them: where nothing else follows."""
         late = [seq for seq in self._since_barrier if seq in self.graph.late]
-        return late if all(seq in self._armed or seq in self._witnesses for seq in late) else []
+        needed = {seq for seq in late if seq not in self._roles.armed and seq not in self._witnesses}
+        waiting = list(needed)
+        while waiting:
+            for node in self.graph.before[waiting.pop()]:
+                if node in self.graph.late and node not in needed:
+                    needed.add(node)
+                    waiting.append(node)
+        return [seq for seq in late if seq not in needed]
 
     def _forget_all_but(self, held: list[int]) -> None:
         """Forget who wrote what and who referred to it, but for some calls: all others are before a barrier."""
@@ -183,35 +215,40 @@ class _Builder:
         referring = {thing: [seq for seq in seqs if seq in kept] for thing, seqs in self._referring.items()}
         self._referring = {thing: seqs for thing, seqs in referring.items() if seqs}
 
-    def _conflicts(self, seq: int, footprint: Footprint, before: set[int]) -> None:
+    def _wait_for_conflicts(self, seq: int, footprint: Footprint, before: set[int]) -> dict[str, list[int]]:
+        """Note what a call waits for. Returns, by things that it writes, what refers to them and is not waited for."""
         for thing in footprint.refers:
             writer = self._writer.get(thing)
             if writer is not None:
                 before.add(writer)
-            self._referring.setdefault(thing, []).append(seq)
-        kept: dict[str, list[int]] = {}
-        late = False
+        left: dict[str, list[int]] = {}
         for thing in footprint.writes:
-            before.update(writer for writer in (self._writer.get(thing),) if writer is not None)
+            writer = self._writer.get(thing)
+            if writer is not None:
+                before.add(writer)
             referring = self._referring.get(thing, ())
-            kept[thing] = [each for each in referring if self._need_not_wait(footprint, each, thing)]
-            waited_for = [each for each in referring if each not in kept[thing]] if kept[thing] else referring
-            before.update(waited_for)
-            late = late or not self.graph.late.isdisjoint(waited_for)
+            left[thing] = [each for each in referring if self._need_not_wait(footprint, each, thing)]
+            before.update([each for each in referring if each not in left[thing]] if left[thing] else referring)
+        return left
+
+    def _leave_behind(self, seq: int, footprint: Footprint, left: dict[str, list[int]], *, late: bool) -> None:
+        """Note what later calls on the same things wait for."""
         for thing in footprint.writes:
             if footprint.witness and late and (thing in self._writer or thing in self._referring):
                 # It shows what a trigger set. Data must not wait for it, or it would be put after the trigger.
                 continue
-            if kept[thing]:
-                self._referring[thing] = kept[thing]
+            if left.get(thing):
+                self._referring[thing] = left[thing]
             else:
                 self._referring.pop(thing, None)
             self._writer[thing] = seq
+        for thing in footprint.refers:
+            self._referring.setdefault(thing, []).append(seq)
 
     def _need_not_wait(self, footprint: Footprint, seq: int, thing: str) -> bool:
         """Need a call not wait for a trigger, although it changes what that touches? thing: what both touch."""
-        trigger = self._armed.get(seq)
-        if trigger is None or footprint.trigger:
+        trigger = self._roles.armed.get(seq)
+        if trigger is None or footprint.trigger or self._roles.are_alike(footprint, seq):
             return False
         armed = trigger.armed if footprint.witness and is_service(thing) else frozenset[str]()
         if armed and armed.isdisjoint(footprint.writes | footprint.refers):
@@ -219,8 +256,11 @@ class _Builder:
         call, armed_by = (footprint.service, footprint.operation), (trigger.service, trigger.operation)
         return not is_about_trigger(call, armed_by, reads=footprint.witness)
 
-    def _order_creations(self, seq: int, creates: str, before: set[int]) -> None:
+    def _order_creations(self, seq: int, footprint: Footprint, before: set[int]) -> None:
+        creates, late = footprint.creates, self.graph.late
         last = self._created.get(creates)
+        if last in late and not footprint.trigger and late.isdisjoint(before):
+            return  # how lists are ordered is not worth that what is put into it comes behind a trigger
         if creates:
             self._created[creates] = seq
         if last is not None and last not in before:
@@ -238,3 +278,15 @@ class _Builder:
         if not self.graph.late.isdisjoint(nodes):
             self.graph.late.add(self._joins)
         return self._joins
+
+
+def _reached(seq: int, followers: Mapping[int, Iterable[int]]) -> set[int]:
+    """Return the nodes that wait for a call, directly or not."""
+    found: set[int] = set()
+    waiting = [seq]
+    while waiting:
+        for node in followers.get(waiting.pop(), ()):
+            if node not in found:
+                found.add(node)
+                waiting.append(node)
+    return found

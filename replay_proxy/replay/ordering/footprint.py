@@ -99,6 +99,16 @@ def is_service(thing: str) -> bool:
     return thing.startswith(_SERVICE)
 
 
+def for_triggers(thing: str) -> str:
+    """Return what stands for a thing as far as triggers alone are concerned."""
+    return _TRIGGER + thing
+
+
+def is_for_triggers(thing: str) -> bool:
+    """Return whether a thing is one that stands for another as far as triggers alone are concerned."""
+    return thing.startswith(_TRIGGER)
+
+
 @dataclass(slots=True)
 class _Named:
     """What the parameters of a call name. home: things of its own service, of which `known` were known before.
@@ -160,7 +170,7 @@ class Footprints:
         if trigger:
             # It changes what it names for other triggers only: data in it has no need to wait for a trigger.
             refers |= named.home
-            writes = (writes - named.home) | {f"{_TRIGGER}{armed}" for armed in named.home}
+            writes = (writes - named.home) | {for_triggers(armed) for armed in named.home}
         whole = _SERVICE + service
         begins = bool(made) or makes_or_begins(operation)
         own = begins or self._changes_what_it_names(call, named)

@@ -74,7 +74,12 @@ def is_about_trigger(call: tuple[str, str], trigger: tuple[str, str], *, reads: 
     operation = call[1]
     if trigger_noun(trigger[1]) in operation:
         return True
-    return not reads and operation.startswith(_ENDING) and not _ends_something_else(call, trigger)
+    return not reads and is_ending(operation) and not _ends_something_else(call, trigger)
+
+
+def is_ending(operation: str) -> bool:
+    """Is it an operation that takes something away, or switches it off?"""
+    return operation.startswith(_ENDING)
 
 
 @cache

@@ -213,7 +213,19 @@ def losses_of(omissions: Iterable[Omission]) -> list[str]:
 def _in_order(graph: DependencyGraph, seqs: Collection[int]) -> Iterator[int]:
     """Return a closed set of calls in an order that the graph allows: triggers, and what waits for them, after the others."""
     yield from (seq for seq in graph.order if seq in seqs and seq not in graph.late)
-    yield from (seq for seq in graph.order if seq in seqs and seq in graph.late)
+    passed: set[int] = set()
+    for seq in graph.order:
+        waiting = [seq] if seq in seqs and seq in graph.late else []
+        while waiting:
+            node = waiting[-1]
+            missing = [each for each in graph.before[node] if each in graph.late and each not in passed]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            if node > 0 and node not in passed:
+                yield node
+            passed.add(node)
 
 
 def _is_data(what: CallType) -> bool:
