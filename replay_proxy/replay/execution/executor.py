@@ -328,7 +328,9 @@ class _Run:
                 self._latest_observations[service] = max(record.seq, self._latest_observations.get(service, 0))
             report.add(result)
         await self._executor.explain(records)
-        self._pending.subtract(names_of(each)[0] for each in records)
+        services = [names_of(each)[0] for each in records]
+        self._pending.subtract(services)
+        self._executor.resting.note_made(services)
         schedule.done(seq)
         report.dealt_with.update(record.seq for record in records)
         self._changed.set()

@@ -11,7 +11,8 @@ Before another stack is made or changed they are armed, so that it meets everyth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -42,9 +43,19 @@ _FAILURES: Final = (OSError, TimeoutError, MalformedMessage, LookupError)
 
 
 class RestingTriggers:
-    """The triggers of stacks in one restore; those at rest are in `target.known.resting`. Identifiers are the emulator's."""
+    """The triggers of stacks in one restore; those at rest are in `target.known.resting`. Identifiers are the emulator's.
 
-    def __init__(self, target: RestoreTarget, sender: EmulatorSender, echoes: Echoes) -> None:
+    clock: one that only grows, in seconds.
+    """
+
+    def __init__(
+        self,
+        target: RestoreTarget,
+        sender: EmulatorSender,
+        echoes: Echoes,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._sender = sender
         self._echoes = echoes
         self._aliases = target.known.aliases
@@ -53,10 +64,17 @@ class RestingTriggers:
         self._resting = target.known.resting
         self.seen: dict[str, int] = {}
         """By service, the number of the first record of a stack some of whose triggers were at rest."""
+        self._begun = clock()
+        self._written: dict[str, float] = {}
+        """By service, when the latest call was made."""
 
     def has(self, service: str) -> bool:
         """Return whether a trigger of this service is at rest."""
         return any(each.service == service for each in self._resting)
+
+    def note_made(self, services: Iterable[str]) -> None:
+        """Note that calls of these services were just made: what one has written comes to the triggers that watch it."""
+        self._written.update(dict.fromkeys(services, self._clock()))
 
     async def put_to_rest(self, record: Record, pending: Collection[str]) -> None:
         """Put to rest what a call on a stack, just made again, has made and data of the services `pending` would set off.
@@ -88,9 +106,13 @@ class RestingTriggers:
         """
         await self._arm([each for each in self._resting if each.sources.isdisjoint(later)], report)
 
+    def unsettled_s(self, trigger: RestingTrigger) -> float:
+        """Return for how many seconds a trigger may still come upon what was written while it was at rest."""
+        latest = max((self._written.get(each, self._begun) for each in trigger.sources), default=self._begun)
+        return max(0.0, latest + trigger.settles_s - self._clock()) if trigger.settles_s else 0.0
+
     async def _arm(self, chosen: list[RestingTrigger], report: RestoreReport) -> None:
-        if settles_s := max((each.settles_s for each in chosen), default=0.0):
-            await asyncio.sleep(settles_s)
+        await asyncio.sleep(max((self.unsettled_s(each) for each in chosen), default=0.0))
         for each in chosen:
             head = CallHead(each.service, "", protocol_of(each.service), each.account, each.region, each.access_key)
             try:
