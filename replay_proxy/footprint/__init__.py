@@ -26,6 +26,7 @@ What a text is follows from its member and from what other calls showed, never f
 | `names` | names of resources in every form: canonical names, parts of ARNs, names in a text, accounts and regions |
 | `resource_kinds` | the kinds of resources, from the models and from `data/resource_kinds.json`; the names of what a call makes |
 | `members` | the roles of members: identifier, name, time, secret, payload, token, drawn value |
+| `given_names` | the names that a client gives to what a call makes |
 | `given_accounts` | for which account a call gave an access key |
 | `additions` | which operations are additions |
 | `data_parts` | the parts that writes of objects, items, messages, records and log events concern |

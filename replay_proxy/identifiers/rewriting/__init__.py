@@ -5,6 +5,7 @@ stand; the identical object where none does. May import `table`, not
 `learning`.
 
 - `rewrite`: identifiers in target, headers and body, by the table.
+- `chosen_names`: which names the client of a request chooses.
 - `endpoints`: URLs of the emulator to those of the proxy, and back.
 - `queue_hosts`: the region in the address of a queue.
 - `body`: the body of a message: its payload, its values, its bytes after a change.

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import HOP_BY_HOP, Answer, CallHead, Headers, Request
 from replay_proxy.footprint.members.handed_out import is_handed_out
+from replay_proxy.identifiers.rewriting import chosen_names
 from replay_proxy.identifiers.rewriting.body import bodies, cbor, derived_headers, object_spans
 from replay_proxy.identifiers.rewriting.body.payload import NO_PAYLOAD, payload_of
 from replay_proxy.identifiers.table import scan
@@ -65,6 +66,8 @@ def request_to_emulator(
     in_body = scan.prescan(body_text, table, to_client=False)
     if not in_head.known and not in_body.known:
         return request
+    if head is not None:
+        chosen_names.keep(request, head, table)
     target, headers, body = request.target, request.headers, None
     if in_head.known:
         change = _change(in_head, table, head, to_client=False)
@@ -189,7 +192,7 @@ def mint_for_collisions(answer: Answer, head: CallHead, request: Request, table:
     except MalformedMessage:
         return
     sent = b"\n".join(_searched_texts(request, head))
-    for token in identifiers_in(head, outcome) & colliding:
+    for token in identifiers_in(head, outcome, table.to_client_index.names) & colliding:
         if token.encode() not in sent and table.collides(token, scope):
             table.mint(token, scope=scope, learned_from=Origin(0, f"{head.service}:{head.operation}"))
 

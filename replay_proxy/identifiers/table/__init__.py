@@ -9,6 +9,7 @@ In: aliases that `learning` found; text. Out: the replacements that a text needs
 - `networks`: blocks of IPv6 addresses, and what lies inside them.
 - `distinctive`: could a text stand somewhere by chance, or as another thing's name?
 - `identifier_places`: where identifiers stand in a message, as far as the text around a place tells.
+- `chosen_names`: names that clients chose, in which no part is an identifier.
 - `tokens`: words, addresses and compounds in bytes, through every encoding. Its docstring has the theory.
 - `scan`: which bytes of a message name known identifiers, and what they become.
 - `mint`: a fresh client id that looks like a given one.

@@ -20,7 +20,8 @@ class AliasKind(StrEnum):
     """What an alias stands for. It decides where its token is looked for.
 
     HOST: a label of a host that could be anything elsewhere. NETWORK: an IPv6 block or address; it stands for everything
-    inside it (`networks`). SECRET: a secret that the emulator drew, shown to nobody but its clients.
+    inside it (`networks`). SECRET: a secret that the emulator drew, shown to nobody but its clients. NAME: a name that a
+    client chose, which both sides spell alike, whatever identifiers are in it (`chosen_names`).
     """
 
     IDENTIFIER = "identifier"
@@ -30,6 +31,7 @@ class AliasKind(StrEnum):
     ACCOUNT = "account"
     REGION = "region"
     HOST = "host"
+    NAME = "name"
 
 
 MASKED = "(secret)"
@@ -86,10 +88,11 @@ class Alias:
 
 
 def without_secrets(listing: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a listing of aliases (`AliasTable.listing`) as people may see it: the secrets in it masked."""
+    """Return a listing of aliases (`AliasTable.listing`) as people may see it: the secrets masked, chosen names left out."""
     return [
         {**entry, "client": MASKED, "emulator": MASKED} if entry["kind"] == AliasKind.SECRET else dict(entry)
         for entry in listing
+        if entry["kind"] != AliasKind.NAME
     ]
 
 
@@ -121,13 +124,15 @@ class AliasIndex:
 
     pairs: by whole identifier. bound: those of them that are replaced in places of identifiers only, because they could
     be anything elsewhere (`distinctive`). compounds: by index word, the compounds that it may belong to. networks: blocks
-    of addresses. addresses: how many of the identifiers are addresses. size: number of aliases.
+    of addresses. names: those of them that clients chose. addresses: how many of the identifiers are addresses. size:
+    number of aliases.
     """
 
     __slots__ = (
         "addresses",
         "bound",
         "compounds",
+        "names",
         "networks",
         "pairs",
         "reverse",
@@ -142,6 +147,7 @@ class AliasIndex:
         self.bound: set[bytes] = set()
         self.compounds: dict[bytes, set[bytes]] = {}
         self.networks = Networks()
+        self.names: set[bytes] = set()
         self.addresses = 0
         self.size = 0
         # Everything that a prescan must find. It never shrinks, which costs a scan at most.
@@ -170,6 +176,8 @@ class AliasIndex:
         if alias.kind is AliasKind.NETWORK:
             self.networks.add(self.source(alias).decode(), self.target(alias))
             return
+        if alias.kind is AliasKind.NAME:
+            self.names.add(token)
         if alias.kind is AliasKind.HOST or (
             alias.learned_from.service
             and alias.kind is AliasKind.IDENTIFIER
@@ -197,6 +205,7 @@ class AliasIndex:
             self.networks.remove(token.decode())
             return
         self.bound.discard(token)
+        self.names.discard(token)
         if tokens.is_word(token):
             return
         if tokens.is_address(token):

@@ -77,7 +77,7 @@ class AliasTable:
         Raises:
             ValueError: a string that no scan could find: no word and no address in it, or not ASCII.
         """
-        if client == emulator:
+        if client == emulator and kind is not AliasKind.NAME:
             self._same.setdefault(client, set()).add(scope)
             return []
         kind = kind or (AliasKind.ADDRESS if tokens.is_address(client.encode("ascii")) else AliasKind.IDENTIFIER)
@@ -206,12 +206,25 @@ class AliasTable:
         self._minted.append(alias)
         return alias
 
+    def keep_name(self, name: str, scope: Scope) -> None:
+        """Note a name that a client chose: no part of it is an identifier (`chosen_names`).
+
+        A name that is an identifier as a whole is not noted, nor one that no scan could find.
+        """
+        key = name.encode("latin-1", "replace")
+        if not name.isascii() or tokens.WORD.search(key) is None or tokens.is_word(key) or tokens.is_address(key):
+            return
+        if key in self.to_emulator_index.pairs or key in self.to_client_index.pairs:
+            return
+        self.add(name, name, scope=scope, kind=AliasKind.NAME)
+        self._minted.append(self.to_emulator_index.pairs[key][-1])
+
     def _is_used(self, token: str) -> bool:
         key = token.encode()
         return key in self.to_emulator_index.pairs or key in self.to_client_index.pairs or token in self._same
 
     def take_minted(self) -> list[Alias]:
-        """Return the aliases that were minted since the last call of this method."""
+        """Return the aliases that were minted, and the names that were kept, since the last call of this method."""
         minted, self._minted = self._minted, []
         return minted
 

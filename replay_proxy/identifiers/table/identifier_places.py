@@ -18,6 +18,7 @@ from replay_proxy.identifiers.table import tokens
 _LOOKED_BACK_BYTES = 512
 _ARN = re.compile(rb"arn:aws[a-z-]*:([a-z0-9-]*):[^:\s\"'<>&]*:[^:\s\"'<>&]*:[^\s\"'<>&,]*\Z")
 _OPENING = frozenset(b"\"'>=&?\n")
+_CLOSING = re.compile(rb"[\"'<&?\n]")
 _NO_MEMBER = frozenset({b"", b"\n", b"?", b"&"})
 # (In a form a space is a `+`.)
 _JSON_MEMBER = re.compile(
@@ -53,6 +54,20 @@ def is_identifier_place(text: bytes, start: int, taught_by: str, service: str) -
     return bool(name) and (
         _names(name, service or taught_by) or (before[at : at + 1] == b"/" and _is_own(taught_by, service))
     )
+
+
+def value_around(text: bytes, start: int, end: int) -> tuple[bytes, int, str]:
+    """Return the value of which `start:end` of an unescaped text is a part, where it begins, and the name of its member.
+
+    The name is empty where it cannot be told.
+    """
+    first = max(0, start - _LOOKED_BACK_BYTES)
+    at = start
+    while at > first and text[at - 1] not in _OPENING:
+        at -= 1
+    closing = _CLOSING.search(text, end)
+    value = text[at : closing.start() if closing is not None else len(text)]
+    return value, at, _member_before(text[first:at], text[at - 1 : at]) if at > first else ""
 
 
 def arn_namespace(text: bytes, start: int) -> str:

@@ -8,7 +8,7 @@ only. Which pieces may be changed at all (not headers that authenticate, not pay
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from replay_proxy.exchange import CallHead
@@ -16,6 +16,7 @@ from replay_proxy.footprint.members.answer_identifiers import identifier_values
 from replay_proxy.identifiers.table import tokens
 from replay_proxy.identifiers.table.alias import Alias, AliasIndex, AliasKind
 from replay_proxy.identifiers.table.alias_table import AliasTable
+from replay_proxy.identifiers.table.chosen_names import begins_one, is_whole_name
 from replay_proxy.identifiers.table.identifier_places import arn_namespace, is_identifier_place, is_service_of
 from replay_proxy.identifiers.table.scope import Scope
 from replay_proxy.wire.codecs.answers import Outcome
@@ -172,6 +173,10 @@ def find(
     for start, end, token in found:
         if start < done:
             continue
+        if token in way.names:
+            if is_whole_name(text, start):
+                done = end
+            continue
         if token in way.bound or token in back.bound:
             alias = (way.pairs.get(token) or back.pairs[token])[-1]
             if not _is_its_place(alias, text, start, end, service, is_identifier=is_identifier):
@@ -185,6 +190,8 @@ def find(
             old = token.decode("latin-1")
             new = translate(old, scope)
         else:
+            continue
+        if way.names and not to_client and begins_one(way.names, text, start, end):
             continue
         if new == old and not (to_client and table.collides(old, scope)):
             continue
@@ -246,11 +253,16 @@ def translated(text: str, table: AliasTable, scope: Scope, *, to_client: bool, i
     return replaced(data, replacements, url=False).decode("utf-8", "surrogatepass") if replacements else text
 
 
-def identifiers_in(head: CallHead, outcome: Outcome) -> set[str]:
-    """Return the identifiers in an outcome: the values of members that are identifiers, and the tokens in them."""
+def identifiers_in(head: CallHead, outcome: Outcome, chosen: Collection[bytes] = ()) -> set[str]:
+    """Return the identifiers in an outcome: the values of members that are identifiers, and the tokens in them.
+
+    chosen: names that clients chose; what stands in them is none.
+    """
     found: set[str] = set()
     for text in identifier_values(head, outcome):
         data = text.encode("ascii", "replace")
+        for name in chosen:
+            data = data.replace(name, b" ")
         found.update(word.decode() for word in tokens.words(data) + tokens.address_parts(data))
         found.add(text)
     return found
