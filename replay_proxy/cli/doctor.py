@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     _consistent(args)
     client = ControlClient.named(args, settings)
     if args.smoke is not None:
-        return _smoke(args, client, settings.data_dir)
+        return _smoke(args, client, settings)
     asked = [f"services={client.quoted(args.services)}"] if args.services else []
     asked += ["before_save=1"] if args.before_save else []
     query = f"?{'&'.join(asked)}" if asked else ""
@@ -135,10 +135,8 @@ def _consistent(args: argparse.Namespace) -> None:
     ):
         if given:
             raise UsageError(f"{option} belongs to {needed}", hint=f"say {needed}, too")
-    for asked, what in ((args.repair, "a repair"), (args.smoke is not None, "smoke tests")):
-        if args.upstream is not None and asked:
-            verb = "needs" if args.repair else "need"
-            raise UsageError(f"{what} {verb} a running proxy", hint="leave out --upstream, and say --endpoint")
+    if args.upstream is not None and args.repair:
+        raise UsageError("a repair needs a running proxy", hint="leave out --upstream, and say --endpoint")
 
 
 def _examined(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
@@ -150,7 +148,7 @@ def _examined(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     return run_loop(examine_emulator(settings, services, before_save=args.before_save))
 
 
-def _smoke(args: argparse.Namespace, client: ControlClient, data_dir: Path) -> int:
+def _smoke(args: argparse.Namespace, client: ControlClient, settings: Settings) -> int:
     """Carry out smoke tests, print what came of each, and return the exit code.
 
     Raises:
@@ -161,9 +159,16 @@ def _smoke(args: argparse.Namespace, client: ControlClient, data_dir: Path) -> i
     from replay_proxy.doctor.smoke.document import FILE_NAME, read_smoke_tests
     from replay_proxy.reports import doctor_text
 
-    places = [Path(args.smoke)] if args.smoke else [Path(FILE_NAME), data_dir / FILE_NAME]
-    path = next((each for each in places if each.exists()), places[0])
-    document = client.post("/_replay/smoke", orjson.dumps(read_smoke_tests(path)))
+    places = [Path(args.smoke)] if args.smoke else [Path(FILE_NAME), settings.data_dir / FILE_NAME]
+    tests = read_smoke_tests(next((each for each in places if each.exists()), places[0]))
+    document: dict[str, Any]
+    if args.upstream is not None:
+        from replay_proxy.cli.loop import run_loop
+        from replay_proxy.control.doctor.without_proxy import smoke_emulator
+
+        document = {"smoke": run_loop(smoke_emulator(settings, tests))}
+    else:
+        document = client.post("/_replay/smoke", orjson.dumps(tests))
     failed = [each for each in document["smoke"] if each["failure"]]
     if args.json:
         sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")

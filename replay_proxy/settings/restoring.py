@@ -41,8 +41,9 @@ class RestoringSettings:
         "1",
         parse_switch,
         "some seconds after each restore, ask the emulator whether everything is there and wired, and log it in a line; "
-        "`replay-proxy doctor` shows more",
+        "`replay-proxy doctor` shows more. `restore` waits for it, and so does it only when told to",
         "0|1",
+        verbs="serve restore",
     )
     smoke: Path | None = setting(
         SettingGroup.RESTORING,
@@ -51,6 +52,7 @@ class RestoringSettings:
         parse_path,
         "a file of smoke tests (docs/doctor.md): they are carried out some seconds after each restore, and logged",
         "FILE",
+        verbs="serve restore",
     )
     restore_concurrency: int | None = setting(
         SettingGroup.RESTORING,

@@ -18,19 +18,13 @@ import pytest
 from replay_proxy.journal.format.records import RecordKind
 from replay_proxy.journal.read.reader import read
 from tests.support.clients import client
+from tests.support.diagnoses import examined
 from tests.support.processes import EMULATORS, Emulator, Proxy, left_out, localstack_python, missing, replay_proxy
 from tests.support.wired_stack import BREAKS, make, table_lines
 
 pytestmark = pytest.mark.emulator
 
 TABLE = Path(__file__).parents[2] / "docs" / "doctor.md"
-
-
-def examined(proxy: Proxy, query: str = "") -> dict[str, Any]:
-    request = urllib.request.Request(f"{proxy.url}/_replay/doctor{query}", method="POST")
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        found: dict[str, Any] = json.load(answer)
-        return found
 
 
 def command(*options: str, **environment: str) -> tuple[int, str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import client
+from tests.support.diagnoses import examined
 from tests.support.processes import Proxy, left_out
 from tests.support.read_back.comparison import differences, is_time
 from tests.support.read_back.reader import Reader
@@ -60,15 +59,9 @@ def test_a_thousand_resources_are_looked_at_and_left_alone(start_proxy: Callable
     calls = [call for group in made for call in group]
     behind = {service: client(service, proxy.status()["emulator"]["url"]) for service in SERVICES}
 
-    def examined() -> dict[str, Any]:
-        request = urllib.request.Request(f"{proxy.url}/_replay/doctor", method="POST")
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-
     reader = Reader(behind.__getitem__)
     before = reader.everything(SERVICES, calls)
-    document = examined()
+    document = examined(proxy)
     assert [each for each in differences(before, reader.again(before.answers)) if not is_time(each)] == []
     assert before.succeeded > 200
     count = GROUPS * OF_GROUP + 1
@@ -78,5 +71,5 @@ def test_a_thousand_resources_are_looked_at_and_left_alone(start_proxy: Callable
     behind["logs"].delete_log_group(logGroupName="/group/7")
     behind["kms"].delete_alias(AliasName="alias/key-99")
     behind["events"].remove_targets(Rule="rule-111", Ids=["1"])
-    found = {(each["name"], each["problem"]) for each in examined()["findings"]}
+    found = {(each["name"], each["problem"]) for each in examined(proxy)["findings"]}
     assert found == {("/group/7", "missing"), ("alias/key-99", "missing"), ("rule-111", "link lost")}

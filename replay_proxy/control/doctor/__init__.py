@@ -11,6 +11,7 @@ diagnosis. It sends its questions through the proxy, which translates identifier
 | `examiner_worker` | the child process: examines, repairs round by round |
 | `after_restore` | examines after each restore, and logs how many links hold |
 | `before_save` | the same before a save, which warns or is refused |
+| `smoke_results` | carries out smoke tests, by whatever sends requests |
 | `without_proxy` | the same where no proxy runs |
 | `recorded_facts` | what the examination asks of a recording |
 | `messages` | what the two say to each other |

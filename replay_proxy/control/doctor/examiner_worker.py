@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -19,16 +18,15 @@ import orjson
 
 from replay_proxy.control.doctor.messages import LINE_BYTES_MAX, question_of, read_answer
 from replay_proxy.control.doctor.recorded_facts import RecordedFacts
-from replay_proxy.doctor.asking import Asker, call_in_place
+from replay_proxy.control.doctor.smoke_results import smoke_results
+from replay_proxy.doctor.asking import Asker
 from replay_proxy.doctor.diagnosis import Diagnosis
 from replay_proxy.doctor.examination import Examination
 from replay_proxy.doctor.removal import Removal
-from replay_proxy.doctor.smoke.checks import SmokeTests
 from replay_proxy.errors import EmulatorError, ReplayProxyError
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.reports.doctor_document import doctor_document
 from replay_proxy.resources.folding.model import ResourceModel
-from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 from replay_proxy.wire.signing.sigv4 import Credential
 
 NICENESS: Final = 10
@@ -96,7 +94,7 @@ async def work(data_dir: Path) -> dict[str, Any]:
     listening = asyncio.create_task(parent.listen())
     try:
         if options["smoke"] is not None:
-            return {"smoke": await smoke_tests(parent, options["smoke"])}
+            return {"smoke": await smoke_results(parent.ask, options["smoke"])}
         if options.get("remove"):
             return await remove(parent, data_dir, options["services"])
         return await examine(parent, data_dir, options)
@@ -113,21 +111,6 @@ async def remove(parent: Parent, data_dir: Path, services: list[str]) -> dict[st
         "deleted": gone,
         "left": [{"resource": model.id(each.resource), "reason": each.reason} for each in left],
     }
-
-
-async def smoke_tests(parent: Parent, document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Carry out smoke tests, and return what came of each."""
-    key = str(document.get("access_key") or "test")
-
-    async def call(service: str, operation: str, parameters: Mapping[str, Any], region: str) -> Outcome:
-        head, request, credential = call_in_place(service, operation, parameters, access_key=key, region=region)
-        return await asyncio.to_thread(parse_answer, head, await parent.ask(head, request, credential), request)
-
-    async def fetch(request: Request) -> Answer:
-        return await parent.ask(None, request, Credential())
-
-    results = await SmokeTests(document, call, fetch).run()
-    return [{"name": each.name, "failure": each.failure, "seconds": round(each.seconds, 3)} for each in results]
 
 
 async def examine(parent: Parent, data_dir: Path, options: dict[str, Any]) -> dict[str, Any]:
