@@ -17,25 +17,80 @@ from replay_proxy.errors import UsageError
 ROOT = Path(__file__).parents[2]
 
 
+_CHECK = "checks:\n  - name: a\n"
+_LIST = f"{_CHECK}    aws: sqs list-queues\n"
+_STREAM = f"{_CHECK}    stream:\n      table: t\n      put: {{id: {{S: x}}}}\n"
+_READ = "      read: {table: s, key: {id: {S: x}}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
         ("checks: [", 1, "not YAML"),
-        ("checks:\n  - name: a\n    aws: sqs list-queues\n    expct: {}\n", 2, "expct"),
-        ("checks:\n  - name: a\n", 2, "exactly one of"),
-        ("checks:\n  - name: a\n    aws: sqs list-queues\n    queue: {name: q, send: x}\n", 2, "exactly one of"),
-        ("checks:\n  - name: a\n    http: {path: orders}\n", 3, "orders"),
-        ("checks:\n  - name: a\n    aws: sqs list-queues\n    within_s: 0\n", 4, "0"),
-        ("chekcs: []\n", 1, "checks"),
+        (f"{_LIST}    expct: {{}}\n", 4, "'expct' is not known here"),
+        (f"{_CHECK}    http:\n      path: /x\n      metod: GET\n", 5, "checks.0.http: 'metod' is not known here"),
+        (_CHECK, 2, "exactly one of"),
+        (f"{_LIST}    queue: {{name: q, send: x}}\n", 2, "exactly one of"),
+        (f"{_CHECK}    http: {{path: orders}}\n", 3, "orders"),
+        (f'{_CHECK}    http:\n      path: "/x y"\n', 4, "/x y"),
+        (f'{_CHECK}    http:\n      path: /x\n      headers: {{A: "b\\nC: d"}}\n', 5, "checks.0.http.headers.A"),
+        (f"{_CHECK}    http:\n      path: /x\n      headers: {{A: 5}}\n", 5, "5 is not of type 'string'"),
+        (f"{_LIST}    within_s: 0\n", 4, "0"),
+        (f"{_LIST}    within_s: .nan\n", 4, "no number"),
+        (f"{_CHECK}    invoke:\n      function: [work]\n", 4, "is not of type 'string'"),
+        (f"{_CHECK}    invoke:\n      payload: {{}}\n", 3, "'function' is a required property"),
+        (f"{_CHECK}    queue:\n      name: q\n      send: 1\n", 5, "1 is not of type 'string'"),
+        (f"{_STREAM}      key: {{id: x}}\n{_READ}", 6, "DynamoDB"),
+        (f"{_STREAM}      key: {{id: {{S: x, N: '1'}}}}\n{_READ}", 6, "DynamoDB"),
+        (f"{_STREAM}      key: {{id: {{S: 1}}}}\n{_READ}", 6, "quotes"),
+        (f"{_STREAM}      key: {{}}\n{_READ}", 6, "no attributes"),
+        (f"{_STREAM}{_READ}", 3, "'key' is a required property"),
+        (f"{_CHECK}    aws: 5\n", 3, "5 is not of type 'string'"),
+        (f"{_CHECK}    aws: sqs list-quues\n", 3, "'list-quues'"),
+        (f"{_CHECK}    aws: sqqs list-queues\n", 3, "'sqqs'"),
+        (f"{_CHECK}    aws: sqs list-queues --most 5\n", 3, "'--most'"),
+        (f"{_LIST}    expect:\n      is: 1\n      query: 'a[('\n", 6, "no JMESPath"),
+        (f"{_LIST}    expect:\n      query: a || count(b)\n      is: 1\n", 5, "no function count()"),
+        (f"{_LIST}    expect:\n      query: a\n", 5, "not what is expected"),
+        (f"{_LIST}    expect:\n      matches: '('\n", 5, "no regular expression"),
+        (f"{_LIST}    expect:\n      status: 200\n", 5, "belongs to http"),
+        (f"{_LIST}    expect:\n", 4, "None is not of type 'object'"),
+        (f"{_LIST}    expect: {{is: !!binary aGVsbG8=}}\n", 4, "JSON"),
+        (f"{_LIST}    expect: {{is: !!bool maybe}}\n", 4, "bool"),
+        (f"{_LIST}    name: b\n", 4, "'name' stands here twice: first in line 2"),
+        (f"{_LIST}checks: []\n", 4, "'checks' stands here twice"),
+        (f"{_LIST}  - name: a\n    aws: sns list-topics\n", 4, "check 1 is called 'a', too"),
+        (f"region: 5\n{_LIST}", 1, "region"),
+        (f"region: us east\n{_LIST}", 1, "no region"),
+        ("checks:\n  - name: a\n\taws: x\n", 3, "\\t"),
+        ("checks:\n  - name: a\n    aws: \x00\n", 3, "no text"),
+        (f"{_LIST}---\n{_LIST}", 4, "another document"),
+        ("checks: &a\n  - *a\n", 1, "refers to itself"),
+        (f"{_CHECK}    aws: {'[' * 500}", 3, "deep"),
+        ("x: 1\nchekcs: []\n", 1, "'x' is not known here"),
+        ("- a\n", 1, "object"),
         ("a\n", 1, "object"),
-        ("", 1, "object"),
+        ("", 1, "nothing in it"),
+        ("# nothing\n", 1, "nothing in it"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_told_with_its_line(text: str, line: int, said: str) -> None:
     with pytest.raises(UsageError) as told:
         parse_smoke_tests(text.encode(), "smoke.yaml")
-    assert f"line {line}" in told.value.message
+    assert f"smoke.yaml, line {line}: " in told.value.message
     assert said in told.value.message
+    assert told.value.hint
+
+
+@pytest.mark.parametrize("content", [b"checks:\n\xff\xfe\x00", b"checks:\n  - name: \xe9\n"])
+def test_what_is_no_text_is_told_with_its_line(content: bytes) -> None:
+    with pytest.raises(UsageError, match=r"line 2: this is not YAML: it is not text in UTF-8"):
+        parse_smoke_tests(content, "smoke.yaml")
+
+
+def test_a_time_is_a_text_as_json_has_it() -> None:
+    read = parse_smoke_tests(f"{_LIST}    expect: {{is: 2026-01-01}}\n".encode(), "smoke.yaml")
+    assert read["checks"][0]["expect"] == {"is": "2026-01-01"}
 
 
 @given(st.binary(max_size=300))

@@ -53,6 +53,11 @@ checks:
     http: {path: /orders-bucket/none.txt}
   - name: no such queue
     queue: {name: none, send: x}
+  - name: no such table
+    stream: {table: none, put: {id: {S: x}}, key: {id: {S: x}}, read: {table: seen, key: {id: {S: x}}}}
+  - name: no such error
+    invoke: {function: count}
+    expect: {error: KeyError}
   - name: wrong name
     within_s: 0.2
     aws: sqs get-queue-url --queue-name orders
@@ -98,8 +103,10 @@ def test_checks_of_each_kind_pass_or_say_why_not_and_leave_no_trace(
     assert "✗ no such function: lambda:Invoke: ResourceNotFoundException" in out
     assert "✗ no such path: the status is 404" in out
     assert "✗ no such queue: sqs:GetQueueUrl: " in out
+    assert "✗ no such table: dynamodb:PutItem: ResourceNotFoundException" in out
+    assert "✗ no such error: the error is none, and not KeyError" in out
     assert "✗ wrong name: 'QueueUrl' is " in out
-    assert "5 of 5 checks did not pass" in err
+    assert "7 of 7 checks did not pass" in err
     code, _out, err = smoke("checks:\n  - nme: x\n")
     assert code == 2
     assert "line 2" in err

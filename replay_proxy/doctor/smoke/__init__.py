@@ -6,6 +6,8 @@ In: a file, and functions that send requests. Out: of each check whether it pass
 | module | subject |
 |---|---|
 | `document` | the file: read, held against its schema (`data/smoke.schema.json`), mistakes told with their lines |
+| `lines` | YAML as JSON values, and in which line each stands |
+| `meaning` | what the schema cannot say: commands, expressions, items |
 | `commands` | a command of the AWS CLI, as an operation with its parameters |
 | `expectations` | whether what came is what is expected |
 | `checks` | carrying out one check of each kind |

@@ -97,11 +97,19 @@ class SmokeTests:
             parameters["Payload"] = orjson.dumps(asked["payload"])
         if "qualifier" in asked:
             parameters["Qualifier"] = asked["qualifier"]
-        found = await self._ok("lambda", "Invoke", region, **parameters)
+        outcome = await self._call("lambda", "Invoke", parameters, region)
+        found, wanted = outcome.parsed, expected.get("error")
         payload = _read(found.get("Payload", b""))
-        if found.get("FunctionError") and "error" not in expected:
-            return f"the function failed: {payload!s}"[:500]
-        return failure_of(payload, expected)
+        if not outcome.ok:
+            error, said = outcome.error_code, f"lambda:Invoke: {outcome.error_code}: {outcome.error_message}"
+        elif found.get("FunctionError"):
+            error = str(payload.get("errorType", "")) if isinstance(payload, Mapping) else ""
+            said = f"the function failed: {payload!s}"[:500]
+        else:
+            error, said = "", ""
+        if wanted is not None:
+            return "" if error == wanted else f"the error is {error or 'none'}, and not {wanted}"
+        return said or failure_of(payload, expected)
 
     async def _http(self, asked: Mapping[str, Any], expected: Mapping[str, Any], _region: str, _deadline: float) -> str:
         body = asked.get("body", b"")

@@ -1,21 +1,22 @@
-"""The file of smoke tests: read, and held against its schema. A mistake is told with its line."""
+"""The file of smoke tests: read, and held against its schema and what the schema cannot say. A mistake is told with its line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from replay_proxy.doctor.smoke.lines import HINT, Mistake, read_yaml
+from replay_proxy.doctor.smoke.meaning import mistakes_of
 from replay_proxy.errors import UsageError
 
 FILE_NAME: Final = "replay-smoke.yaml"
 BYTES_MAX: Final = 1 << 20
 _SCHEMA: Final = Path(__file__).parent / "data" / "smoke.schema.json"
-HINT: Final = "docs/doctor.md shows a whole file"
-EXTRA_HINT: Final = "pip install 'replay-proxy[smoke]'"
+_SAID_CHARACTERS_MAX: Final = 300
 
 
 @lru_cache(maxsize=1)
@@ -32,7 +33,8 @@ def read_smoke_tests(path: Path) -> dict[str, Any]:
         UsageError: it cannot be read, or is not one; with the line of the mistake.
     """
     try:
-        content = path.read_bytes()[: BYTES_MAX + 1]
+        with path.open("rb") as file:
+            content = file.read(BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint="does it exist?") from error
     if len(content) > BYTES_MAX:
@@ -42,49 +44,34 @@ def read_smoke_tests(path: Path) -> dict[str, Any]:
 
 def parse_smoke_tests(content: bytes, name: str) -> dict[str, Any]:
     """Return what the content of a file of smoke tests says. name: of the file, for messages. Raises as `read_smoke_tests`."""
-    try:
-        import jsonschema
-        import yaml
-    except ModuleNotFoundError as error:
-        raise UsageError(f"smoke tests need {error.name}, which is not installed", hint=EXTRA_HINT) from error
-    try:
-        node = yaml.compose(content, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(content)
-    except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise UsageError(f"{name}{at}: this is not YAML: {problem}", hint=HINT) from error
-    mistakes = jsonschema.Draft202012Validator(schema()).iter_errors(document)
-    mistake = min(mistakes, key=lambda each: (_line(node, each.absolute_path), str(each.message)), default=None)
+    document, lines = read_yaml(content, name)
+    mistakes = [*_against_schema(document)] or [*mistakes_of(document)]
+    # A name that is not known says more than that another one is missing.
+    mistake = min(mistakes, key=lambda each: (lines.of(each.path), each.about is None, each.said), default=None)
     if mistake is not None:
-        line = _line(node, mistake.absolute_path)
-        where = ".".join(map(str, mistake.absolute_path)) or "the file"
-        raise UsageError(f"{name}, line {line}: {where}: {_said(mistake)}", hint=HINT)
+        where = ".".join(map(str, mistake.about if mistake.about is not None else mistake.path)) or "the file"
+        said = mistake.said if len(mistake.said) <= _SAID_CHARACTERS_MAX else f"{mistake.said[:_SAID_CHARACTERS_MAX]}…"
+        raise UsageError(f"{name}, line {lines.of(mistake.path)}: {where}: {said}", hint=HINT)
     checked: dict[str, Any] = document
     return checked
 
 
-def _said(mistake: Any) -> str:
-    """Return a mistake in words."""
-    if mistake.validator == "oneOf":
-        return "a check has exactly one of invoke, http, queue, stream and aws"
-    return str(mistake.message)[:300]
+def _against_schema(document: Any) -> list[Mistake]:
+    """Return what is not as the schema has it. A member that it does not know is told where it stands."""
+    import jsonschema
 
-
-def _line(node: Any, path: Sequence[str | int]) -> int:
-    """Return the line, from 1, of the node at a path; of the nearest one above it where there is none."""
-    for step in path:
-        below = next(_below(node, step), None)
-        if below is None:
-            break
-        node = below
-    return 1 if node is None else int(node.start_mark.line) + 1
-
-
-def _below(node: Any, step: str | int) -> Iterator[Any]:
-    if isinstance(step, int):
-        if step < len(node.value):
-            yield node.value[step]
-    else:
-        yield from (value for key, value in node.value if key.value == step)
+    found = []
+    for error in jsonschema.Draft202012Validator(schema()).iter_errors(document):
+        path = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            known = error.schema["properties"]
+            for member in error.instance.keys() - known.keys():
+                said = f"{member!r} is not known here; known are {', '.join(known)}"
+                found.append(Mistake((*path, member), said, about=path))
+        elif error.validator == "oneOf":
+            found.append(Mistake(path, "a check has exactly one of invoke, http, queue, stream and aws"))
+        elif not path and error.validator == "type" and document is None:
+            found.append(Mistake(path, "there is nothing in it, and it is to have `checks:`, a list"))
+        else:
+            found.append(Mistake(path, str(error.message)))
+    return found
