@@ -25,6 +25,9 @@ Words:
 | `asking` | sends reads, each once, page by page |
 | `links` | whether a link is still shown |
 | `attributes` | whether attributes are as recorded |
+| `switches` | what is switched off, or waits for its end |
+| `contents` | whether content that no read shows (code) is the recorded one |
+| `seen_right` | which attributes earlier diagnoses saw as they were recorded |
 | `tags` | which read shows tags, which are lost, what sets them |
 | `entries` | entries of lists that are shown in another form: rules of security groups |
 | `stack_members` | the resources of a stack, which no recorded call made |

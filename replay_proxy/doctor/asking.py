@@ -132,13 +132,6 @@ class Asker:
         except (ReplayProxyError, LookupError):
             return None
 
-    def recorded_answer(self, seq: int) -> Mapping[str, Any]:
-        """Return what a recorded call was answered; empty where that cannot be read. Blocking."""
-        try:
-            return self._facts(seq).answer
-        except (ReplayProxyError, LookupError):
-            return {}
-
     async def send(self, resource: Resource, operation: str, parameters: Mapping[str, Any]) -> Answered:
         """Make a call in the place of a resource, signed as the call that made it. Raises as `read`."""
         caller = await asyncio.to_thread(self._caller, resource)

@@ -17,6 +17,9 @@ _FAILED: Final = ("fail", "rollback", "error", "impaired")
 OF_CHANGE: Final = "it was changed past the proxy, or was not restored"
 OF_NOT_KEPT: Final = "this emulator may not keep what it was given"
 OF_SWITCH: Final = "it was switched off past the proxy, or was not restored"
+OF_NUMBERED: Final = (
+    "made again, it would have another number: restart the emulator, and the restore makes it with this one"
+)
 OF_STACK_MEMBER: Final = "a resource of the stack is not there: delete the stack and create it again, or update it"
 
 

@@ -7,12 +7,16 @@ from typing import Any, Final
 
 from replay_proxy.doctor import causes
 from replay_proxy.doctor.answers import table
+from replay_proxy.doctor.asking import RecordedCall
 from replay_proxy.doctor.attributes import differences
+from replay_proxy.doctor.contents import content_again, contents_of
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, Problem, State, Update
 from replay_proxy.doctor.entries import lost_listed
 from replay_proxy.doctor.links import Description, is_shown
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.repair import members_of, repair_of, switched_on, update_of
+from replay_proxy.doctor.repair import is_numbered, members_of, removal_before, repair_of, update_of
+from replay_proxy.doctor.seen_right import SeenRight, missing_texts
+from replay_proxy.doctor.switches import switched_off
 from replay_proxy.doctor.tags import lost_tags, tags_update
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.observing.exposure import runs_code
@@ -28,19 +32,24 @@ _Kept = set[tuple[str, str]]
 
 
 class Conclusions:
-    """Completes one diagnosis. descriptions: of the resources that are there. recorded_answer: to a recorded call."""
+    """Completes one diagnosis. descriptions: of the resources that are there. recorded_call: tells of one, by its number.
+
+    seen: what earlier diagnoses saw right; what this one sees is noted there.
+    """
 
     def __init__(
         self,
         model: ResourceModel,
         descriptions: Mapping[int, Description],
-        recorded_answer: Callable[[int], Mapping[str, Any]],
+        recorded_call: Callable[[int], RecordedCall | None],
         diagnosis: Diagnosis,
+        seen: SeenRight,
     ) -> None:
         self._model = model
         self._descriptions = descriptions
-        self._recorded_answer = recorded_answer
+        self._recorded_call = recorded_call
         self._diagnosis = diagnosis
+        self._seen = seen
         self._operations = {entry.seq: entry.operation for entry in model.calls}
         self._acts = runs_code((entry.service, entry.operation) for entry in model.calls)
         self._states = {check.resource.number: check.state for check in diagnosis.checks}
@@ -53,10 +62,12 @@ class Conclusions:
                 self._absent(check)
             elif check.state is State.THERE:
                 self._find_state(check)
+                self._find_other_content(check)
                 self._find_lost_links(check)
                 self._find_lost_entries(check)
                 self._find_lost_listed(check)
         self._compare_attributes(kept)
+        self._compare_texts()
         self._compare_tags()
 
     def stack_lacks(self, stack: Resource, logical_id: str, answer: str) -> None:
@@ -98,7 +109,8 @@ class Conclusions:
     def _recorded_answers(self, resource: Resource) -> list[Mapping[str, Any]]:
         """Return the recorded answers to the calls that changed a resource last, and to the one that made it."""
         seqs = [*reversed(resource.changed_by[-_RECORDED_ANSWERS:]), resource.made_by]
-        return [self._recorded_answer(seq) for seq in seqs if seq]
+        calls = (self._recorded_call(seq) for seq in seqs if seq)
+        return [call.answer for call in calls if call is not None]
 
     def _was_shown(self, resource: Resource, text: str) -> bool:
         return any(Texts(answer).mention((text,)) for answer in self._recorded_answers(resource))
@@ -110,6 +122,8 @@ class Conclusions:
         if any(self._states.get(each) is State.ABSENT for each in (*resource.parents, resource.maker)):
             return  # it went with what it is a part of
         cause = causes.of_absence(resource.key.noun, check.answer, made_here=bool(resource.made_by))
+        if is_numbered(resource):
+            cause = f"{cause}; {causes.OF_NUMBERED}"
         self._add(resource, Problem.MISSING, "", check.answer, cause)
 
     def _find_state(self, check: Check) -> None:
@@ -118,21 +132,23 @@ class Conclusions:
             cause, failed = causes.of_state(check.status)
             finding = Finding(resource.number, Problem.NOT_READY, "", resource.made_by, check.status, cause)
             (self._diagnosis.findings if failed else self._diagnosis.notes).append(finding)
-        shown = self._descriptions[resource.number].shown
-        for switch in table()["switches"]:
-            if switch["kind"] != f"{resource.service}:{resource.key.noun}":
-                continue
-            recorded = resource.attributes.get(switch["recorded"])
-            needed = switch.get("only_with")
-            if recorded in switch["recorded_off"] or (needed and needed not in resource.attributes):
-                continue
-            values = [value for path, value in leaves(shown) if path.rpartition(".")[2] == switch["shown"]]
-            off = next((value for value in values if value in switch["off"]), None)
-            if off is not None:
-                answer = f"{switch['shown']} is {off}"
-                member = needed or switch["recorded"]
-                update = switched_on(Names(self._model, resource), switch)
-                self._add(resource, Problem.SWITCHED_OFF, member, answer, causes.OF_SWITCH, update=update)
+        description = self._descriptions[resource.number]
+        for member, answer, update in switched_off(Names(self._model, resource), description):
+            self._add(resource, Problem.SWITCHED_OFF, member, answer, causes.OF_SWITCH, update=update)
+
+    def _find_other_content(self, check: Check) -> None:
+        """Find content (code) with another print than recorded, where it was seen with that one."""
+        resource = check.resource
+        for content in contents_of(resource, self._descriptions[resource.number], self._recorded_answers(resource)):
+            if content.shown == content.recorded:
+                self._seen.note(resource, content.member)
+            elif self._seen.was(resource, content.member):
+                maker = self._operations.get(resource.made_by, "")
+                update = content_again(Names(self._model, resource), content, maker, self._recorded_call)
+                cause, recorded = causes.OF_CHANGE, content.recorded
+                self._add(
+                    resource, Problem.CHANGED, content.member, content.said, cause, recorded=recorded, update=update
+                )
 
     def _find_lost_links(self, check: Check) -> None:
         resource = check.resource
@@ -233,12 +249,18 @@ class Conclusions:
             if check.state is not State.THERE:
                 continue
             linked = {each.link.member for each in check.links}
+            lost = [each.link.member for each in check.links if each.holds is False]
             sent = self._members_sent(resource)
             given = {member: value for member, value in resource.attributes.items() if member.lower() in sent}
             for path, recorded, now, same in differences(given, self._descriptions[resource.number].shown):
                 if same:
                     kept.add((resource.type, path))
-                elif path not in linked and not (self._acts and self._is_kept(resource, path)):
+                    self._seen.note(resource, path)
+                elif (
+                    path not in linked
+                    and not any(member.startswith(f"{path}.") for member in lost)
+                    and not (self._acts and self._is_kept(resource, path))
+                ):
                     differing.append((resource, path, recorded, now))
         for resource, path, recorded, now in differing:
             answer, was = f"it is {now!s}"[:_SHOWN_CHARACTERS], f"{recorded!s}"[:_SHOWN_CHARACTERS]
@@ -246,12 +268,38 @@ class Conclusions:
                 (resource.type, path) in kept
                 or self._is_kept(resource, path)
                 or self._kept_in_answer(resource, path, recorded)
+                or self._seen.was(resource, path)
             ):
                 self._add(resource, Problem.CHANGED, path, answer, causes.OF_CHANGE, recorded=was)
             else:
                 self._diagnosis.notes.append(
                     Finding(resource.number, Problem.CHANGED, path, resource.made_by, answer, causes.OF_NOT_KEPT, was)
                 )
+
+    def _compare_texts(self) -> None:
+        """Find attributes that no read shows any more, in whatever form: where earlier diagnoses saw them, they were changed."""
+        found: dict[int, list[Finding]] = {}
+        for finding in self._diagnosis.findings:
+            found.setdefault(finding.resource, []).append(finding)
+        for check in self._diagnosis.checks:
+            resource = check.resource
+            if check.state is not State.THERE:
+                continue
+            description = self._descriptions[resource.number]
+            sent = self._members_sent(resource)
+            given = {member: value for member, value in resource.attributes.items() if member.lower() in sent}
+            for path, text in missing_texts(given, iter((description.shown, *description.parts))):
+                mark = f"{path} in words"
+                if not text:
+                    self._seen.note(resource, mark)
+                elif self._seen.was(resource, mark) and not any(
+                    _about_the_same(path, each.member) for each in found.get(resource.number, ())
+                ):
+                    answer = f"no read shows {text}"[:_SHOWN_CHARACTERS]
+                    self._add(
+                        resource, Problem.CHANGED, path, answer, causes.OF_CHANGE, recorded=text[:_SHOWN_CHARACTERS]
+                    )
+                    found.setdefault(resource.number, []).append(self._diagnosis.findings[-1])
 
     @staticmethod
     def _is_kept(resource: Resource, path: str) -> bool:
@@ -292,7 +340,22 @@ class Conclusions:
         calls = () if update is not None else calls or repair_of(self._model, resource, problem, member)
         if member and not calls and update is None and problem is not Problem.LINK_TO_NOTHING:
             update = update_of(Names(self._model, resource), member)
+        before = None
+        if problem in (Problem.LINK_LOST, Problem.CHANGED) and not calls and update is None and resource.made_by:
+            before = removal_before(Names(self._model, resource))
+            calls = (resource.made_by,) if before is not None else ()
         call = calls[-1] if member and calls else resource.made_by
         self._diagnosis.findings.append(
-            Finding(resource.number, problem, member, call, answer, cause, recorded, calls, update)
+            Finding(resource.number, problem, member, call, answer, cause, recorded, calls, update, before)
         )
+
+
+def _about_the_same(path: str, other: str) -> bool:
+    """Are two paths about one setting? One is above the other, or both are in one structure, whose parts are set together.
+
+    The members of `Attributes` are settings of their own. An empty path is about the whole resource.
+    """
+    (top, *below), (other_top, *other_below) = path.split("."), other.split(".")
+    if not other or top != other_top:
+        return not other
+    return top != "Attributes" or below[:1] == other_below[:1]

@@ -58,7 +58,7 @@ class Finding:
     member: the path of the attribute that it is about; empty for the resource as a whole. call: the number of the recorded call
     that made or set it; 0 where none did. answer: what the emulator said. cause: the likely cause, in words. recorded: the
     recorded value, where it is about one. repair: the numbers of the recorded calls that mend it, in order. update: the call that
-    does, where no recorded one can.
+    does, where no recorded one can. before: a call that is made first, and takes away what the recorded ones make anew.
     """
 
     resource: int
@@ -70,6 +70,7 @@ class Finding:
     recorded: str = ""
     repair: tuple[int, ...] = ()
     update: Update | None = None
+    before: Update | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Diagnosis:
 
     checks: of all resources, in the order of the model. notes: differences that may be nobody's fault: the emulator does not keep
     what it was given. pending: what is under way, where that was asked for. seconds: how long it took. reads: how many were sent.
+    seen_right: what is as recorded, for the next diagnosis (`SeenRight.as_json`).
     """
 
     checks: list[Check] = field(default_factory=list)
@@ -110,6 +112,7 @@ class Diagnosis:
     pending: list[Pending] = field(default_factory=list)
     seconds: float = 0.0
     reads: int = 0
+    seen_right: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def links_checked(self) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from replay_proxy.doctor.answers import Refusal, refusal_of, status_in
 from replay_proxy.doctor.asking import Ask, Asker, CallFacts
@@ -17,6 +17,7 @@ from replay_proxy.doctor.diagnosis import Check, Diagnosis, Pending, State
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.pending import pending_of
 from replay_proxy.doctor.readings import Names, reading_after, readings_of
+from replay_proxy.doctor.seen_right import SeenRight
 from replay_proxy.doctor.stack_members import absent_members
 from replay_proxy.doctor.tags import answered_tags, lost_tags, shown_tags, tags_reading
 from replay_proxy.doctor.texts import Texts
@@ -32,7 +33,7 @@ _STACK: Final = "AWS::CloudFormation::Stack"
 class Examination:
     """One examination. facts: of recorded calls. services: only resources of these; empty for all.
 
-    before_save: find out what is under way, too.
+    before_save: find out what is under way, too. seen_right: what earlier diagnoses of this emulator saw (`SeenRight.as_json`).
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Examination:
         services: Iterable[str] = (),
         before_save: bool = False,
         concurrency: int = CONCURRENCY,
+        seen_right: Mapping[str, list[Any]] | None = None,
     ) -> None:
         self._model = model
         self._asker = Asker(ask, facts, concurrency)
@@ -51,6 +53,7 @@ class Examination:
         self._operations = {entry.seq: entry.operation for entry in model.calls}
         self._before_save = before_save
         self._descriptions: dict[int, Description] = {}
+        self._seen_right = seen_right
 
     async def run(self) -> Diagnosis:
         """Ask, and return what was found.
@@ -61,8 +64,10 @@ class Examination:
         begun = time.monotonic()
         checks = await self.checks()
         diagnosis = Diagnosis(checks)
-        conclusions = Conclusions(self._model, self._descriptions, self._asker.recorded_answer, diagnosis)
+        seen = SeenRight(self._model, self._seen_right)
+        conclusions = Conclusions(self._model, self._descriptions, self._asker.recorded_call, diagnosis, seen)
         await asyncio.to_thread(conclusions.draw)
+        diagnosis.seen_right = seen.as_json()
         for check in checks:
             if check.resource.type == _STACK and check.state is State.THERE:
                 for member, answer in await absent_members(self._model, self._asker, check.resource):
@@ -148,5 +153,6 @@ class Examination:
                 continue
             if outcome.ok:
                 description.dedicated[setter] = answered.listing.texts
+                description.parts.append(outcome.parsed)
             elif refusal_of(answered.head, outcome) is Refusal.ABSENT:
                 description.dedicated[setter] = Texts()

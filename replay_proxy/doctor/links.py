@@ -20,13 +20,15 @@ class Description:
 
     texts: all texts in it, names of members included. shown: the structure that describes it. setters: the operations that
     changed it, the latest first. dedicated: by such an operation, the texts in the answer to the read of just what it sets; empty
-    where nothing is set. tags: None where nothing shows any. has_no_tags: the emulator says so, by an error of its own.
+    where nothing is set. parts: these answers. tags: None where nothing shows any. has_no_tags: the emulator says so, by an error
+    of its own.
     """
 
     texts: Texts = field(default_factory=Texts)
     shown: Mapping[str, Any] = field(default_factory=dict)
     setters: list[str] = field(default_factory=list)
     dedicated: dict[str, Texts] = field(default_factory=dict)
+    parts: list[Mapping[str, Any]] = field(default_factory=list)
     tags: Mapping[str, str] | None = None
     has_no_tags: bool = False
 

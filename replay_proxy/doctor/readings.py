@@ -60,10 +60,9 @@ class Names:
             if value and short_name(self._values.get(member.lower(), "")) != short_name(value):
                 self._values[member.lower()] = value
         self._take(resource, overwrite=True)
-        own = resource.key.names[-1]
-        for spelling in self._spellings():
-            self._values.setdefault(spelling, self._by_ending(spelling, own))
         arn = model.arn(resource)
+        for spelling in self._spellings():
+            self._values.setdefault(spelling, self._by_ending(spelling, arn))
         if arn:
             for spelling in ("arn", "resourcearn", f"{resource.key.noun.lower()}arn"):
                 self._values.setdefault(spelling, arn)
@@ -84,11 +83,13 @@ class Names:
         yield from (last, last.removesuffix("s"), noun, f"{noun}name", f"{noun}id", f"{noun}identifier")
         yield from (each.lower() for each in (*self.kind.made_as, *self.kind.also_named))
 
-    def _by_ending(self, spelling: str, own: str) -> str:
-        """Return the identifier of the kind that a member is called after: an ARN where it ends so."""
-        for ending in ("arn", "url"):
+    def _by_ending(self, spelling: str, arn: str) -> str:
+        """Return the identifier of the kind that a member is called after: an ARN where it ends so. arn: where it is known."""
+        own = self.resource.key.names[-1]
+        for ending, known in (("arn", arn), ("url", "")):
             if spelling.endswith(ending):
-                return next((v for m, v in self.resource.identifiers.items() if m.lower().endswith(ending)), own)
+                identifiers = self.resource.identifiers.items()
+                return next((v for m, v in identifiers if m.lower().endswith(ending)), known or own)
         return own
 
     def value(self, member: str) -> str | None:

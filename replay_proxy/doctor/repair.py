@@ -1,7 +1,8 @@
 """Which calls mend a finding.
 
 What is missing is made by the calls that made it, and then set by those that changed it; what is a part of it comes after it. A
-lost link, or a changed attribute, is set by the calls that set it. The calls are made again as a restore makes them: so the
+lost link, or a changed attribute, is set by the calls that set it; where a creation sets all there is (`PutRule`), by it and what
+changed it afterwards. The calls are made again as a restore makes them: so the
 identifiers that clients hold stay valid, also those that the emulator draws anew. They are in the recording already, and the next
 restore has them.
 
@@ -19,6 +20,7 @@ from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.diagnosis import Problem, Update
 from replay_proxy.doctor.readings import Names
 from replay_proxy.resources.folding.model import ResourceModel
+from replay_proxy.resources.kinds import switched_by
 from replay_proxy.resources.properties.attributes import noun_of
 from replay_proxy.resources.resource import Hidden, Long, Resource
 from replay_proxy.wire.models.models import operation_model, service_model
@@ -31,10 +33,17 @@ _ABOUT: Final = ("", "Configuration", "Attributes", "Settings", "Config", "Prope
 def repair_of(model: ResourceModel, resource: Resource, problem: Problem, member: str) -> tuple[int, ...]:
     """Return the numbers of the calls, in order; empty where no recorded call can mend it."""
     if problem is Problem.MISSING:
+        if is_numbered(resource):
+            return ()
         return tuple(sorted(_all_calls(model, resource, 0)))
     if problem in (Problem.LINK_LOST, Problem.CHANGED, Problem.SWITCHED_OFF):
         return _setters_of(model, resource, member)
     return ()
+
+
+def is_numbered(resource: Resource) -> bool:
+    """Is a resource told by a number that the emulator counted? Made again, it would have the next one."""
+    return resource.key.noun.endswith("Version") and resource.key.names[-1].isdecimal()
 
 
 def _all_calls(model: ResourceModel, resource: Resource, depth: int) -> set[int]:
@@ -52,14 +61,31 @@ def _setters_of(model: ResourceModel, resource: Resource, member: str) -> tuple[
     """Return the calls that set a member: those of the noun that holds it, else all changes that take it."""
     operations = {entry.seq: entry.operation for entry in model.calls}
     top = member.partition(".")[0]
+    changes = {seq: operations.get(seq, "") for seq in resource.changed_by}
+    if any(top in switched_by(resource.service, operation) for operation in changes.values()):
+        service = resource.service
+        setting = (
+            seq for seq, op in changes.items() if top in switched_by(service, op) or top in members_of(service, op)
+        )
+        return (max(setting),)
     noun = next((noun for noun, members in resource.set_by.items() if top in members), "")
     changing = dict.fromkeys(operations[seq] for seq in resource.changed_by if seq in operations)
     nouns = [noun_of(operation)[1] for operation in changing]
     takes = {operation: members_of(resource.service, operation) for operation in changing}
     wanted = noun or next((n for n in nouns if top in (n, f"{n}s", n.removesuffix("s"))), "")
+    maker = operations.get(resource.made_by, "")
+    if not wanted and top in members_of(resource.service, maker) and _sets_all(resource, maker):
+        return (resource.made_by, *resource.changed_by)
     if wanted:
         return tuple(seq for seq in resource.changed_by if noun_of(operations.get(seq, ""))[1] == wanted)
     return tuple(seq for seq in resource.changed_by if top in takes.get(operations.get(seq, ""), ()))
+
+
+def _sets_all(resource: Resource, operation: str) -> bool:
+    """Does a creation set all of what is there already (`PutRule`)? A call with one member alone would take the others away."""
+    kind = _kind(resource)
+    reviewed = any((entry["kind"], entry["operation"]) == (kind, operation) for entry in table()["updates"])
+    return operation.startswith("Put") and not reviewed
 
 
 def members_of(service: str, operation: str) -> frozenset[str]:
@@ -84,6 +110,9 @@ def update_of(names: Names, member: str) -> Update | None:
         value = plain(resource.attributes[top])
     except ValueError:
         return None
+    for entry in table()["setters"]:
+        if (entry["kind"], entry["member"]) == (_kind(resource), top):
+            return _reviewed(names, entry, member.partition(".")[2], value)
     offered = service_model(resource.service).operation_names
     for operation in (f"{verb}{resource.key.noun}{more}" for verb in _CHANGING for more in _ABOUT):
         if operation not in offered:
@@ -92,6 +121,8 @@ def update_of(names: Names, member: str) -> Update | None:
         taken = (
             next((each for each in shape.members if each.lower() == top.lower()), None) if shape is not None else None
         )
+        if shape is not None and taken is None and "patchOperations" in shape.members and isinstance(value, str | bool):
+            taken, value = "patchOperations", [{"op": "replace", "path": f"/{top}", "value": _word(value)}]
         if shape is None or taken is None:
             continue
         parameters = {each: names.value(each) for each in shape.required_members if each != taken}
@@ -100,25 +131,55 @@ def update_of(names: Names, member: str) -> Update | None:
     return None
 
 
+def _word(value: str | bool) -> str:
+    return value if isinstance(value, str) else str(value).lower()
+
+
+def _kind(resource: Resource) -> str:
+    return f"{resource.service}:{resource.key.noun}"
+
+
+def named_by_call(names: Names, operation: str, left_out: str = "") -> dict[str, Any] | None:
+    """Return the required parameters of an operation, those that name a resource; None where one is not known."""
+    shape = operation_model(names.resource.service, operation).input_shape
+    found: dict[str, Any] = {}
+    for member in shape.required_members if shape is not None else ():
+        value = names.value(member)
+        if member == left_out:
+            continue
+        if not value or shape is None:
+            return None
+        found[member] = [value] if shape.members[member].type_name == "list" else value
+    return found
+
+
+def _reviewed(names: Names, entry: Mapping[str, Any], below: str, value: Any) -> Update | None:
+    """Return the call that an entry of `setters` has. below: the path in the member, which such a call sets alone."""
+    parameters = named_by_call(names, entry["operation"], entry["as"])
+    if parameters is None:
+        return None
+    if "value" not in entry:
+        return Update(entry["operation"], {**parameters, entry["as"]: value})
+    name = below.partition(".")[0]
+    if not isinstance(value, Mapping) or name not in value:
+        return None
+    return Update(entry["operation"], {**parameters, entry["as"]: name, entry["value"]: value[name]})
+
+
+def removal_before(names: Names) -> Update | None:
+    """Return the call that takes away what can only be made anew as recorded (`remade`); None where it can be changed."""
+    entry = next((each for each in table()["remade"] if each["kind"] == _kind(names.resource)), None)
+    parameters = named_by_call(names, entry["operation"]) if entry is not None else None
+    return Update(entry["operation"], parameters) if entry is not None and parameters else None
+
+
 def _also_given(names: Names, operation: str) -> dict[str, Any]:
     """Return what an update needs besides (`updates` in data/readings.json): fixed values, and recorded attributes."""
-    kind = f"{names.resource.service}:{names.resource.key.noun}"
     for entry in table()["updates"]:
-        if (entry["kind"], entry["operation"]) == (kind, operation):
+        if (entry["kind"], entry["operation"]) == (_kind(names.resource), operation):
             kept = {member: names.value(member) for member in entry.get("with", ())}
             return {**entry["fixed"], **{member: value for member, value in kept.items() if value}}
     return {}
-
-
-def switched_on(names: Names, switch: Mapping[str, Any]) -> Update | None:
-    """Return the call that switches something on again (`switches` in data/readings.json); None where none is known."""
-    entry = switch.get("on")
-    if entry is None:
-        return None
-    shape = operation_model(names.resource.service, entry["operation"]).input_shape
-    required = shape.required_members if shape is not None else ()
-    parameters = {member: names.value(member) for member in required}
-    return Update(entry["operation"], {**parameters, **entry.get("fixed", {})}) if all(parameters.values()) else None
 
 
 def plain(value: Any) -> Any:

@@ -89,7 +89,12 @@ class Listing:
 
     @cached_property
     def _elements(self) -> list[tuple[Mapping[str, Any], Texts]]:
-        lists = (value for value in self._answer.values() if isinstance(value, list))
+        lists = [value for value in self._answer.values() if isinstance(value, list)]
+        # The statements of a policy stand in a text.
+        texts = (document(value) for value in self._answer.values() if isinstance(value, str))
+        lists += [
+            below for each in texts if isinstance(each, dict) for below in each.values() if isinstance(below, list)
+        ]
         return [(each, Texts(each)) for value in lists for each in value if isinstance(each, Mapping)]
 
     @cached_property

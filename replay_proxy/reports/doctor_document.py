@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, Pending, State
+from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, Pending, State, Update
 from replay_proxy.exchange import CallHead
 from replay_proxy.reports.aws_command import aws_command
 from replay_proxy.resources.folding.model import ResourceModel
@@ -50,7 +50,11 @@ def _finding(model: ResourceModel, finding: Finding, command_of: CommandOf) -> d
         "answer": finding.answer,
         "cause": finding.cause,
         "repair": list(finding.repair),
-        "commands": [*_update(resource, finding), *(command for seq in finding.repair if (command := command_of(seq)))],
+        "commands": [
+            *_commands(resource, finding.before),
+            *_commands(resource, finding.update),
+            *(command for seq in finding.repair if (command := command_of(seq))),
+        ],
         "mendable": bool(finding.repair or finding.update),
     }
 
@@ -61,8 +65,7 @@ def _pending(model: ResourceModel, pending: Pending) -> dict[str, Any]:
     return {**about, "what": pending.what}
 
 
-def _update(resource: Resource, finding: Finding) -> list[str]:
-    update = finding.update
+def _commands(resource: Resource, update: Update | None) -> list[str]:
     if update is None:
         return []
     head = CallHead(resource.service, update.operation, "", resource.key.account, resource.key.region)

@@ -230,6 +230,16 @@ def no_attributes() -> frozenset[str]:
     return frozenset(member.lower() for member in _table()["no_attributes"]["members"])
 
 
+@lru_cache(maxsize=1)
+def _switches() -> dict[str, dict[str, Any]]:
+    return {f"{entry['service']}:{entry['operation']}": entry["sets"] for entry in _table()["switches"]}
+
+
+def switched_by(service: str, operation: str) -> dict[str, Any]:
+    """Return the attributes that an operation sets by being called, none of its parameters: `State` of `DisableRule`."""
+    return _switches().get(f"{service}:{operation}", {})
+
+
 @lru_cache(maxsize=_SERVICES)
 def kinds_of(service: str) -> tuple[Kind, ...]:
     """Return all kinds of a service."""

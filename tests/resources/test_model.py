@@ -576,3 +576,33 @@ def test_every_type_of_the_table_is_one_that_cloudformation_has() -> None:
     known: Any = schemas.PROVIDER_SCHEMA_MANAGER.get_resource_types("us-east-1")
     ours = {kind.type for service in ("ec2", "lambda", "iam", "rds", "apigateway") for kind in kinds_of(service)}
     assert {each for each in ours if each.startswith("AWS::")} <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("calls", "state"),
+    [
+        ([("PutRule", {"State": "ENABLED"}), ("DisableRule", {})], "DISABLED"),
+        ([("PutRule", {"State": "DISABLED"}), ("EnableRule", {})], "ENABLED"),
+        ([("PutRule", {}), ("DisableRule", {}), ("EnableRule", {})], "ENABLED"),
+        ([("PutRule", {}), ("DisableRule", {}), ("PutRule", {"State": "ENABLED"})], "ENABLED"),
+    ],
+)
+def test_what_is_switched_by_a_call_of_its_own_is_what_its_creation_takes_as_a_member(
+    calls: list[tuple[str, dict[str, str]]], state: str
+) -> None:
+    tape = Tape()
+    for operation, more in calls:
+        schedule = {"ScheduleExpression": "rate(1 day)"} if operation == "PutRule" else {}
+        tape.call("events", operation, {"Name": "tick", **schedule, **more}, {})
+    attributes = one(tape.model(), "AWS::Events::Rule").attributes
+    assert attributes == {"ScheduleExpression": "rate(1 day)", "State": state}
+
+
+def test_a_key_that_waits_for_its_end_is_not_enabled() -> None:
+    tape = Tape()
+    key = "11111111-2222-4333-8444-555555555555"
+    tape.call("kms", "CreateKey", {}, {"KeyMetadata": {"KeyId": key}})
+    tape.call("kms", "EnableKey", {"KeyId": key}, {})
+    assert one(tape.model(), "AWS::KMS::Key").attributes["KeyEnabled"]
+    tape.call("kms", "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7}, {"KeyId": key})
+    assert not one(tape.model(), "AWS::KMS::Key").attributes["KeyEnabled"]

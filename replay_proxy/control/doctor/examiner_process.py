@@ -50,6 +50,7 @@ async def examine(
         "before_save": before_save,
         "smoke": smoke,
         "remove": remove,
+        "seen_right": proxy.seen_right,
     }
     command = [sys.executable, "-m", "replay_proxy.control.doctor.examiner_worker", str(proxy.settings.data_dir)]
     try:
@@ -63,6 +64,7 @@ async def examine(
             assert child.stdin is not None
             child.stdin.write(orjson.dumps(options, option=orjson.OPT_APPEND_NEWLINE))
             document = await _serve(proxy, child)
+            proxy.seen_right = document.pop("seen_right", proxy.seen_right)
             if smoke is None and not remove and not services:
                 found = document.get("after", document)
                 proxy.diagnosis = {**found, "tree": found["tree"][:KEPT_RESOURCES_MAX]}

@@ -1,7 +1,8 @@
 """The child process that examines: `python -m replay_proxy.control.doctor.examiner_worker DIR`.
 
 The first line of its standard input are its options, as JSON: `{"services": ["sqs"], "repair": true, "before_save": false,
-"smoke": null, "remove": false}`. What is said after that is in `messages`. It has a low priority, and ends with its parent.
+"smoke": null, "remove": false, "seen_right": {}}`. What is said after that is in `messages`. It has a low priority, and ends with
+its parent.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import itertools
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +22,7 @@ from replay_proxy.control.doctor.messages import LINE_BYTES_MAX, question_of, re
 from replay_proxy.control.doctor.recorded_facts import RecordedFacts
 from replay_proxy.control.doctor.smoke_results import smoke_results
 from replay_proxy.doctor.asking import Asker
-from replay_proxy.doctor.diagnosis import Diagnosis
+from replay_proxy.doctor.diagnosis import Diagnosis, Update
 from replay_proxy.doctor.examination import Examination
 from replay_proxy.doctor.removal import Removal
 from replay_proxy.errors import EmulatorError, ReplayProxyError
@@ -118,38 +120,51 @@ async def examine(parent: Parent, data_dir: Path, options: dict[str, Any]) -> di
     facts = await asyncio.to_thread(RecordedFacts, data_dir)
     model = await asyncio.to_thread(facts.model)
 
+    seen_right = options.get("seen_right") or {}
+
     async def diagnosis() -> Diagnosis:
+        nonlocal seen_right
         services, before_save = options.get("services", ()), bool(options.get("before_save"))
-        return await Examination(model, parent.ask, facts.facts, services=services, before_save=before_save).run()
+        examination = Examination(
+            model, parent.ask, facts.facts, services=services, before_save=before_save, seen_right=seen_right
+        )
+        found = await examination.run()
+        seen_right = found.seen_right
+        return found
 
     def document(found: Diagnosis) -> dict[str, Any]:
         return doctor_document(model, found, facts.command)
 
     first = after = await diagnosis()
     if not options.get("repair"):
-        return document(first)
+        return {**document(first), "seen_right": seen_right}
     repeated: list[dict[str, Any]] = []
     for _round in range(ROUNDS):
         before = after
+        asker = Asker(parent.ask, facts.facts, 1)
+        repeated += await _updates(model, {each.resource: each.before for each in before.findings}.items(), asker)
         seqs = sorted({seq for finding in before.findings for seq in finding.repair})
         repeated += await parent.repeat(seqs) if seqs else []
-        repeated += await _updates(model, before, Asker(parent.ask, facts.facts, 1))
+        repeated += await _updates(model, [(each.resource, each.update) for each in before.findings], asker)
         after = await diagnosis()
         if after.is_sound or after.findings == before.findings:
             break
-    return {"before": document(first), "repeated": repeated, "after": document(after)}
+    found = {"before": document(first), "repeated": repeated, "after": document(after)}
+    return {**found, "seen_right": seen_right}
 
 
-async def _updates(model: ResourceModel, diagnosis: Diagnosis, asker: Asker) -> list[dict[str, Any]]:
-    """Set what creations had set, by the updates of the findings. Return what became of each."""
+async def _updates(
+    model: ResourceModel, updates: Iterable[tuple[int, Update | None]], asker: Asker
+) -> list[dict[str, Any]]:
+    """Make calls that no recorded one is, each about the resource of that number. Return what became of each."""
     done = []
-    for finding in diagnosis.findings:
-        if finding.update is None:
+    for number, update in updates:
+        if update is None:
             continue
-        resource = model.resources[finding.resource]
-        answered = await asker.send(resource, finding.update.operation, finding.update.parameters)
+        resource = model.resources[number]
+        answered = await asker.send(resource, update.operation, update.parameters)
         failed = answered.outcome is None or not answered.outcome.ok
-        call = f"{resource.service}:{finding.update.operation}"
+        call = f"{resource.service}:{update.operation}"
         done.append({"seq": 0, "call": call, "problem": answered.said if failed else ""})
     return done
 

@@ -72,7 +72,7 @@ class Proxy:
     recording, and with it session, load_strategy, requested_loads, requested_resets, requested_pods: None where nothing is
     recorded or restored.
     recorder, compaction, observer: None where the recording is only read, too. diagnosis: the latest one of the doctor, as JSON
-    values; None before the first.
+    values; None before the first. seen_right: what the diagnoses of this session saw as it was recorded, for the next one.
     """
 
     def __init__(
@@ -124,6 +124,7 @@ class Proxy:
             self.compaction = BackgroundCompaction(writer, settings, self._may_compact, self.supervisor)
         self.observer = self._observer()
         self.diagnosis: dict[str, Any] | None = None
+        self.seen_right: dict[str, list[Any]] = {}
         self.requested_pods = None
         if recording is not None and self.requested_loads is not None and self.load_strategy is not None:
             self.requested_pods = RequestedPods(

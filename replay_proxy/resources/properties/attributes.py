@@ -4,6 +4,7 @@ What a creation was given, and each change in its order. A change overwrites the
 
 - `Set…` and `Modify…` change single keys of a map (`SetQueueAttributes`), or one that two members name (`AttributeName`,
   `AttributeValue`).
+- What switches something on or off (`DisableRule`) sets the member that says so (`switches` in `data/kinds.json`).
 - `patchOperations` (API Gateway) change one path each.
 - `Attach…`, `Associate…`, `Add…`, `Register…`, `Authorize…` add an entry to a list that is called like the operation's noun;
   `Detach…` and the others take off the entries that they name.
@@ -19,7 +20,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from replay_proxy.exchange import BlobRef
-from replay_proxy.resources.kinds import no_attributes, relations
+from replay_proxy.resources.kinds import no_attributes, relations, switched_by
 from replay_proxy.resources.resource import LONG_CHARACTERS, PREVIEW_CHARACTERS, Hidden, Long, Resource
 from replay_proxy.wire.models import models
 from replay_proxy.wire.sensitive.masking import HIDDEN, masked
@@ -95,6 +96,9 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
     attributes = resource.attributes
     if made:
         attributes.update(values)
+    elif switched := switched_by(resource.service, operation):
+        _overlay(resource, values, merge=False)
+        attributes.update(switched)
     elif "patchOperations" in values:
         for patch in values["patchOperations"] if isinstance(values["patchOperations"], list) else ():
             if isinstance(patch, Mapping):

@@ -1,0 +1,41 @@
+"""What is switched off, or waits for its end, and was not recorded so (`switches` in data/readings.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from replay_proxy.doctor.answers import table
+from replay_proxy.doctor.diagnosis import Update
+from replay_proxy.doctor.links import Description
+from replay_proxy.doctor.readings import Names
+from replay_proxy.doctor.repair import named_by_call
+from replay_proxy.resources.resource import leaves
+
+
+def switched_off(names: Names, description: Description) -> Iterator[tuple[str, str, Update | None]]:
+    """Return the member that a finding is about, what the emulator shows, and the call that switches it on.
+
+    None in its place where the recorded calls do.
+    """
+    resource = names.resource
+    shown = [leaf for each in (description.shown, *description.parts) for leaf in leaves(each)]
+    for switch in table()["switches"]:
+        if switch["kind"] != f"{resource.service}:{resource.key.noun}":
+            continue
+        recorded = dict(leaves(resource.attributes)).get(switch["recorded"])
+        needed = switch.get("only_with")
+        if recorded in switch["recorded_off"] or (needed and needed not in resource.attributes):
+            continue
+        values = [value for path, value in shown if path.rpartition(".")[2] == switch["shown"] and value is not None]
+        # Without words for it, that it is shown at all is what says so.
+        off = next((value for value in values if value in switch.get("off", values)), None)
+        if off is not None:
+            yield needed or switch["recorded"], f"{switch['shown']} is {off}", _switched_on(names, switch)
+
+
+def _switched_on(names: Names, switch: Mapping[str, Any]) -> Update | None:
+    """Return the call that switches something on again; None where none is known."""
+    entry = switch.get("on")
+    parameters = named_by_call(names, entry["operation"]) if entry is not None else None
+    return Update(entry["operation"], {**parameters, **entry.get("fixed", {})}) if entry and parameters else None
