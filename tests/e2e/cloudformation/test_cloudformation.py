@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import SOON, aws, client
+from tests.support.diagnoses import wrong_in
 from tests.support.processes import Proxy, left_out, localstack_python
 
 TEMPLATE = Path(__file__).parent / "shop.json"
@@ -115,6 +116,8 @@ def test_a_stack_keeps_its_ids_and_can_be_updated_and_deleted(
     first = facts(proxy)
     assert first["exports"] == {"network": first["outputs"]["Network"]}
     use(proxy, first)
+    if left_out(1) is None:
+        assert wrong_in(proxy) == []
 
     for _restart in range(2 if emulator_name == "moto" else 1):
         proxy.kill_all()
@@ -144,6 +147,7 @@ def test_a_stack_keeps_its_ids_and_can_be_updated_and_deleted(
     assert proxy.status()["last_restore"]["problems"] == []
     assert facts(proxy) == second
     use(proxy, second)
+    assert wrong_in(proxy) == []
 
     # A bucket that is not empty is not deleted.
     s3 = client("s3", proxy.url)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.diagnoses import wrong_in
 from tests.support.processes import Proxy, left_out, localstack_python
 from tests.support.terraform import Terraform, function_zip, missing_terraform
 
@@ -78,6 +79,8 @@ def test_no_restart_changes_a_stack(start_proxy: Callable[..., Proxy], emulator_
     package = function_zip(tmp_path / "worker.zip")
     terraform = Terraform(tmp_path / "terraform", files, proxy.url, {"function_zip": str(package)})
     terraform.apply()
+    if left_out(3) is None:
+        assert wrong_in(proxy) == []
     resources = terraform.resources()
     outputs = terraform.outputs()
     if emulator_name != "localstack":
@@ -92,6 +95,7 @@ def test_no_restart_changes_a_stack(start_proxy: Callable[..., Proxy], emulator_
         changes = terraform.changes()
         assert changes == "", f"{changes}\nrestore: {restore}"
         assert restore["problems"] == []
+        assert wrong_in(proxy) == []
 
     restart()
     terraform.variables(owner="somebody")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.terraform.test_terraform import options
+from tests.support.diagnoses import wrong_in
 from tests.support.processes import Proxy, left_out
 from tests.support.terraform import Terraform, missing_terraform
 
@@ -57,6 +58,7 @@ def test_three_restarts_change_nothing(start_proxy: Callable[..., Proxy], emulat
     terraform.apply()
     changes = terraform.changes()
     assert changes == "", f"without any restart: {changes}"
+    assert wrong_in(proxy) == []
     for turn in range(RESTARTS):
         resources, outputs = terraform.resources(), terraform.outputs()
         proxy.kill_all()
@@ -66,6 +68,7 @@ def test_three_restarts_change_nothing(start_proxy: Callable[..., Proxy], emulat
         assert changes == "", f"restart {turn + 1}: {changes}\nrestore: {restore}"
         assert (terraform.resources(), terraform.outputs()) == (resources, outputs)
         assert restore["problems"] == []
+        assert wrong_in(proxy) == []
         terraform.variables(owner=f"owner {turn}")
         terraform.apply()
     terraform.destroy()
