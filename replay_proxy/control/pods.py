@@ -26,6 +26,7 @@ import orjson
 from replay_proxy.config import Settings
 from replay_proxy.control.answers import failure_of, json_answer, problem, status_of_error
 from replay_proxy.control.doctor.before_save import check_before_save
+from replay_proxy.control.doctor.examiner_process import deletion
 from replay_proxy.control.pod_remotes import (
     REMOTE_ENDPOINTS,
     in_remote,
@@ -333,7 +334,9 @@ class _Pods:
         def tell_service(line: Mapping[str, Any]) -> None:
             tell({"event": "service", "operation": "load", **line})
 
-        loaded = await self._pods.load(layout, manifest, str(version), strategy, dry_run=dry_run, tell=tell_service)
+        loaded = await self._pods.load(
+            layout, manifest, str(version), strategy, dry_run=dry_run, delete=deletion(self._proxy), tell=tell_service
+        )
         return {"version": version.number, "dry_run": dry_run, **loaded_document(loaded)}
 
     def _strategy(self) -> MergeStrategy:
@@ -425,7 +428,7 @@ def loaded_document(loaded: Loaded) -> dict[str, Any]:
     """Return what a load did, as JSON values."""
     restore = loaded.restore
     told = None if restore is None else restore.as_json()
-    return {"merge": loaded.merge, "restore": told}
+    return {"merge": loaded.merge, "restore": told, "left": list(loaded.left)}
 
 
 def _taken_in(file: IO[bytes], layout: Layout) -> Version:

@@ -6,16 +6,15 @@ an error of the endpoint; afterwards it is a line of its own, since the status h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 
 from replay_proxy.control.answers import failure_of, problem, status_of_error
 from replay_proxy.control.doctor.before_save import check_before_save
-from replay_proxy.control.doctor.examiner_process import examine
+from replay_proxy.control.doctor.examiner_process import deletion
 from replay_proxy.emulators.reset_requests import ResetRequest
 from replay_proxy.errors import UsageError
 from replay_proxy.exchange import Headers
@@ -67,11 +66,8 @@ async def reset_state(proxy: Proxy, what: ResetRequest, incoming: Incoming) -> O
     """Have the emulator forget what the request says, and return its answer; or say why it has not."""
     assert proxy.requested_resets is not None
 
-    def delete(services: Collection[str]) -> Awaitable[Mapping[str, Any]]:
-        return examine(proxy, services, remove=True)
-
     try:
-        return await proxy.requested_resets.reset(what, incoming, delete)
+        return await proxy.requested_resets.reset(what, incoming, deletion(proxy))
     except Exception as error:
         return problem(status_of_error(error), *failure_of(error))
 

@@ -14,6 +14,13 @@ from replay_proxy.exchange import Answer, Headers, Request
 
 Send = Callable[[Request], Awaitable[Answer]]
 
+HAS_NONE = frozenset({404, 405, 501})
+"""How an emulator answers a reset that it does not know: LocalStack has one in its paid editions alone."""
+
+
+class NoResetError(EmulatorError):
+    """The emulator does not know the reset that its kind has, and holds what it held."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResetEndpoint:
@@ -52,12 +59,13 @@ async def empty(send: Send, endpoint: ResetEndpoint) -> None:
     """Make the emulator forget everything but what it makes by itself at a start. Errors of `send` pass through.
 
     Raises:
-        EmulatorError: it refused; then it holds what it held.
+        EmulatorError: it refused; then it holds what it held. NoResetError: because it has no reset.
     """
     path = endpoint.anew or endpoint.reset
     answer = await send(_request("POST", path))
     if not 200 <= answer.status < 300:
-        raise EmulatorError(
+        kind = NoResetError if answer.status in HAS_NONE else EmulatorError
+        raise kind(
             f"{endpoint.name} was not emptied: POST {path} was answered with {answer.status}",
             hint="restart the emulator: the recorded state is restored then",
         )

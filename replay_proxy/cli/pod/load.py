@@ -87,7 +87,7 @@ def _load_at_rest(args: argparse.Namespace, settings: Settings, version: Found, 
             report = asyncio.run(load_at_rest(settings.data_dir, pod, way, dry_run=True))
             _consent(args, strategy, report.as_json())
         report = asyncio.run(load_at_rest(settings.data_dir, pod, way, dry_run=args.dry_run))
-    return {"pod": version.where, "dry_run": args.dry_run, "merge": report.as_json(), "restore": None}
+    return {"pod": version.where, "dry_run": args.dry_run, "merge": report.as_json(), "restore": None, "left": []}
 
 
 def _load_running(args: argparse.Namespace, proxy: RunningProxy, version: Found, strategy: str) -> dict[str, Any]:
@@ -109,6 +109,7 @@ def _load_running(args: argparse.Namespace, proxy: RunningProxy, version: Found,
         "dry_run": args.dry_run,
         "merge": document["merge"],
         "restore": document["restore"],
+        "left": document["left"],
     }
 
 
@@ -155,3 +156,5 @@ def _show(document: dict[str, Any], where: str) -> None:
                 f"  not as recorded: {each.get('call')}: {each.get('reason')}",
                 file=sys.stderr,
             )
+    for each in document["left"][:_LISTED]:
+        print(f"  left of before: {each['resource']}: {each['reason']}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from replay_proxy.errors import EmulatorError, ReplayProxyError
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.proxy.lifecycle.proxy import Proxy
 from replay_proxy.proxy.lifecycle.repair import repeat_calls
+from replay_proxy.proxy.lifecycle.restoring.trial_emptying import Delete
 from replay_proxy.proxy.observation.questions import Questions
 from replay_proxy.wire.signing.sigv4 import Credential
 
@@ -34,11 +35,13 @@ async def examine(
     before_save: bool = False,
     smoke: Mapping[str, Any] | None = None,
     remove: bool = False,
+    until: int | None = None,
 ) -> dict[str, Any]:
     """Return the document of a diagnosis (`reports.doctor_document`), or of a repair.
 
     One of everything is kept (`Proxy.diagnosis`). before_save: with what is under way. smoke: smoke tests to be carried out
     (`doctor.smoke.document`), instead of all else. remove: delete what is recorded, instead of all else (`doctor.removal`).
+    until: what records up to this number made; all of it where it is None.
 
     Raises:
         EmulatorError: the emulator does not answer, or no process can be started. RecordingError, StorageError: the recording
@@ -51,6 +54,7 @@ async def examine(
         "smoke": smoke,
         "remove": remove,
         "seen_right": proxy.seen_right,
+        "until": until,
     }
     command = [sys.executable, "-m", "replay_proxy.control.doctor.examiner_worker", str(proxy.settings.data_dir)]
     try:
@@ -75,6 +79,15 @@ async def examine(
         with suppress(ProcessLookupError):
             child.kill()
         await child.wait()
+
+
+def deletion(proxy: Proxy) -> Delete:
+    """Return what deletes everything that is recorded (`doctor.removal`)."""
+
+    async def delete(services: Sequence[str] = (), *, until: int | None = None) -> Mapping[str, Any]:
+        return await examine(proxy, services, remove=True, until=until)
+
+    return delete
 
 
 async def _serve(proxy: Proxy, child: Process) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The child process that examines: `python -m replay_proxy.control.doctor.examiner_worker DIR`.
 
 The first line of its standard input are its options, as JSON: `{"services": ["sqs"], "repair": true, "before_save": false,
-"smoke": null, "remove": false, "seen_right": {}}`. What is said after that is in `messages`. It has a low priority, and ends with
-its parent.
+"smoke": null, "remove": false, "until": null, "seen_right": {}}`. What is said after that is in `messages`. It has a low
+priority, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -98,16 +98,19 @@ async def work(data_dir: Path) -> dict[str, Any]:
         if options["smoke"] is not None:
             return {"smoke": await smoke_results(parent.ask, options["smoke"])}
         if options.get("remove"):
-            return await remove(parent, data_dir, options["services"])
+            return await remove(parent, data_dir, options["services"], options.get("until"))
         return await examine(parent, data_dir, options)
     finally:
         listening.cancel()
 
 
-async def remove(parent: Parent, data_dir: Path, services: list[str]) -> dict[str, Any]:
-    """Delete what recorded calls made. Return how many resources are gone, and what is left. Raises ReplayProxyError."""
+async def remove(parent: Parent, data_dir: Path, services: list[str], until: int | None) -> dict[str, Any]:
+    """Delete what calls made that were recorded up to a number. Return how many resources are gone, and what is left.
+
+    Raises ReplayProxyError.
+    """
     facts = await asyncio.to_thread(RecordedFacts, data_dir)
-    model = await asyncio.to_thread(facts.model_of_emulator)
+    model = await asyncio.to_thread(facts.model_of_emulator, until)
     gone, left = await Removal(model, parent.ask, facts.facts, services).run()
     return {
         "deleted": gone,

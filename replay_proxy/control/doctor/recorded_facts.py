@@ -26,13 +26,17 @@ class RecordedFacts:
         """Return the resources that the calls add up to."""
         return build_model(self.recording.items(), lambda ref: b"".join(self.recording.blobs.read(ref)))
 
-    def model_of_emulator(self) -> ResourceModel:
-        """Return the resources that calls have made in the emulator, also those that do not count yet (`MANUAL`)."""
+    def model_of_emulator(self, until: int | None = None) -> ResourceModel:
+        """Return the resources that calls have made in the emulator, also those that do not count yet (`MANUAL`).
+
+        until: calls that were recorded up to this number; all of them where it is None.
+        """
         recording = self.recording
         items = (each.decoded.item for each in recording.entries())
         made = (
             each
             for each in items
+            if until is None or each.seq <= until
             if isinstance(each, Record)
             or (isinstance(each, ControlRecord) and recording.effect.counts_in_effect(each.seq, each.service))
         )

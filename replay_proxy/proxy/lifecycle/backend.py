@@ -96,8 +96,13 @@ def reset_sender(upstream: UpstreamClient) -> Send:
     """Return what sends the requests of a reset to the emulator, each with a bound to its time."""
 
     async def send(request: Request) -> Answer:
-        async with asyncio.timeout(RESET_TIMEOUT_S if request.method == "POST" else PROBE_TIMEOUT_S):
-            return await upstream.exchange(request)
+        limit_s = RESET_TIMEOUT_S if request.method == "POST" else PROBE_TIMEOUT_S
+        try:
+            async with asyncio.timeout(limit_s):
+                return await upstream.exchange(request)
+        except TimeoutError as error:
+            what = f"{request.method} {request.target}"
+            raise TimeoutError(f"the emulator gave no answer to {what} in {duration(limit_s)}") from error
 
     return send
 

@@ -23,6 +23,10 @@ DIFFERS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "aws_lambda_permission.topic": "the permission is shown without its qualifier",
     },
     ("ministack", "moto"): {},
+    ("moto", "localstack"): {},
+    ("localstack", "moto"): {},
+    ("ministack", "localstack"): {},
+    ("localstack", "ministack"): {},
 }
 """By source and target, the resources that Terraform would change there, with what the target shows otherwise."""
 

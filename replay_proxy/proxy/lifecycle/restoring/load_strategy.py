@@ -49,7 +49,7 @@ from replay_proxy.proxy.lifecycle.restoring.restore import (
     target_of,
 )
 from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
-from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore
+from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore, interrupted_restore_error
 from replay_proxy.proxy.lifecycle.restoring.staged_restore import StagedRestore
 from replay_proxy.proxy.lifecycle.sender import RequestSender
 from replay_proxy.proxy.requests.engine import Engine
@@ -116,6 +116,7 @@ class LoadStrategy:
         self._state = LoadState.NEW
         self._unfinished: Unfinished | None = None
         self._is_reset_unrecorded = False
+        self._empties_before: Emptying | None = None
         self._kept_plan = KeptPlan(recording.writer)
         self.staged: StagedRestore | None = None
         self.report: RestoreReport | None = None
@@ -148,11 +149,18 @@ class LoadStrategy:
             await self.restore()
 
     async def _empty_outdated(self) -> None:
-        """Empty an emulator that came back with an older state of this recording, which it had kept by itself.
+        """Empty an emulator that came back with an older state of this recording, or holds a part of an interrupted load.
 
         Raises:
             EmulatorError: it refuses. OSError, TimeoutError: it does not answer.
         """
+        if self._session.is_half_restored:
+            _log.warning("the emulator was emptied for a load that was interrupted; it is emptied again, and restored")
+            try:
+                await (await self._emptying())()
+            except UsageError as error:
+                raise interrupted_restore_error() from error
+            return
         if not self._session.is_outdated:
             return
         _log.warning(
@@ -175,7 +183,11 @@ class LoadStrategy:
     async def go_on(self) -> None:
         """Restore what is missing in an emulator that was out of reach, and holds what it held. Raises as `begin`."""
         unfinished = self._unfinished
-        if unfinished is None:
+        if self._empties_before is not None:
+            await self._empties_before()
+            self.forget_witnesses()
+            await self.restore()
+        elif unfinished is None:
             if self._state is LoadState.NEW:
                 await self.begin()
             elif not self._external:
@@ -207,7 +219,7 @@ class LoadStrategy:
             target = self._new_target()
             self.report = report = RestoreReport(str(self._recording.path))
             self._enter(LoadState.WHOLE, Unfinished(report, target))
-            await self._notes.begin(target.known)
+            await self._notes.begin(target.known, emptied=self._empties_before is not None)
             begun, settling = time.monotonic(), BackgroundWaits()
             if self._recording.writer is not None:
                 self._recording.writer.take_found()
@@ -234,6 +246,23 @@ class LoadStrategy:
             self._finishing = self._supervisor.start("what settles", self._let_settle(settling, report, begun))
             self._is_back()
             return report
+
+    def empties_before(self, empty: Emptying) -> None:
+        """Have the emulator emptied before `go_on`: the restore that begins is of a state that may never count."""
+        self._empties_before = empty
+
+    async def mark_partial(self) -> None:
+        """Mark an emulator that is about to be emptied bit by bit: whoever is interrupted has not to take it for whole.
+
+        Raises:
+            EmulatorError, StorageError, OSError: it cannot be marked; then nothing may be deleted.
+        """
+        await self._notes.begin(self._engine.translator.session_state, emptied=True)
+
+    def translate_by_interrupted(self) -> None:
+        """Translate by what a restore has learned that did not come to its end, so that what it has made can be named."""
+        if self._unfinished is not None:
+            self._engine.translator.use_session(self._unfinished.target.known)
 
     async def check_recording(self) -> None:
         """See whether everything that is to be restored can be read.
@@ -335,6 +364,8 @@ class LoadStrategy:
         self._is_reset_unrecorded = self._is_reset_unrecorded and unfinished is None
         assert state in TRANSITIONS[self._state]
         assert (unfinished is None) is (state is LoadState.COMPLETE)
+        if unfinished is None:
+            self._empties_before = None
         self._state, self._unfinished = state, unfinished
 
     def __repr__(self) -> str:

@@ -37,8 +37,10 @@ class ProgressNotes:
         self._read_only = read_only
         self._marking: asyncio.Task[None] | None = None
 
-    async def begin(self, known: SessionState, position: RestorePosition | None = None) -> None:
-        """Put down that a restore begins: of everything, or in parts from a position on.
+    async def begin(
+        self, known: SessionState, position: RestorePosition | None = None, *, emptied: bool = False
+    ) -> None:
+        """Put down that a restore begins: of everything, or in parts from a position on. emptied: the emulator was, for that.
 
         Raises:
             EmulatorError, StorageError, OSError, TimeoutError: it cannot be put down; then nothing may be restored.
@@ -46,7 +48,7 @@ class ProgressNotes:
         if not self._external:
             self._session.begin_managed()
         elif position is None:
-            await self._session.begin(known)
+            await self._session.begin(known, emptied=emptied)
         else:
             await self._session.begin_parts(known, position)
 

@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from asyncio.subprocess import PIPE
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,7 +40,8 @@ from replay_proxy.proxy.lifecycle.backend import Backend
 from replay_proxy.proxy.lifecycle.restoring.load_strategy import LoadStrategy
 from replay_proxy.proxy.lifecycle.restoring.requested_load import RequestedLoads
 from replay_proxy.proxy.lifecycle.restoring.restore import OpenRecording
-from replay_proxy.proxy.lifecycle.restoring.trial import RecordedOnTrial, Trial, quick_emptying
+from replay_proxy.proxy.lifecycle.restoring.trial import RecordedOnTrial, Trial
+from replay_proxy.proxy.lifecycle.restoring.trial_emptying import Delete, TrialEmptying
 from replay_proxy.proxy.observation.observer import Observer
 from replay_proxy.replay.execution.reporting.report import RestoreReport, ServiceSummary
 
@@ -51,10 +52,14 @@ SCRATCH_PREFIX: Final = "pod-load-"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load did. merge: what it changes (`MergeReport`). restore: of the merged state; None where nothing was done."""
+    """What a load did. merge: what it changes (`MergeReport`). restore: of the merged state; None where nothing was done.
+
+    left: of what was before, where the emulator had to be emptied by deletions: each a resource with the reason.
+    """
 
     merge: Mapping[str, Any]
     restore: RestoreReport | None
+    left: Sequence[Mapping[str, str]]
 
 
 class RequestedPods:
@@ -119,9 +124,12 @@ class RequestedPods:
         strategy: MergeStrategy,
         *,
         dry_run: bool = False,
+        delete: Delete | None = None,
         tell: Callable[[ServiceSummary], None] = lambda _line: None,
     ) -> Loaded:
-        """Merge a version into what is there, or say what that would do. where: for messages. tell: given each service.
+        """Merge a version into what is there, or say what that would do.
+
+        where: for messages. delete: for an emulator that cannot be emptied. tell: given each service.
 
         Raises:
             PodError: it is not what it says. UsageError: nothing can be recorded. NotNowError: the emulator is away.
@@ -131,13 +139,15 @@ class RequestedPods:
             await asyncio.to_thread(unpack, layout, manifest, folder / "pod", where)
             if dry_run:
                 await self._look()
-                return Loaded(await self._merged(folder, strategy, write=False), None)
-            loaded = await self._loaded(folder, strategy, tell)
+                return Loaded(await self._merged(folder, strategy, write=False), None, ())
+            loaded = await self._loaded(folder, strategy, delete, tell)
             if not await asyncio.to_thread(take_smoke_tests, folder / "pod", self._recording.data_dir):
                 _log.warning(f"the smoke tests of {where} were not taken", reason=f"there is another {SMOKE_NAME}")
             return loaded
 
-    async def _loaded(self, folder: Path, strategy: MergeStrategy, tell: Callable[[ServiceSummary], None]) -> Loaded:
+    async def _loaded(
+        self, folder: Path, strategy: MergeStrategy, delete: Delete | None, tell: Callable[[ServiceSummary], None]
+    ) -> Loaded:
         """Merge the pod in a scratch folder into what is there."""
         writer = self._writer()
         merges: list[dict[str, Any]] = []
@@ -147,17 +157,18 @@ class RequestedPods:
             pod, merged = await asyncio.to_thread(lambda: (read(folder / "pod"), read(folder / "merged")))
             await record_merged(writer, merged, pod)
 
+        emptying = TrialEmptying(self._backend, self._upstream, self._load_strategy, delete)
         trial = Trial(
             self._loads,
             self._load_strategy,
-            await quick_emptying(self._backend, self._upstream),
+            emptying,
             RecordedOnTrial(writer, record),
             doing="a pod is being loaded",
             undone="the pod was not loaded",
             tell=tell,
         )
         report = await trial.carry_out()
-        return Loaded(merges[-1], report)
+        return Loaded(merges[-1], report, emptying.left)
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:

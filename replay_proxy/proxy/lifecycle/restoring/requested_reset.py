@@ -21,7 +21,7 @@ forget at all, and is somebody else's, what is recorded is deleted, resource by 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -29,9 +29,9 @@ from typing import Any
 import orjson
 
 from replay_proxy import log
-from replay_proxy.emulators.reset import reset_endpoint_of
+from replay_proxy.emulators.reset import HAS_NONE, reset_endpoint_of
 from replay_proxy.emulators.reset_requests import ANY_EMULATOR, ResetRequest
-from replay_proxy.errors import ReplayProxyError, UsageError
+from replay_proxy.errors import EmulatorError, ReplayProxyError, UsageError
 from replay_proxy.exchange import Answer, Headers, Request
 from replay_proxy.journal.write.writer import JournalWriter
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
@@ -43,21 +43,16 @@ from replay_proxy.proxy.lifecycle.restoring.requested_load import (
     RequestedLoads,
     UnchangedError,
 )
-from replay_proxy.proxy.lifecycle.restoring.trial import ServicesReset, Trial, quick_emptying
+from replay_proxy.proxy.lifecycle.restoring.trial import ServicesReset, Trial
+from replay_proxy.proxy.lifecycle.restoring.trial_emptying import RESTART, Delete, TrialEmptying, log_left
 from replay_proxy.proxy.requests.journaling.recorder import Recorder
 from replay_proxy.proxy.requests.translator import bytes_of, request_of
 from replay_proxy.wire.models.service_names import UnknownServiceError, services_of
 
 _log = log.get("proxy")
 
-Delete = Callable[[Collection[str]], Awaitable[Mapping[str, Any]]]
-"""Deletes what is recorded of services (all where none is named), and tells what came of it: `deleted`, a number, and `left`.
-
-Raises ReplayProxyError where nothing could be tried.
-"""
 REQUEST_BYTES_MAX = 64 * 1024
 """Of the body of such a request, which says nothing."""
-_LEFT_LOGGED_MAX = 20
 
 
 class RequestedResets:
@@ -100,15 +95,15 @@ class RequestedResets:
         async def empty() -> None:
             try:
                 answers.append(await self._answer(what, request))
-            except OSError:
+            except OSError as error:
                 if isinstance(self._backend, ExternalEmulator):
-                    raise
+                    raise EmulatorError(f"the emulator did not reset: {error}", hint=RESTART) from error
                 await (await self._backend.emptying(self._upstream))()  # one that has forgotten nothing is not believed
                 answers.append(_done())
                 return
             if what.succeeded(answers[-1]):
                 return
-            if not await self._can_only_delete(what):
+            if not await self._can_only_delete(what, answers[-1].status):
                 raise UnchangedError(f"the emulator did not reset: it answered {answers[-1].status}")
             refusal = answers.pop()
             answers.append(_done(await self._deleted(delete, services, refusal.status)))
@@ -127,24 +122,23 @@ class RequestedResets:
         answer = answers[-1]
         return Outgoing(answer.status, answer.reason, answer.headers, bytes_of(answer))
 
-    async def _can_only_delete(self, what: ResetRequest) -> bool:
+    async def _can_only_delete(self, what: ResetRequest, status: int) -> bool:
         """Return whether nothing but deleting what is recorded empties the emulator: it is external, and has no reset."""
         if not what.is_for_any_emulator or self._writer is None or not isinstance(self._backend, ExternalEmulator):
             return False
-        return await reset_endpoint_of(reset_sender(self._upstream)) is None
+        return status in HAS_NONE or await reset_endpoint_of(reset_sender(self._upstream)) is None
 
     async def _deleted(self, delete: Delete, services: Collection[str], status: int) -> Mapping[str, Any]:
         assert self._writer is not None
         _log.info("the emulator cannot be reset; what is recorded is being deleted", answered=status)
         try:
             await self._writer.promised()
-            told = await delete(services)
+            told = await delete(sorted(services))
         except ReplayProxyError as error:
             raise UnchangedError(
                 f"the emulator cannot be reset, and what is recorded was not deleted: {error.message}", hint=error.hint
             ) from error
-        for each in told["left"][:_LEFT_LOGGED_MAX]:
-            _log.warning(f"left in the emulator: {each['resource']}", reason=each["reason"])
+        log_left(told["left"])
         return told
 
     async def _resets_one_service(self, what: ResetRequest) -> bool:
@@ -161,7 +155,7 @@ class RequestedResets:
         await Trial(
             self._loads,
             self._load_strategy,
-            await quick_emptying(self._backend, self._upstream),
+            TrialEmptying(self._backend, self._upstream, self._load_strategy, None),
             ServicesReset(writer, services),
             doing="a service is being reset",
             undone="the service was not reset",

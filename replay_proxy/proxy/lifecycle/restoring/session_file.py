@@ -60,7 +60,8 @@ class SavedSession:
     position: None where everything was back. place: the service that keeps the mark; empty where the emulator keeps none, None
     where that is not known. restoring: a restore into an emulator without a mark had begun, with so many resources there.
     gaps: how often a proxy died during this session of the emulator. whole: its restore brought everything back.
-    resting: triggers of stacks that wait for a later part of the restore.
+    resting: triggers of stacks that wait for a later part of the restore. emptied: the emulator was emptied for the restore that
+    had begun, so that it may be emptied again.
     """
 
     session: str
@@ -80,6 +81,7 @@ class SavedSession:
     earlier: tuple[str, ...] = ()
     whole: bool = False
     resting: tuple[RestingTrigger, ...] = ()
+    emptied: bool = False
 
     def session_state(self, secret_key: str) -> SessionState:
         """Return what was saved as a session state. secret_key: of the settings."""
@@ -120,6 +122,8 @@ class SavedSession:
             content["gaps"] = self.gaps
         if self.whole:
             content["whole"] = True
+        if self.emptied:
+            content["emptied"] = True
         if self.restoring is not None:
             content["restoring"] = self.restoring
         if self.position is not None:
@@ -202,6 +206,7 @@ def _saved_session_of(content: dict[str, Any]) -> SavedSession:
         tuple(map(str, content.get("earlier", ()))),
         bool(content.get("whole", False)),
         tuple(map(resting_trigger_of, content.get("resting", ()))),
+        bool(content.get("emptied", False)),
     )
 
 

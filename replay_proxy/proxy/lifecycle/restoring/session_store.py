@@ -45,6 +45,7 @@ class SessionStore:
     gaps: how often a proxy died during this session of the emulator, which may hold calls that nobody recorded.
     whole: the restore of this session brought back everything that was recorded by then.
     is_outdated: the emulator holds an older state of this recording, which it had kept by itself; it has to be emptied.
+    is_half_restored: it holds a part of a restore for which a proxy had emptied it; it has to be emptied again.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class SessionStore:
         self.gaps = 0
         self.whole = False
         self.is_outdated = False
+        self.is_half_restored = False
+        self._emptied = False
         self._renewed_as = ""
         self._earlier: tuple[str, ...] = ()
 
@@ -91,7 +94,10 @@ class SessionStore:
         if saved is not None and mark.session == saved.renewed_as:
             saved = replace_fields(saved, session=saved.renewed_as, renewed_as="")
         if mark.phase is MarkPhase.RESTORING:
-            raise interrupted_restore_error()
+            if saved is None or not saved.emptied or saved.session != mark.session:
+                raise interrupted_restore_error()
+            self.is_half_restored = True
+            return None
         if saved is None or saved.session != mark.session:
             if saved is None and await self._holds_state(None):
                 return self._taken_up(SavedSession(mark.session, [], {}, {}), marked=True)
@@ -165,6 +171,7 @@ class SessionStore:
         """Give the session that begins a name."""
         self._earlier = _latest(*self._earlier, self.name)
         self.name, self.is_outdated, self._renewed_as = uuid.uuid4().hex, False, ""
+        self.is_half_restored = self._emptied = False
 
     def begin_managed(self) -> None:
         """Begin a session in a managed emulator. It needs no mark to be told from another; see `leave_mark`."""
@@ -176,8 +183,8 @@ class SessionStore:
         """Leave the mark of a session that `begin_managed` began. If it is gone later, somebody has emptied the emulator."""
         self.marked = await self._marks.leave(SessionMark(self.name, MarkPhase.READY))
 
-    async def begin(self, state: SessionState) -> None:
-        """Begin a session for a restore of everything, which learns `state`.
+    async def begin(self, state: SessionState, *, emptied: bool = False) -> None:
+        """Begin a session for a restore of everything, which learns `state`. emptied: the emulator was emptied for it.
 
         Raises:
             StorageError: `session.json` cannot be written. RecordingError: the recording cannot be read.
@@ -185,6 +192,9 @@ class SessionStore:
         self._begin_anew()
         self._position, self.state, self.gaps, self.whole = None, state, 0, False
         await self._mark_restoring(anew=True)
+        if emptied and self.marked:  # a proxy that is killed before the file says so asks for a restart of the emulator
+            self._emptied = True
+            self.save(state)
 
     async def start_over(self, state: SessionState) -> None:
         """Begin a session in an emulator that holds all that is to be restored: it was reset. Raises StorageError."""
@@ -226,7 +236,7 @@ class SessionStore:
 
     async def _save_and_mark(self, state: SessionState, phase: MarkPhase) -> None:
         """Save what is known, and then say so in the emulator: a mark never promises more than the file."""
-        self._restoring = None
+        self._restoring, self._emptied = None, False
         if not self._marks.place:
             await self._marks.can_leave()  # the file tells where the mark is
         self.save(state)
@@ -264,6 +274,7 @@ class SessionStore:
             self._earlier,
             self.whole,
             tuple(state.resting),
+            self._emptied,
         )
         try:
             save(self._place, saved, makes_place=self._optional)

@@ -20,12 +20,12 @@ from replay_proxy import log
 from replay_proxy.errors import EmulatorError, ReplayProxyError, StorageError
 from replay_proxy.journal.format.records import ControlKind
 from replay_proxy.journal.write.writer import JournalWriter
-from replay_proxy.proxy.http.client.upstream import UpstreamClient
-from replay_proxy.proxy.lifecycle.backend import Backend, Emptying, ExternalEmulator
 from replay_proxy.proxy.lifecycle.restoring.load_strategy import LoadStrategy
 from replay_proxy.proxy.lifecycle.restoring.requested_load import Renewal, RequestedLoads, UnchangedError
+from replay_proxy.proxy.lifecycle.restoring.trial_emptying import TrialEmptying
 from replay_proxy.replay.execution.reporting.report import RestoreReport, ServiceSummary
 from replay_proxy.supervision import describe_error
+from replay_proxy.wording import counted
 
 _log = log.get("proxy")
 
@@ -33,24 +33,6 @@ AS_BEFORE: Final = "the state is as it was before"
 
 Marks = tuple[tuple[ControlKind, str], ...]
 _ALL_SAVED: Final[Marks] = ((ControlKind.SAVE, ""),)
-
-
-async def quick_emptying(backend: Backend, upstream: UpstreamClient) -> Emptying:
-    """Return what empties the emulator: by its own reset, which is quicker, or else as it can be.
-
-    Raises as `Backend.emptying`.
-    """
-    quick = await backend.emptying(upstream, by_own_reset=True)
-
-    async def empty() -> None:
-        try:
-            await quick()
-        except EmulatorError:
-            if isinstance(backend, ExternalEmulator):
-                raise
-            await (await backend.emptying(upstream))()
-
-    return empty
 
 
 class Change(Protocol):
@@ -62,6 +44,10 @@ class Change(Protocol):
 
     assumed: Marks
     assumed_without: Marks
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the latest record."""
 
     async def begin(self) -> None:
         """Begin it, once no other request is under way. Whatever this raises, nothing was changed."""
@@ -83,6 +69,11 @@ class RecordedOnTrial:
         self._writer = writer
         self._record = record
         self._begun = False
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the latest record."""
+        return self._writer.last_seq
 
     async def begin(self) -> None:
         """Record them."""
@@ -109,6 +100,11 @@ class ServicesReset:
         self.assumed: Marks = (*((ControlKind.RESET, each) for each in self._services), *_ALL_SAVED)
         self.assumed_without: Marks = _ALL_SAVED
 
+    @property
+    def last_seq(self) -> int:
+        """The number of the latest record."""
+        return self._writer.last_seq
+
     async def begin(self) -> None:
         """Have what an earlier process left pending not be taken for what is pending now."""
         self._writer.begin_due_session()
@@ -133,7 +129,7 @@ class Trial:
         self,
         loads: RequestedLoads,
         load_strategy: LoadStrategy,
-        empty: Emptying,
+        emptying: TrialEmptying,
         change: Change,
         *,
         doing: str,
@@ -142,7 +138,7 @@ class Trial:
     ) -> None:
         self._loads = loads
         self._load_strategy = load_strategy
-        self._empty = empty
+        self._emptying = emptying
         self._change = change
         self._doing = doing
         self._undone = undone
@@ -150,13 +146,16 @@ class Trial:
         self._report: RestoreReport | None = None
         self._failure: Exception | None = None
         self._on_trial = False
+        self._before = 0
 
     async def carry_out(self) -> RestoreReport:
         """Order the renewal, wait for it, and return the report of its restore.
 
         Raises:
-            NotNowError: the emulator is away. EmulatorError: it failed; the message says what state there is.
+            NotNowError: the emulator is away. UsageError: there is no way to empty it that is known; nothing was done.
+            EmulatorError: it failed; the message says what state there is.
         """
+        await self._emptying.prepare()
         try:
             await self._loads.carry_out(Renewal(self._doing, self._restore, self._begin))
         except ReplayProxyError as error:
@@ -169,29 +168,31 @@ class Trial:
     async def _begin(self) -> None:
         try:
             self._on_trial = True
+            self._before = self._change.last_seq
             await self._change.begin()
         except (ReplayProxyError, OSError) as error:
             self._failure = error
             self._drop()
             raise UnchangedError(describe_error(error)) from error
         try:
-            await self._empty()
+            await self._emptying.empty()
         except BaseException:
             self._drop()
             raise
 
     async def _restore(self) -> None:
-        self._load_strategy.forget_witnesses()
+        self._load_strategy.empties_before(self._emptying.empty_again)
         try:
+            await self._emptying.delete_recorded(self._before)
+            self._load_strategy.forget_witnesses()
             self._report = await self._load_strategy.restore(self._tell, keep=self._keep, assumed=self._change.assumed)
-        except OSError:  # the emulator is lost, and whoever brings it back restores what is recorded
-            self._drop()
-            raise
         except Exception as error:
-            self._failure = error
             self._drop()
+            if isinstance(error, OSError) and not await self._emptying.answers():
+                raise  # the emulator is lost, and whoever brings it back restores what is recorded
+            self._failure = error
             _log.warning(f"{self._undone}; what was before is restored", reason=describe_error(error))
-            await self._empty()
+            await self._emptying.empty_again()
             self._load_strategy.forget_witnesses()
             await self._load_strategy.restore(assumed=self._change.assumed_without)
         except BaseException:
@@ -199,6 +200,13 @@ class Trial:
             raise
 
     async def _keep(self) -> None:
+        report = self._load_strategy.report
+        if report is not None and report.broken_off:  # what the emulator refuses it does not know; this it never got
+            first = next((each for each in report.problems if each.broken_off), None)
+            raise EmulatorError(
+                f"{counted(report.broken_off, 'call')} got no answer{f' ({first.reason})' if first is not None else ''}",
+                hint="try again when the emulator answers reliably",
+            )
         await self._change.keep()
         self._on_trial = False
 

@@ -62,16 +62,19 @@ class BatchReplayer:
         self._endpoints.remember_client(records[0].request.headers.get("host"))
         calls = [CallInProgress(each, head, report, original=each.request, answer=each.answer) for each in records]
         doubt = Doubt()
-        sent, reason = await self._deliver(batch, calls, doubt)
+        sent = await self._deliver(batch, calls, doubt)
         if not doubt:
             for each in records:
                 report.in_doubt.pop(each.seq, None)
         results: list[Comparison | NotRestored | None]
-        if sent is None or not sent.outcome.ok:
-            reason = reason or (doubt.reason if doubt or sent is None else sent.outcome.error_code)
+        if isinstance(sent, NotRestored) or not sent.outcome.ok:
+            why = sent
+            if not isinstance(why, NotRestored):
+                why = NotRestored(doubt.reason if doubt else why.outcome.error_code)
+            reason = str(why)
             results = [None] * len(records)  # made alone, each of them tells the reason for itself
             if doubt:
-                results = [None if each.may_be_repeated else left_in_doubt(reason) for each in calls]
+                results = [None if each.may_be_repeated else left_in_doubt(why) for each in calls]
         else:
             reason = "the request for several calls did not take it"
             outcomes = outcomes_of(head, sent.outcome, len(records))
@@ -83,8 +86,8 @@ class BatchReplayer:
 
     async def _deliver(
         self, batch: Batch, calls: Sequence[CallInProgress], doubt: Doubt
-    ) -> tuple[ReplayedAnswer | None, str]:
-        """Send the request of a batch; return its answer, or None and the reason why there is none."""
+    ) -> ReplayedAnswer | NotRestored:
+        """Send the request of a batch; return its answer, or the reason why there is none."""
         credential, report = calls[0].record.credential, calls[0].report
 
         async def once() -> ReplayedAnswer:
@@ -107,9 +110,10 @@ class BatchReplayer:
         )
         try:
             async with asyncio.timeout(None) as limit:
-                return await delivery.until_known(), ""
+                return await delivery.until_known()
         except (InDoubtError, TimeoutError, ConnectionError, MalformedMessage) as error:
-            return None, str(error) or f"no answer within {duration(self._call_timeout)}"
+            reason = str(error) or f"no answer within {duration(self._call_timeout)}"
+            return NotRestored(reason, broken_off=isinstance(error, InDoubtError | ConnectionError))
 
     def _finish(
         self, call: CallInProgress, outcome: Outcome | None, sent: ReplayedAnswer

@@ -121,7 +121,7 @@ class CallReplayer:
                 if call.may_be_repeated:
                     raise
                 self._lookup.leave_in_doubt(call)
-                raise left_in_doubt(str(error)) from error
+                raise left_in_doubt(error) from error
             finally:
                 if not call.doubt:
                     report.in_doubt.pop(record.seq, None)
@@ -172,19 +172,20 @@ class CallReplayer:
                     with suppress(ConnectionError, MalformedMessage):
                         await started.finish(self._pause)
         except InDoubtError as error:
-            raise NotRestored(str(error)) from error
+            raise NotRestored(str(error), broken_off=True) from error
         except TimeoutError as error:
             reason = f"no answer within {duration(self._call_timeout)}"
             call.doubt.timed_out(reason)
             raise NotRestored(reason) from error
         except ConnectionError as error:
-            raise NotRestored(f"the emulator did not answer: {error}", unreachable=not call.doubt) from error
+            reason = f"the emulator did not answer: {error}"
+            raise NotRestored(reason, unreachable=not call.doubt, broken_off=True) from error
         except UnsendableError as error:
             raise NotRestored(f"it cannot be sent: {error.message}") from error
         except MalformedMessage as error:
             raise NotRestored(f"a message cannot be read: {error.message}") from error
         except (RecordingError, StorageError) as error:
-            raise NotRestored(error.message) from error
+            raise NotRestored(error.message, broken_off=isinstance(error, StorageError)) from error
         if not outcome.ok:
             if call.doubt and call.is_done_by_refusal(outcome):
                 return EQUAL

@@ -20,7 +20,8 @@ def call_result(record: Record, outcome: Comparison | NotRestored) -> CallResult
     """Return the account of a call. outcome: how it compares with the recorded one, or why it was not restored."""
     names = names_of(record)
     if isinstance(outcome, NotRestored):
-        return CallResult(record.seq, *names, Result.UNCERTAIN if outcome.in_doubt else Result.FAILED, str(outcome))
+        result = Result.UNCERTAIN if outcome.in_doubt else Result.FAILED
+        return CallResult(record.seq, *names, result, str(outcome), broken_off=outcome.broken_off)
     if outcome.equivalent:
         return CallResult(record.seq, *names, Result.RESTORED)
     details = tuple(str(each) for each in outcome.differences)

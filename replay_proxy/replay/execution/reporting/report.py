@@ -49,6 +49,7 @@ class CallResult:
     """What became of the call with sequence number `seq`; `reason` is for people, empty where it was restored.
 
     details: where its outcome differs, in a line each. differences: the same apart: member, recorded value, replayed value.
+    broken_off: neither the call nor the emulator is the reason (`NotRestored`).
     """
 
     seq: int
@@ -58,6 +59,7 @@ class CallResult:
     reason: str = ""
     details: tuple[str, ...] = ()
     differences: tuple[tuple[str, str, str], ...] = ()
+    broken_off: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `/_replay/status` and `--json` show it."""
@@ -103,7 +105,8 @@ class RestoreReport:
     in_doubt: the numbers of records that were sent, and had no answer (yet) that says what became of them, with what is
     known of that; those that were dealt with since are in `dealt_with`, too.
     problems: every call that was not restored. findings: what else is to be said of calls. Both up to a bound; unlisted: how many
-    are beyond it. troubled: how many calls were not restored, by service. lost: how many findings say that something is not
+    are beyond it. troubled: how many calls were not restored, by service; broken_off: how many of them because a connection
+    broke, or something could not be read. lost: how many findings say that something is not
     there that was there.
     notes: what is to be said of the recording, such as a torn tail.
     """
@@ -122,6 +125,7 @@ class RestoreReport:
     findings: list[Finding] = field(default_factory=list)
     unlisted: int = 0
     troubled: Counter[str] = field(default_factory=Counter)
+    broken_off: int = 0
     lost: int = 0
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -135,6 +139,7 @@ class RestoreReport:
         self.by_service[result.service] += 1
         if result.result is not Result.RESTORED:
             self.troubled[result.service] += 1
+            self.broken_off += result.broken_off
             details = tuple(_cut(each) for each in result.details[:DETAILS_MAX])
             differences = tuple(
                 (_cut(path), _cut(recorded), _cut(replayed))
