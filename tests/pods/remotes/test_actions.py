@@ -58,6 +58,7 @@ def test_a_version_goes_to_a_remote_and_to_another_store(
     again = _Typed(("push", "shop:stable", "team", "--json"), capsys)
     assert again.json | {"secrets": 0, "digest": 0, "bytes": 0, "blobs": 0} == {
         "name": "shop", "version": 2, "pushed": 1, "remote": folder, "encrypted": False, "tag": "stable",
+        "moved_from": None,
         "transferred_blobs": 0, "transferred_bytes": 0, "secrets": 0, "digest": 0, "bytes": 0, "blobs": 0,
     }  # fmt: skip
     listed = _Typed(("list", folder, "--json"), capsys).json
@@ -92,10 +93,16 @@ def test_a_tag_moves_with_consent_and_a_version_goes_from_a_remote_with_consent(
     assert moved.out == "shop:2 is called shop:stable now; before, shop:1 was\n"
     for which in ("shop:1", "shop:stable", "shop:1"):
         assert _Typed(("push", which, folder), capsys).code == 0
+    refused = _Typed(("push", "shop:stable", folder), capsys)
+    assert (refused.code, "shop:2 is called shop:stable in " in refused.err) == (2, True)
+    assert len(_Typed(("versions", "shop", folder, "--json"), capsys).json["versions"]) == 3, "nothing was sent"
+    moved = _Typed(("push", "shop:stable", folder, "--yes"), capsys)
+    assert moved.out.endswith("it is called shop:stable there now; before, shop:2 was\n")
+    assert _Typed(("remove", "shop:2", "--remote", folder, "--yes"), capsys).code == 0
     asked = _Typed(("remove", "shop:stable", "--remote", folder), capsys)
-    assert (asked.code, "shop:2, and with it shop:stable, will be gone" in asked.err) == (2, True)
+    assert (asked.code, "shop:4, and with it shop:stable, will be gone" in asked.err) == (2, True)
     gone = _Typed(("remove", "shop:stable", "--remote", folder, "--yes", "--json"), capsys).json
-    assert (gone["removed"], gone["tags"]) == ([{"name": "shop", "version": 2}], ["shop:stable"])
+    assert (gone["removed"], gone["tags"]) == ([{"name": "shop", "version": 4}], ["shop:stable"])
     left = _Typed(("versions", "shop", folder, "--json"), capsys).json["versions"]
     assert [(each["version"], each["tags"]) for each in left] == [(1, []), (3, [])]
     assert [each.number for each in store.versions("shop")] == [1, 2], "what is here stays"

@@ -2,7 +2,7 @@
 
   replay-proxy pod push shop                         the latest version, to the only remote
   replay-proxy pod push shop:2 team                  a certain version
-  replay-proxy pod push shop:stable team             the version with a tag, and the tag
+  replay-proxy pod push shop:stable team             the version with a tag, and the tag: to move it there asks first
   replay-proxy pod push shop s3://bucket/pods        a remote without a name
 
 Only blobs that the remote lacks are transferred. Who pushes at the same time gets another number; the output says which. What the
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from replay_proxy.cli.pod.asking import require_consent
 from replay_proxy.cli.pod.places import add_common, store_of
 from replay_proxy.cli.pod.remotes.choosing import add_remote, opened_remote, warn
 from replay_proxy.cli.pod.showing import print_json, progress
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="encrypt with the passphrase in REPLAY_PASSPHRASE, or one that is asked for",
     )
+    parser.add_argument("--yes", "-y", action="store_true", help="move a tag that another version has there")
     add_common(parser)
 
 
@@ -52,6 +54,13 @@ def run(args: argparse.Namespace) -> int:
     version = store.find(reference)
     manifest = store.manifest(version)
     with opened_remote(args, settings) as remote:
+        before = remote.tags(version.name).get(reference.tag) if reference.tag else None
+        if before is not None:
+            require_consent(
+                f"{version.name}:{before} is called {version.name}:{reference.tag} in {remote.url}, and would not be any "
+                "more. Go on?",
+                yes=args.yes,
+            )
         phrase = passphrase(twice=True) if args.encrypt else ""
         secrets = {} if args.encrypt else _said_secrets(store, manifest, str(version), remote.url)
         with progress(f"pushing {version}", in_bytes=True) as bar:
@@ -72,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
                 "remote": remote.url,
                 "encrypted": args.encrypt,
                 "tag": reference.tag,
+                "moved_from": before,
                 "blobs": moved.blobs,
                 "bytes": moved.size_bytes,
                 "transferred_blobs": moved.moved_blobs,
@@ -85,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
         f"pushed {version} as {version.name}:{moved.number} to {remote.url}: {size(moved.moved_bytes)} sent, "
         f"{there} there already"
     )
+    if before is not None:
+        print(f"it is called {version.name}:{reference.tag} there now; before, {version.name}:{before} was")
     return 0
 
 
