@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -27,7 +28,7 @@ HEADERS = Headers([("Content-Type", "application/x-amz-json-1.1")])
 
 LIKE_SOMETHING_ELSE = (
     f"my-queue-1 db-primary-1 {REGION} eu-west-1a use1-az1 {ACCOUNT} 000000000000 2026-01-02 1 12 "
-    "Name Id arn Allow Key lambda test default aws null true - a wg web"
+    "Name Id arn Allow Key lambda test default aws null true - a wg web größe ключ 🦊"
 ).split()
 names = st.one_of(
     st.sampled_from(LIKE_SOMETHING_ELSE),
@@ -255,6 +256,30 @@ def test_a_setting_of_the_account_comes_between_what_is_made_before_and_after_it
         ]
         graph = graph_of(records, no_blobs)
         assert (graph.closure([2]), 2 in graph.closure([3]), graph.closure([4])) == ({1, 2}, True, {1, 2, 3, 4})
+
+
+def test_a_name_of_signs_alone_is_a_name() -> None:
+    asked = {"name": "m", "definition": "{}", "roleArn": arn("kinesis", "stream/🦊")}
+    calls = [made(1, "kinesis:CreateStream", "🦊"), call(2, "stepfunctions", "CreateStateMachine", asked, {})]
+    assert graph_of(calls, no_blobs).predecessors(2) == {1}
+
+
+def test_a_read_of_what_was_made_after_a_trigger_keeps_its_place() -> None:
+    """What is done with it comes after the trigger anyway, and must not come before the read that does not show it."""
+    group = {"logGroupName": "g"}
+    watched = {**group, "filterName": "f", "filterPattern": "", "destinationArn": arn("lambda", "function:f")}
+    calls = [
+        made(1, "logs:CreateLogGroup", "g"),
+        call(2, "logs", "PutSubscriptionFilter", watched, {}),
+        call(3, "logs", "DeleteLogGroup", group, {}),
+        made(4, "logs:CreateLogGroup", "g"),
+        call(5, "logs", "ListTagsLogGroup", group, {"tags": {}}),
+        call(6, "logs", "TagLogGroup", {**group, "tags": {"k": "v"}}, {}),
+    ]
+    calls[4] = replace(calls[4], kind=RecordKind.WITNESS)
+    graph = graph_of(calls, no_blobs)
+    assert graph.late >= {3, 4, 5, 6}
+    assert 5 in graph.predecessors(6)
 
 
 def test_payload_labels_and_enumerations_refer_to_nothing() -> None:

@@ -13,12 +13,12 @@ from typing import Generic, TypeVar
 
 from replay_proxy.footprint.names.resource_names import pieces
 
-_WORD = re.compile(r"[\w-]+")
+_WORD = re.compile(r"[\w-]+|[^\x00-\x7f\w\s]+")
 Owner = TypeVar("Owner", str, int)
 
 
 def words(text: str) -> list[str]:
-    """Return the parts of a text that names consist of: letters, digits, `_` and `-`, in any script."""
+    """Return the parts of a text that names consist of: letters, digits, `_` and `-` in any script; signs that are not ASCII."""
     return _WORD.findall(text)
 
 

@@ -39,7 +39,12 @@ _log = log.get("restore")
 _STACK: Final = "AWS::CloudFormation::Stack"
 _STACKS_MAX: Final = 500
 """Stacks that are asked for what they made, after one call: stacks hold stacks."""
+_NOT_FOUND: Final = 404
 _FAILURES: Final = (OSError, TimeoutError, MalformedMessage, LookupError)
+
+
+class _GoneError(LookupError):
+    """The emulator says that what a call is about is not there."""
 
 
 class RestingTriggers:
@@ -62,6 +67,7 @@ class RestingTriggers:
         self._positions = target.known.start_positions
         self._host = target.endpoints.upstream
         self._resting = target.known.resting
+        self._outlived: list[RestingTrigger] = []
         self.seen: dict[str, int] = {}
         """By service, the number of the first record of a stack some of whose triggers were at rest."""
         self._begun = clock()
@@ -98,11 +104,12 @@ class RestingTriggers:
     async def arm_for_change(self, report: RestoreReport) -> None:
         """Arm, for a call that makes or changes a stack, what would look to it as if it had been switched off."""
         await self._arm([each for each in self._resting if not each.is_known_by_sight], report)
+        self._outlived += [each for each in self._resting if each not in self._outlived]
 
     async def arm(self, report: RestoreReport, later: Collection[str] = ()) -> None:
         """Arm what is at rest as it was. later: services whose data will come in a later part: what that sets off waits.
 
-        What cannot be armed is a finding of the report.
+        What cannot be armed is a finding of the report; but for what is gone since its stack was changed or deleted.
         """
         await self._arm([each for each in self._resting if each.sources.isdisjoint(later)], report)
 
@@ -118,10 +125,17 @@ class RestingTriggers:
             try:
                 for operation, parameters in each.arm:
                     await self._call(replace(head, operation=operation), parameters)
+            except _GoneError as error:
+                if each not in self._outlived:
+                    self._not_armed(each, error, report)
             except _FAILURES as error:
-                message = f"{each.service} {each.name}, which the stack has made, was not armed again: {_reason(error)}"
-                report.find(each.seq, "cloudformation", "CreateStack", message, loss=True)
+                self._not_armed(each, error, report)
             self._resting.remove(each)
+
+    @staticmethod
+    def _not_armed(each: RestingTrigger, error: Exception, report: RestoreReport) -> None:
+        message = f"{each.service} {each.name}, which the stack has made, was not armed again: {_reason(error)}"
+        report.find(each.seq, "cloudformation", "CreateStack", message, loss=True)
 
     async def _rest(self, kind: StackTrigger, physical_id: str, record: Record, pending: Collection[str]) -> None:
         assert record.head is not None
@@ -210,7 +224,8 @@ class RestingTriggers:
         answer = await self._sender.send(self._sender.signed(asked, credential))
         outcome = parse_answer(head, answer, asked)
         if not outcome.ok:
-            raise LookupError(f"{head.operation}: {outcome.error_code} {outcome.error_message}")
+            refused = _GoneError if outcome.status == _NOT_FOUND else LookupError
+            raise refused(f"{head.operation}: {outcome.error_code} {outcome.error_message}")
         if asked is not request:
             self._positions.learn(request, head, answer)
         self._echoes.expect(head, parameters, credential)

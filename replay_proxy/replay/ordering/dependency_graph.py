@@ -234,8 +234,10 @@ class _Builder:
     def _leave_behind(self, seq: int, footprint: Footprint, left: dict[str, list[int]], *, late: bool) -> None:
         """Note what later calls on the same things wait for."""
         for thing in footprint.writes:
-            if footprint.witness and late and (thing in self._writer or thing in self._referring):
-                # It shows what a trigger set. Data must not wait for it, or it would be put after the trigger.
+            touched = thing in self._writer or thing in self._referring
+            if footprint.witness and late and touched and self._writer.get(thing) not in self.graph.late:
+                # It shows what a trigger set. Data must not wait for it, or it would be put after the trigger. Data in what
+                # was itself made after a trigger comes after that anyway.
                 continue
             if left.get(thing):
                 self._referring[thing] = left[thing]

@@ -42,6 +42,8 @@ RULES = (
     Rule(r"secretsmanager:DescribeSecret .*", r"LastAccessedDate", "of the last use: none since the restart"),
     Rule(r"kms:DescribeKey .*", r"DeletionDate", "counted from the restore"),
     Rule(r"secretsmanager:ListSecretVersionIds .*", r"CreatedDate|LastAccessedDate", "versions share their seconds"),
+    Rule(r'lambda:GetFunction(?:Concurrency)? \{.*(?::\d+"|"Qualifier").*', r"Concurrency|ReservedConcurrentExecutions",
+         "a function has one for all its versions; moto keeps in each what was reserved when it was published"),
     Rule(r"lambda:Get(?:Function|LayerVersion).*", r"Location", "a presigned address, made at each call"),
     Rule(r"events:ListTargetsByRule .*Events-Archive-.*", r"InputTemplate",
          "what moto makes for an archive, in a member that is users' payload and never rewritten"),
