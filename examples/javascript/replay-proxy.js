@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const START_TIMEOUT_MS = 120_000;
-const CHANGES = ["recorded", "transient", "switched_off", "unrecognised"];
+const CHANGES = ["recorded", "transient", "switched_off", "unrecognised", "renewals"];
 
 // Starts a proxy on a copy of the recording, so that the recording itself is never written to. Without one the emulator
 // is empty. Returns { url, stop }.

@@ -6,6 +6,7 @@ import argparse
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +17,31 @@ from replay_proxy.errors import DivergedError, EmulatorError, ReplayProxyError, 
 TIMEOUT_S = 600.0
 
 
+def add_endpoint(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the option that names the proxy."""
+    parser.add_argument(
+        "--endpoint",
+        metavar="URL",
+        default="",
+        help="the running proxy; not set: where --listen says that it listens, or AWS_ENDPOINT_URL",
+    )
+
+
+def proxy_url(args: argparse.Namespace, settings: Settings) -> str:
+    """Return the URL of the proxy that a command names: by --endpoint, by --listen, else by AWS_ENDPOINT_URL or its settings.
+
+    Raises:
+        UsageError: what names it is no URL.
+    """
+    given = args.endpoint or ("" if args.listen is not None else os.environ.get("AWS_ENDPOINT_URL", ""))
+    if not given:
+        return client_url(settings.listen.host, settings.listen.port)
+    parts = urlsplit(given if "://" in given else f"http://{given}")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise UsageError(f"{given!r} is no address of a proxy", hint="write http://HOST:PORT")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 class ControlClient:
     """The endpoints of the proxy at `url`. token: its control token; empty where it has none."""
 
@@ -24,25 +50,14 @@ class ControlClient:
         self._token = token
 
     @classmethod
-    def of(cls, settings: Settings) -> ControlClient:
-        """Return the client of the proxy that these settings name."""
-        return cls(client_url(settings.listen.host, settings.listen.port), settings.control_token or "")
-
-    @classmethod
     def named(cls, args: argparse.Namespace, settings: Settings) -> ControlClient:
-        """Return the client of the proxy that a command names: by --endpoint, by --listen, else by AWS_ENDPOINT_URL."""
-        given = args.endpoint or ("" if args.listen is not None else os.environ.get("AWS_ENDPOINT_URL", ""))
-        if not given:
-            return cls.of(settings)
-        parts = urlsplit(given if "://" in given else f"http://{given}")
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise UsageError(f"{given!r} is no address of a proxy", hint="write http://HOST:PORT")
-        return cls(f"{parts.scheme}://{parts.netloc}", settings.control_token or "")
+        """Return the client of the proxy that a command names: see `proxy_url`. Raises UsageError."""
+        return cls(proxy_url(args, settings), settings.control_token or "")
 
     @staticmethod
-    def quoted(names: str) -> str:
-        """Return a list of names, separated by commas, as a part of a path or a query."""
-        return quote(names.replace(" ", ""), safe=",")
+    def quoted(names: Iterable[str]) -> str:
+        """Return names as a list, separated by commas, for a path or a query."""
+        return ",".join(quote(each, safe="") for each in names)
 
     def post(self, target: str, body: bytes = b"") -> Any:
         """Return what the proxy answers to a POST, read as JSON.

@@ -20,13 +20,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from replay_proxy.cli.pod.running import add_endpoint
+from replay_proxy.cli.control_client import ControlClient, add_endpoint
+from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import add_options, resolve
 from replay_proxy.errors import DivergedError, UsageError
 from replay_proxy.wording import counted
 
 if TYPE_CHECKING:
-    from replay_proxy.cli.control_client import ControlClient
     from replay_proxy.config import Settings
 
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `doctor`."""
     add_options(parser, "doctor")
     add_endpoint(parser)
-    parser.add_argument("--services", metavar="LIST", default="", help="examine resources of these alone, as in sqs,s3")
+    add_services(parser, "examine resources of these alone, as in sqs,s3")
     parser.add_argument("--all", action="store_true", help="show what is sound, too")
     parser.add_argument(
         "--repair", action="store_true", help="mend what is wrong by the recorded calls, and check again"
@@ -71,7 +71,6 @@ def run(args: argparse.Namespace) -> int:
         EmulatorError: no proxy answers, or its emulator does not. DivergedError: something is wrong.
     """
     settings = resolve(args)
-    from replay_proxy.cli.control_client import ControlClient
     from replay_proxy.reports import doctor_text
 
     _consistent(args)
@@ -144,8 +143,7 @@ def _examined(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     from replay_proxy.cli.loop import run_loop
     from replay_proxy.control.doctor.without_proxy import examine_emulator
 
-    services = [each.strip() for each in args.services.split(",") if each.strip()]
-    return run_loop(examine_emulator(settings, services, before_save=args.before_save))
+    return run_loop(examine_emulator(settings, args.services, before_save=args.before_save))
 
 
 def _smoke(args: argparse.Namespace, client: ControlClient, settings: Settings) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from replay_proxy.cli.control_client import ControlClient, add_endpoint
+from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import add_options, resolve
 from replay_proxy.wording import counted
 
@@ -15,9 +17,8 @@ from replay_proxy.wording import counted
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `observe`."""
     add_options(parser, "observe")
-    parser.add_argument(
-        "--services", metavar="LIST", default="", help="the services to look at, as in sqs,s3; all of them"
-    )
+    add_endpoint(parser)
+    add_services(parser, "the services to look at, as in sqs,s3; all of them")
     parser.add_argument("--json", action="store_true", help="print what the proxy answers as JSON")
 
 
@@ -30,9 +31,7 @@ def run(args: argparse.Namespace) -> int:
     settings = resolve(args)
     import orjson
 
-    from replay_proxy.cli.control_client import ControlClient
-
-    client = ControlClient.of(settings)
+    client = ControlClient.named(args, settings)
     found = client.post("/_replay/observe" + (f"/{client.quoted(args.services)}" if args.services else ""))
     if args.json:
         sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")

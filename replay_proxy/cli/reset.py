@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import argparse
 
+from replay_proxy.cli.control_client import add_endpoint
 from replay_proxy.cli.pod.asking import require_consent
-from replay_proxy.cli.pod.running import add_endpoint, running_proxy
+from replay_proxy.cli.pod.running import running_proxy
 from replay_proxy.cli.pod.showing import print_json
+from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import add_options, resolve
 from replay_proxy.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `reset`."""
-    parser.add_argument(
-        "--services", metavar="LIST", default="", help="these services alone, as in sqs,s3; all of them"
-    )
+    add_services(parser, "these services alone, as in sqs,s3; all of them")
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
     add_endpoint(parser)
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Reset, and return the exit code."""
     settings = resolve(args)
     proxy = running_proxy(args, settings)
-    services = list(dict.fromkeys(each.strip() for each in args.services.split(",") if each.strip()))
+    services: tuple[str, ...] = args.services
     told = ", ".join(services) or "everything"
     require_consent(f"the emulator behind {proxy.url} forgets {told}. Go on?", yes=args.yes)
     answers = [proxy.reset(each) for each in services or [""]]

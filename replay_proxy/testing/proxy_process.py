@@ -44,7 +44,7 @@ UNAWAITED_S_MAX = 1.0
 _INHERITED = ("REPLAY_EMULATOR_PYTHON",)
 _PODS = "REPLAY_POD"
 """How the names of the variables begin that say where pods are."""
-_CHANGES = ("recorded", "transient", "switched_off", "unrecognised")
+_CHANGES = ("recorded", "transient", "switched_off", "unrecognised", "renewals")
 """The counts of requests in /_replay/status that may have changed the emulator."""
 
 

@@ -78,8 +78,9 @@ def test_each_test_finds_the_state_of_the_recording(emulator: str, tmp_path: Pat
         *("--replay-recording", str(orders), "--replay-emulator", emulator, "--replay-report", "pages", *workers),
         SAMPLE_OTHER=str(returns),
         SAMPLE_TESTS=str(number),
+        SAMPLE_RESET="/moto-api/reset" if emulator == "moto" else "/_ministack/reset",
     )
-    assert re.search(rf"1 failed, {number + 5} passed", shown.stdout), shown.stdout + shown.stderr
+    assert re.search(rf"1 failed, {number + 8} passed", shown.stdout), shown.stdout + shown.stderr
     assert "recorded AWS calls of this test" in shown.stdout
     assert "200 aws sqs create-queue --queue-name seen-in-the-report" in shown.stdout
     assert "more-" not in shown.stdout.partition("recorded AWS calls")[2]

@@ -16,9 +16,10 @@ import sys
 import tempfile
 from typing import Any
 
+from replay_proxy.cli.control_client import add_endpoint
 from replay_proxy.cli.pod.asking import require_consent
 from replay_proxy.cli.pod.places import Found, add_common, found
-from replay_proxy.cli.pod.running import RunningProxy, add_endpoint, is_at_rest, running_proxy
+from replay_proxy.cli.pod.running import RunningProxy, is_at_rest, running_proxy
 from replay_proxy.cli.pod.showing import print_json, progress
 from replay_proxy.config import Settings, resolve
 from replay_proxy.errors import EmulatorError

@@ -10,24 +10,13 @@ from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
-from replay_proxy.cli.control_client import refusal_of
-from replay_proxy.client_environment import client_url
+from replay_proxy.cli.control_client import proxy_url, refusal_of
 from replay_proxy.config import Settings
 from replay_proxy.errors import EmulatorError, UsageError
 
 TIMEOUT_S = 3600.0
 PROBE_TIMEOUT_S = 30.0
 _CHUNK = 1 << 20
-
-
-def add_endpoint(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the option that names the proxy."""
-    parser.add_argument(
-        "--endpoint",
-        metavar="URL",
-        default="",
-        help="the running proxy; not set: AWS_ENDPOINT_URL, or where --listen says that it listens",
-    )
 
 
 def is_at_rest(args: argparse.Namespace) -> bool:
@@ -39,8 +28,7 @@ def is_at_rest(args: argparse.Namespace) -> bool:
 
 def running_proxy(args: argparse.Namespace, settings: Settings) -> RunningProxy:
     """Return the running proxy. Raises EmulatorError where none answers."""
-    named = args.endpoint or os.environ.get("AWS_ENDPOINT_URL", "")
-    proxy = RunningProxy(named or client_url(settings.listen.host, settings.listen.port), settings.control_token or "")
+    proxy = RunningProxy(proxy_url(args, settings), settings.control_token or "")
     proxy.require()
     return proxy
 

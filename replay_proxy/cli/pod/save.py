@@ -16,9 +16,11 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from replay_proxy.cli.control_client import add_endpoint
 from replay_proxy.cli.pod.places import add_common, is_path, limits_of, store_of
-from replay_proxy.cli.pod.running import add_endpoint, is_at_rest, running_proxy
+from replay_proxy.cli.pod.running import is_at_rest, running_proxy
 from replay_proxy.cli.pod.showing import print_json, progress
+from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import Settings, resolve
 from replay_proxy.errors import UsageError
 from replay_proxy.journal.storage.files import storage_error
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the arguments of `pod save`."""
     parser.add_argument("pod", metavar="NAME|FILE", help="the name of the pod, or the path of a file (`./shop.pod`)")
     parser.add_argument("--message", "-m", metavar="TEXT", default="", help="why it is saved")
-    parser.add_argument("--services", metavar="LIST", default="", help="these services alone, as in sqs,s3")
+    add_services(parser, "these services alone, as in sqs,s3")
     parser.add_argument("--redact", action="store_true", help="replace secrets by placeholders")
     checks = parser.add_mutually_exclusive_group()
     checks.add_argument(
@@ -88,8 +90,7 @@ def _save(args: argparse.Namespace, settings: Settings, store: PodStore, name: s
     """Save into a store, and return the report as JSON values."""
     from replay_proxy.pods.state.save_request import SaveRequest
 
-    services = tuple(each.strip() for each in args.services.split(",") if each.strip())
-    request = SaveRequest(name, args.message, settings.pod_author or "", services, redact=args.redact).checked()
+    request = SaveRequest(name, args.message, settings.pod_author or "", args.services, redact=args.redact).checked()
     if args.strict and is_at_rest(args):
         raise UsageError(
             "no emulator holds a recording at rest, so there is nothing to check", hint="leave out --strict"
@@ -116,7 +117,7 @@ def _save_running(
         "name": name,
         "message": message,
         "author": author,
-        "services": args.services,
+        "services": ",".join(args.services),
         "redact": "1" if args.redact else "",
         "strict": "1" if args.strict else "",
         "check": "0" if args.no_check else "",

@@ -11,6 +11,7 @@ def status_of(proxy: Proxy) -> dict[str, Any]:
     """Return the state of a proxy as JSON: what it does, what it counted, and what does not work as it should."""
     host, port = proxy.door.address
     recording, session, strategy, recorder = proxy.recording, proxy.session, proxy.load_strategy, proxy.recorder
+    renewals = 0 if proxy.requested_loads is None else proxy.requested_loads.renewals
     report = None if strategy is None else strategy.report
     return {
         "state": proxy.gate.state.value,
@@ -34,7 +35,7 @@ def status_of(proxy: Proxy) -> dict[str, Any]:
         "read_only": recording is not None and recording.writer is None,
         "save_strategy": proxy.settings.save_strategy,
         "load_strategy": proxy.settings.load_strategy,
-        "requests": proxy.engine.policy.counters.as_json(),
+        "requests": {**proxy.engine.policy.counters.as_json(), "renewals": renewals},
         "aliases": len(proxy.engine.translator.aliases),
         "restoring": None if strategy is None else strategy.status(),
         "last_restore": None if report is None else report.as_json(),

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import unittest
+import urllib.request
 
 import boto3
 import pytest
@@ -37,6 +38,17 @@ def test_a_process_that_it_starts(aws_state):
 @pytest.mark.aws_state(os.environ.get("SAMPLE_OTHER", ""))
 def test_another_recording():
     assert queues() == ["returns"]
+
+
+RESETS = ("/_localstack/state/reset", os.environ.get("SAMPLE_RESET", ""), "/_localstack/state/sqs/reset")
+
+
+@pytest.mark.aws_state
+@pytest.mark.parametrize("path", RESETS)
+def test_a_reset(path):
+    assert queues() == ["orders"]
+    urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}{path}", data=b"").read()
+    assert queues() == []
 
 
 class OfUnittest(unittest.TestCase):

@@ -138,6 +138,7 @@ class RequestedLoads:
     emptying: how the emulator can be emptied (`Backend.emptying`), given whether by its own reset. patience: seconds that may be
         waited for the gate now.
     external: the emulator is somebody else's.
+    renewals: how often the emulator was ordered to hold something else than what was recorded: resets and loads of pods.
     """
 
     def __init__(
@@ -162,6 +163,7 @@ class RequestedLoads:
         self._latest: Renewal | None = None
         self._orders: deque[Renewal] = deque()
         self._has_orders = asyncio.Event()
+        self.renewals = 0
 
     # For `emulator_recovery`.
 
@@ -251,13 +253,16 @@ class RequestedLoads:
             return renewal
 
     async def carry_out(self, renewal: Renewal) -> None:
-        """Have a renewal carried out, after those that were ordered before it. It goes on where the caller is cancelled.
+        """Have a reset or the load of a pod carried out, after what was ordered before it.
+
+        It goes on where the caller is cancelled.
 
         Raises:
             NotNowError: the emulator is away, or the proxy is being stopped. Others: what the renewal failed with.
         """
         async with self._deciding:
             await self._wait_until_renewed()
+            self.renewals += 1
             self._order(renewal)
         await asyncio.shield(renewal.over)
 
