@@ -234,6 +234,24 @@ def test_what_is_under_way_is_listed_before_a_save(start_proxy: Callable[..., Pr
     assert f"warning: {of_queue}\nwarning: {of_bucket}\n" in done.stderr
 
 
+def test_what_is_not_saved_yet_is_examined_as_the_emulator_holds_it(
+    start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator]
+) -> None:
+    moto = start_emulator("moto")
+    proxy = start_proxy("--upstream", moto.url, "--save-strategy", "MANUAL", "--check-wiring", "0")
+    sqs = client("sqs", proxy.url)
+    first = sqs.create_queue(QueueName="first")["QueueUrl"]
+    assert saved(proxy, "?strict=1")[0] == 200
+    sqs.create_queue(QueueName="second")
+    sqs.delete_queue(QueueUrl=first)
+    assert found_by(examined(proxy)) == [], "what was deleted since the save is not missing"
+    there = client("sqs", moto.url)
+    there.delete_queue(QueueUrl=there.get_queue_url(QueueName="second")["QueueUrl"])
+    found = [(each["name"], each["problem"]) for each in examined(proxy, "?before_save=1")["findings"]]
+    assert found == [("second", "missing")]
+    assert saved(proxy, "?strict=1")[0] == 412
+
+
 def test_an_emulator_is_examined_without_a_proxy_and_with_the_identifiers_of_its_last_session(
     start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator]
 ) -> None:

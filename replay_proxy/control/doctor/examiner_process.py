@@ -47,6 +47,7 @@ async def examine(
         EmulatorError: the emulator does not answer, or no process can be started. RecordingError, StorageError: the recording
         cannot be read.
     """
+    writer = None if proxy.recording is None else proxy.recording.writer
     options = {
         "services": sorted(services),
         "repair": repair,
@@ -55,6 +56,7 @@ async def examine(
         "remove": remove,
         "seen_right": proxy.seen_right,
         "until": until,
+        "with_pending": writer is not None and writer.has_pending,
     }
     command = [sys.executable, "-m", "replay_proxy.control.doctor.examiner_worker", str(proxy.settings.data_dir)]
     try:

@@ -1,8 +1,8 @@
 """The child process that examines: `python -m replay_proxy.control.doctor.examiner_worker DIR`.
 
 The first line of its standard input are its options, as JSON: `{"services": ["sqs"], "repair": true, "before_save": false,
-"smoke": null, "remove": false, "until": null, "seen_right": {}}`. What is said after that is in `messages`. It has a low
-priority, and ends with its parent.
+"smoke": null, "remove": false, "until": null, "seen_right": {}, "with_pending": false}`. What is said after that is in
+`messages`. It has a low priority, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ async def remove(parent: Parent, data_dir: Path, services: list[str], until: int
 
 async def examine(parent: Parent, data_dir: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Return the document of a diagnosis; of a repair, with `before`, `repeated` and `after`. Raises ReplayProxyError."""
-    facts = await asyncio.to_thread(RecordedFacts, data_dir)
+    facts = await asyncio.to_thread(RecordedFacts, data_dir, with_pending=bool(options.get("with_pending")))
     model = await asyncio.to_thread(facts.model)
 
     seen_right = options.get("seen_right") or {}

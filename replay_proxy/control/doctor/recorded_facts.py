@@ -6,7 +6,7 @@ from pathlib import Path
 
 from replay_proxy.doctor.asking import RecordedCall
 from replay_proxy.errors import MalformedMessage, ReplayProxyError
-from replay_proxy.journal.format.records import ControlRecord, Record
+from replay_proxy.journal.format.records import ControlKind, ControlRecord, Record
 from replay_proxy.journal.read.reader import Recording, read
 from replay_proxy.replay.recorded_call import call_of
 from replay_proxy.reports.call_document import call_document
@@ -17,10 +17,16 @@ from replay_proxy.wire.signing.credentials import ACCOUNT_HEADER
 
 
 class RecordedFacts:
-    """One recording. Every method blocks, and may raise RecordingError or StorageError."""
+    """One recording. Every method blocks, and may raise RecordingError or StorageError.
 
-    def __init__(self, data_dir: Path) -> None:
+    with_pending: what is pending (`MANUAL`) counts, too: the emulator holds it.
+    """
+
+    def __init__(self, data_dir: Path, *, with_pending: bool = False) -> None:
         self.recording: Recording = read(data_dir)
+        if with_pending:
+            saved = ControlRecord(self.recording.found.last_seq + 1, "", ControlKind.SAVE)
+            self.recording.effect.add(saved)
 
     def model(self) -> ResourceModel:
         """Return the resources that the calls add up to."""

@@ -164,6 +164,11 @@ class JournalWriter:
 
     # -- appending ---------------------------------------------------------------------------------------------
 
+    @property
+    def has_pending(self) -> bool:
+        """Under `MANUAL`: has this process recorded something that was not saved since?"""
+        return self.strategy is SaveStrategy.MANUAL and self._pending
+
     def was_in_effect(self, seq: int) -> bool:
         """Return whether the journal held everything up to the number `seq` when it was opened, and it all counted."""
         return seq <= self._last_seq_at_opening and self._effect_at_opening.counts_in_effect(seq, "")
@@ -242,7 +247,7 @@ class JournalWriter:
         Raises:
             StorageError: it could not be done.
         """
-        if self.strategy is SaveStrategy.MANUAL and self._pending:
+        if self.has_pending:
             self._output.append_control(ControlRecord(0, utc_now(), ControlKind.SAVE, service=service))
             if not service:
                 self._pending = self.has_unsaved_reset = False
@@ -253,7 +258,7 @@ class JournalWriter:
 
         To be called before a restore into a running emulator; a start does it by itself. Raises StorageError.
         """
-        if self.strategy is SaveStrategy.MANUAL and self._pending:
+        if self.has_pending:
             self._begin_session()
         self.has_unsaved_reset = False
 
