@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from replay_proxy.exchange import CallHead
-from replay_proxy.replay.execution.implied_times import has_implied_times, with_implied_times
+from replay_proxy.exchange import Answer, CallHead, Headers
+from replay_proxy.replay.execution.implied_times import has_implied_times, notes_of_time, with_implied_times
 from replay_proxy.wire.codecs.build_request import build_request
 from replay_proxy.wire.codecs.parameters import parse_parameters
 
@@ -48,6 +48,36 @@ def test_a_call_that_took_long_was_of_its_end() -> None:
     head = CallHead("cloudwatch", "PutMetricData", "json", region="us-east-1")
     seen = filled(head, {"Namespace": "app", "MetricData": [{"MetricName": "none", "Value": 1.5}]}, 3_000.0)
     assert (seen["MetricData"][0]["Timestamp"] - MOMENT).total_seconds() == pytest.approx(3, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("answered", "took_ms", "second"),
+    [
+        ("Sat, 31 Jan 2026 12:00:01 GMT", 900.0, 1),  # it was answered before the end of the second, and came after it
+        ("Sat, 31 Jan 2026 12:00:02 GMT", 900.0, 2),
+        ("Sat, 31 Jan 2026 12:00:31 GMT", 900.0, 31),  # the emulator's clock is another one
+    ],
+)
+def test_the_second_is_that_of_the_emulator(answered: str, took_ms: float, second: int) -> None:
+    head = CallHead("cloudwatch", "PutMetricData", "json", region="us-east-1")
+    parameters = {"Namespace": "app", "MetricData": [{"MetricName": "none", "Value": 1.5}]}
+    request = build_request(head, parameters, "localhost")
+    result = with_implied_times(request, head, parse_parameters(head, request), SENT, took_ms, answered)
+    [seen] = parse_parameters(head, result)["MetricData"]
+    assert seen["Timestamp"].replace(microsecond=0) == MOMENT.replace(second=second, microsecond=0)
+
+
+@pytest.mark.parametrize("answered", ["", "yesterday", "Sat, 31 Jan 2026 12:00:01"])
+def test_a_date_that_says_nothing_leaves_the_time_of_the_call(answered: str) -> None:
+    head = CallHead("events", "PutEvents", "json", region="us-east-1")
+    request = build_request(head, {"Entries": [{"Source": "a"}]}, "localhost")
+    result = with_implied_times(request, head, parse_parameters(head, request), SENT, 0.0, answered)
+    assert parse_parameters(head, result)["Entries"][0]["Time"] == MOMENT
+
+
+def test_when_the_emulator_answered_is_noted() -> None:
+    assert notes_of_time(Answer(200, Headers([]))) == {}
+    assert notes_of_time(Answer(200, Headers([("Date", "d")]))) == {"answered": "d"}
 
 
 def test_so_does_an_event() -> None:

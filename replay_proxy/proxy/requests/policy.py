@@ -23,6 +23,7 @@ from replay_proxy.proxy.requests.journaling.run_watcher import RunWatcher
 from replay_proxy.proxy.requests.journaling.witness_watcher import WitnessWatcher
 from replay_proxy.proxy.requests.traffic import Traffic
 from replay_proxy.proxy.requests.translator import Translator, bytes_of
+from replay_proxy.replay.execution.implied_times import has_implied_times, notes_of_time
 from replay_proxy.replay.issued.issuing_calls import is_kept, issuing_call, notes_of
 from replay_proxy.replay.runs.families import role_of, services_with_runs
 from replay_proxy.wire.codecs.answers import parse_answer
@@ -170,9 +171,11 @@ class RequestPolicy:
         return to_client if body is to_client.body else replace(to_client, body=body)
 
     def notes_for(self, head: CallHead, request: Request, to_client: Answer) -> Mapping[str, Any]:
-        """Return what is to be noted with a change: the receipts that it names, the digests of what it gave out."""
+        """Return what is to be noted with a change: receipts that it names, digests of what it gave out, the emulator's time."""
         if issuing_call(head.service, head.operation) is not None:
             return notes_of(head, to_client)
+        if has_implied_times(head):
+            return notes_of_time(to_client)
         return self.translator.receipts.notes_for(head, request)
 
     def note_recorded(self, head: CallHead, request: Request, to_client: Answer, notes: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ from replay_proxy.replay.execution.calls.answer_learning import EQUAL, AnswerLea
 from replay_proxy.replay.execution.calls.call_in_progress import CallInProgress, OnAnswer, wait_for_all
 from replay_proxy.replay.execution.calls.lost_answer import THERE_ALREADY, LostAnswerLookup
 from replay_proxy.replay.execution.calls.page_walk import PageWalks, without_other_elements
-from replay_proxy.replay.execution.implied_times import has_implied_times, with_implied_times
+from replay_proxy.replay.execution.implied_times import ANSWERED, has_implied_times, with_implied_times
 from replay_proxy.replay.execution.made_already import MadeAlready, is_made
 from replay_proxy.replay.execution.message_delays import MessageDelays
 from replay_proxy.replay.execution.original_times import note_times
@@ -153,7 +153,8 @@ class CallReplayer:
                 if has_choices(head):
                     asked = with_choices(asked, head, call.recorded, call.parameters)
                 if has_implied_times(head):
-                    asked = with_implied_times(asked, head, call.parameters, record.time, record.duration_ms)
+                    answered = str(record.notes.get(ANSWERED, ""))
+                    asked = with_implied_times(asked, head, call.parameters, record.time, record.duration_ms, answered)
                 if self._issued is not None:
                     asked = await self._stand_ins.in_request(asked, head, self._issued)
                 asked = self._client_secrets.with_hashes(asked, head, self._aliases)
