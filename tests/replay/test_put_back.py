@@ -45,3 +45,17 @@ def test_a_value_is_put_back_in_its_place_alone(lab: Lab, is_first: bool, value:
     lab.empty()
     lab.restore(records)
     assert secrets.get_secret_value(SecretId="late")["SecretString"] == value
+
+
+def test_what_was_drawn_meanwhile_is_no_earlier_version(lab: Lab) -> None:
+    """What a client was never shown has no stage, so that nobody is given it for the value before the last one."""
+    secrets = lab.client("secretsmanager")
+    secrets.create_secret(Name="late", SecretString="drawn anew")
+    [made] = lab.records
+    lab.empty()
+    lab.restore([made, replace(shown(made, "drawn"), seq=2)])
+    assert secrets.get_secret_value(SecretId="late")["SecretString"] == "drawn"
+    stages = secrets.describe_secret(SecretId="late")["VersionIdsToStages"]
+    assert {version: each for version, each in stages.items() if each} == {VERSION: ["AWSCURRENT"]}
+    with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+        secrets.get_secret_value(SecretId="late", VersionStage="AWSPREVIOUS")

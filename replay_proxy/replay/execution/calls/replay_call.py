@@ -246,8 +246,12 @@ class CallReplayer:
         assert call.answer is not None
         if call.record.seq in self._read_before:
             return False
-        write = put_back(call.head, call.original, call.answer, call.recorded, outcome)
-        return write is not None and (await self._ask_again(write[1], write[0], call.record.credential)).status == 200
+        is_written = False
+        for head, request in put_back(call.head, call.original, call.answer, call.recorded, outcome):
+            if (await self._ask_again(request, head, call.record.credential)).status != 200:
+                break
+            is_written = True
+        return is_written
 
     async def _is_made_already(self, call: CallInProgress, request: Request) -> bool:
         """Return whether an observed write is not needed. request: in emulator ids. Raises as `_ask_again`."""
