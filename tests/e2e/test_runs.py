@@ -228,6 +228,47 @@ class Jobs:
         return found
 
 
+class Outputs:
+    """Jobs that write objects: one that translates, and one that signs."""
+
+    def make(self, url: str) -> None:
+        translate, signer, self.s3 = client("translate", url), client("signer", url), client("s3", url)
+        for bucket in ("texts", "translated"):
+            self.s3.create_bucket(Bucket=bucket)
+        self.s3.put_bucket_versioning(Bucket="texts", VersioningConfiguration={"Status": "Enabled"})
+        version = self.s3.put_object(Bucket="texts", Key="in/a.txt", Body=b"hello")["VersionId"]
+        self.job = translate.start_text_translation_job(
+            InputDataConfig={"S3Uri": "s3://texts/in/", "ContentType": "text/plain"},
+            OutputDataConfig={"S3Uri": "s3://translated/out/"},
+            DataAccessRoleArn=ROLE,
+            SourceLanguageCode="en",
+            TargetLanguageCodes=["de"],
+            ClientToken="once",
+        )["JobId"]
+        signer.put_signing_profile(profileName="profile", platformId="AWSLambda-SHA384-ECDSA")
+        source = {"s3": {"bucketName": "texts", "key": "in/a.txt", "version": version}}
+        to = {"s3": {"bucketName": "translated", "prefix": "signed/"}}
+        self.signing = signer.start_signing_job(
+            profileName="profile", source=source, destination=to, clientRequestToken="once"
+        )["jobId"]
+        eventually(lambda: self._job(translate)["JobStatus"] == "COMPLETED")
+        eventually(lambda: signer.describe_signing_job(jobId=self.signing)["status"] == "Succeeded")
+
+    def _job(self, translate: Any) -> Any:
+        return translate.describe_text_translation_job(JobId=self.job)["TextTranslationJobProperties"]
+
+    def read(self, url: str) -> dict[str, Any]:
+        translate, signer, s3 = (client(name, url, **RETRYING) for name in ("translate", "signer", "s3"))
+        jobs = translate.list_text_translation_jobs()["TextTranslationJobPropertiesList"]
+        return {
+            "objects": [(each["Key"], each["ETag"]) for each in s3.list_objects_v2(Bucket="translated")["Contents"]],
+            "translation": clean(self._job(translate)),
+            "translations": [each["JobId"] for each in jobs],
+            "signing": clean(signer.describe_signing_job(jobId=self.signing)),
+            "signings": [each["jobId"] for each in signer.list_signing_jobs()["jobs"]],
+        }
+
+
 class Tasks:
     """A task that was stopped, and one that runs."""
 
@@ -254,6 +295,27 @@ class Tasks:
             "stopped": ecs.list_tasks(cluster="main", desiredStatus="STOPPED")["taskArns"],
             "running": ecs.list_tasks(cluster="main", desiredStatus="RUNNING")["taskArns"],
         }
+
+
+def test_jobs_that_write_objects_on_ministack(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy("--emulator", "ministack", "--save-strategy", "ON_REQUEST")
+    outputs = Outputs()
+    outputs.make(proxy.url)
+    eventually(
+        lambda: (
+            {outputs.job, outputs.signing} <= {each.get("notes", {}).get("run") for each in proxy.records("witness")}
+        )
+    )
+    before = outputs.read(proxy.url)
+    keys = {key for key, _tag in before["objects"]}
+    eventually(lambda: len([each for each in proxy.records("observation") if each["service"] == "s3"]) >= len(keys))
+    for _ in range(RESTARTS):
+        proxy.kill_all()
+        proxy.again()
+        report = proxy.status()["last_restore"]
+        assert (report["problems"], report["findings"]) == ([], [])
+        time.sleep(0.5)
+        assert outputs.read(proxy.url) == before
 
 
 def test_executions_on_ministack(start_proxy: Callable[..., Proxy]) -> None:
