@@ -416,7 +416,10 @@ class TestFailure:
         for what in ("load", "load?reset=1", "sqs/load"):
             status, [told] = load(proxy, what)
             assert status == 503
-            assert "nothing can be loaded now" in told["error"]
+            assert "the emulator can be given no other state now: " in told["error"]
+        status, [told] = post(proxy.url, "/_replay/doctor")
+        assert status == 503
+        assert told["error"].startswith("nothing can be examined now: the emulator")
         emulator.restart()
         proxy.wait_until("/_localstack/health", [200])
         assert there(proxy.url, queue) == before

@@ -19,7 +19,7 @@ async def smoke(proxy: Proxy, incoming: Incoming) -> Outgoing:
     """Carry out the smoke tests in the body (JSON, as the YAML file says them). Nothing is recorded of them."""
     body = b"" if incoming.body is None else (await collect(incoming.body, BODY_BYTES_MAX))[0]
     if not proxy.gate.is_open:
-        return problem(503, "the recorded state is not restored yet", "ask again when /_replay/health says so")
+        return _not_now(proxy)
     try:
         document = await asyncio.to_thread(parse_smoke_tests, body, "the request")
         return json_answer(await examine(proxy, smoke=document))
@@ -27,6 +27,11 @@ async def smoke(proxy: Proxy, incoming: Incoming) -> Outgoing:
         return problem(400, error.message, error.hint)
     except ReplayProxyError as error:
         return problem(503, error.message, error.hint)
+
+
+def _not_now(proxy: Proxy) -> Outgoing:
+    reason = proxy.gate.reason or f"the proxy is {proxy.gate.state.value}"
+    return problem(503, f"nothing can be examined now: {reason}", "ask again when /_replay/status says `ready`")
 
 
 def latest_diagnosis(proxy: Proxy) -> Outgoing:
@@ -43,7 +48,7 @@ async def doctor(proxy: Proxy, query: str) -> Outgoing:
     if proxy.recording is None:
         return problem(409, "nothing is recorded: there is nothing to examine", "start the proxy without PERSISTENCE=0")
     if not proxy.gate.is_open:
-        return problem(503, "the recorded state is not restored yet", "ask again when /_replay/health says so")
+        return _not_now(proxy)
     before_save = asked.get("before_save", ["0"])[-1] in ("1", "true")
     repair = asked.get("repair", ["0"])[-1] in ("1", "true")
     if repair and proxy.settings.read_only:

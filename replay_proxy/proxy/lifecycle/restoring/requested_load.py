@@ -350,4 +350,6 @@ class RequestedLoads:
 
 
 def _away(reason: str) -> NotNowError:
-    return NotNowError(f"nothing can be loaded now: {reason}", hint="ask again when /_replay/status says `ready`")
+    return NotNowError(
+        f"the emulator can be given no other state now: {reason}", hint="ask again when /_replay/status says `ready`"
+    )
