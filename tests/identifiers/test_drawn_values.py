@@ -87,6 +87,9 @@ def test_what_could_break_a_message_is_named(mine: str) -> None:
         [("AAAA\nsecond 10", "BBBB\nsecond 38"), ("CCCC\nsecond 10", "DDDD\nsecond 38")],
         [("AAAA\nsecond 10", "BBBB\nsecond 38"), ("CCCC\nsecond 11", "DDDD\nsecond 39"),
          ("EEEE\nsecond 10", "FFFF\nsecond 39")],
+        [("AAAA\nleft", "BBBB\nright"), ("CCCC\nright", "DDDD\nright")],
+        [("CCCC\nright", "DDDD\nright"), ("AAAA\nleft", "BBBB\nright")],
+        [("AAAA\nleft", "BBBB\nright"), ("CCCC\nleft", "DDDD\nleft"), ("EEEE\nright", "FFFF\nleft")],
     ],
 )  # fmt: skip
 def test_a_line_may_be_shared_by_two_texts_then_or_now(texts: list[tuple[str, str]]) -> None:

@@ -6,8 +6,9 @@ itself tells: its name says that it is secret, or both values are IPv6 blocks of
 kind `SECRET` or `NETWORK`.
 
 A text of several lines (a certificate) is paired line by line, since it may be a part of another text (a chain). A line that
-stands for another one already cannot stand for two: certificates of one second share the lines that tell the time, and may
-have been of two seconds before. It is paired together with the lines before it, back to one that is its own certificate's.
+stands for another one already, or for itself, cannot stand for two: certificates of one second share the lines that tell the
+time, and may have been of two seconds before; those of one name share lines where they begin at the same place of one. It is
+paired together with the lines before it, back to one that is its own certificate's.
 Where there is none, the text is named as not restored. What no later call shows or takes, such as a private key, is not
 learned.
 
@@ -61,7 +62,7 @@ def learn_drawn(
         return []
     scope = scope_of(head)
     known = known_from(table, scope)
-    unpaired: list[AlignedValue] = []
+    doubtful: list[AlignedValue] = []
     found = walk(head, output_shape(head), recorded.parsed, replayed.parsed, known)
     places = [place for place in found if isinstance(place, AlignedValue)]
     same = {place.path for place in places if place.recorded == place.replayed}
@@ -73,10 +74,10 @@ def learn_drawn(
         lines = _Lines(table, scope, Origin(learned_from.seq, learned_from.call, place.path))
         if _is_print_of_same(head, place, same):
             lines.add(place.recorded, place.replayed)
-        elif not _learn_at(head, place, lines):
-            unpaired.append(place)
-    # Parts of a text may have pairs of their own.
-    return [each.path for each in unpaired if translated(each.replayed, table, scope, to_client=True) != each.recorded]
+        elif not _learn_at(head, place, lines) or ("\n" in place.recorded and _is_drawn_secret(head, place)):
+            doubtful.append(place)
+    # Parts of a text may have pairs of their own, and lines those of another text.
+    return [each.path for each in doubtful if translated(each.replayed, table, scope, to_client=True) != each.recorded]
 
 
 def draws_key_pair(head: CallHead, recorded: Outcome) -> bool:
@@ -96,13 +97,17 @@ def _is_print_of_same(head: CallHead, place: AlignedValue, same: Collection[str]
     return place.path[: -len(place.member)] + beside in same
 
 
+def _is_drawn_secret(head: CallHead, place: AlignedValue) -> bool:
+    return place.role is Role.SECRET and is_drawn(head.service, head.operation, place.member, None)
+
+
 def _learn_at(head: CallHead, place: AlignedValue, lines: _Lines) -> bool:
     """Learn what is drawn at one place; tell whether all of it could be."""
     client, emulator = place.recorded, place.replayed
     blocks = network_of(client), network_of(emulator)
     if blocks[0] is not None and blocks[1] is not None:
         return blocks[0].prefixlen == blocks[1].prefixlen and lines.add(client, emulator, AliasKind.NETWORK)
-    if place.role is not Role.SECRET or not is_drawn(head.service, head.operation, place.member, None):
+    if not _is_drawn_secret(head, place):
         return True
     one, two = client.split("\n"), emulator.split("\n")
     if len(one) != len(two) or len(one) > _LINES_MAX or max(map(len, one + two)) > _LINE_CHARACTERS_MAX:
@@ -121,9 +126,15 @@ class _Lines:
     origin: Origin
 
     def learn(self, one: list[str], two: list[str]) -> bool:
-        pairs = [(at, a, b) for at, (a, b) in enumerate(zip(one, two, strict=True)) if a != b and a and b]
+        both = [(at, a, b) for at, (a, b) in enumerate(zip(one, two, strict=True)) if a and b]
+        several = len(one) > 1
+        if several:
+            for _, a, b in both:
+                if a == b and not self._is_taken(a, b):
+                    self.table.add(a, b, scope=self.scope)
+        pairs = [(at, a, b) for at, a, b in both if a != b or (several and self._is_taken(a, b))]
         new = [(at, a, b) for at, a, b in pairs if not self.table.knows(a, b, self.scope)]
-        taken = {at for at, a, b in new if len(one) > 1 and self._is_taken(a, b)}
+        taken = {at for at, a, b in new if several and self._is_taken(a, b)}
         own = [at for at, a, b in new if at not in taken and self.add(a, b)]
         complete = len(own) + len(taken) == len(new)
         for at in sorted(taken):
@@ -136,6 +147,8 @@ class _Lines:
 
     def _is_taken(self, client: str, emulator: str) -> bool:
         table, scope = self.table, self.scope
+        if client != emulator and any(table.stands_for_itself(each, scope) for each in (client, emulator)):
+            return True
         return table.to_client(emulator, scope) != emulator or table.to_emulator(client, scope) != client
 
     def add(self, client: str, emulator: str, kind: AliasKind = AliasKind.SECRET) -> bool:
