@@ -13,6 +13,10 @@ that in: a template may have it generated. An answer explains
 what can be learned from it, which is what its shape describes; emulators also say things that the models do not know. Payload
 neither explains nor shows anything: by the models it names nothing that a later call could refer to.
 
+A read that shows a time of something that a stack made is a witness, too, once for each operation. No call tells when that
+was made, so only what the read showed at first can tell it after a restart. What a stack made is what is named and was made
+by no recorded call of its own service.
+
 A read that itself *names* something that nothing explains can be repeated only where something else teaches what that is
 called today. It is recorded, since it may be all there is, but it explains nothing: the read that shows the same without
 naming it is recorded, too. The token of a page is no such name, because pages are walked from the first again.
@@ -30,14 +34,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from enum import IntEnum
+from http import HTTPStatus
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, CallHead, Request
-from replay_proxy.footprint.members.answer_identifiers import identifiers_in_chunks, names_shown
+from replay_proxy.footprint.additions import makes
+from replay_proxy.footprint.given_names import given_names, may_give_names
+from replay_proxy.footprint.members.answer_identifiers import identifier_values, identifiers_in_chunks, names_shown
 from replay_proxy.footprint.members.drawn_members import drawn_texts, put_in, shows_put_in, takes_put_in
 from replay_proxy.footprint.members.naming_members import naming_at_top
+from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.parameter_texts import parameter_texts
 from replay_proxy.identifiers.rewriting.body.bodies import texts_outside_payload
 from replay_proxy.identifiers.rewriting.body.payload import payload_of
+from replay_proxy.identifiers.rewriting.times.time_members import shows_times
 from replay_proxy.identifiers.table import tokens
 from replay_proxy.identifiers.table.scan import identifiers_in
 from replay_proxy.replay.fingerprints import Fingerprints
@@ -45,8 +55,10 @@ from replay_proxy.wire.codecs.answers import parse_answer
 from replay_proxy.wire.codecs.parameters import parse_parameters
 from replay_proxy.wire.models.models import streams_output
 from replay_proxy.wire.models.pagination import pagination_of
-from replay_proxy.wire.mutability.judge import is_data
+from replay_proxy.wire.mutability.judge import Effect, is_data, judge
 
+_MAKING_OTHERS = frozenset({"cloudformation", "cloudcontrol"})
+"""Services whose calls make things of other services."""
 BODY_BYTES_MAX = 256 * 1024
 """Of a body that is looked into as a whole. Of a larger request nothing is taken; a larger answer is read in chunks."""
 INFRASTRUCTURE_BYTES_MAX, DATA_BYTES_MAX = 16 << 20, 8 << 20
@@ -75,6 +87,7 @@ class WitnessDetector:
         self._infrastructure = Fingerprints(INFRASTRUCTURE_BYTES_MAX)
         self._data = Fingerprints(DATA_BYTES_MAX)
         self._lock = threading.Lock()
+        self._any_stack = False
 
     @property
     def bytes_held(self) -> int:
@@ -85,11 +98,15 @@ class WitnessDetector:
         """Forget all that is explained: an emulator that was reset draws identifiers anew, perhaps the same ones."""
         self._infrastructure = Fingerprints(INFRASTRUCTURE_BYTES_MAX)
         self._data = Fingerprints(DATA_BYTES_MAX)
+        self._any_stack = False
 
     def explain(self, head: CallHead | None, request: Request, answer: Answer) -> None:
         """Note a recorded exchange: what it shows is explained. Of an answer of more than `BODY_BYTES_MAX`, nothing is taken."""
         runs = _sent(head, request) | _shown(head, request, answer)
         runs |= _put_in_by(head, request) | _put_in_shown(head, request, answer)
+        if head is not None:
+            self._any_stack = self._any_stack or head.service in _MAKING_OTHERS
+            runs |= _with_known_times(head, request, answer)
         with self._lock:
             self._set_for(head).update(runs)
 
@@ -109,7 +126,17 @@ class WitnessDetector:
         if unexplained:
             unexplained &= _outside(head, answer)
         unexplained |= self._unexplained(_put_in_shown(head, request, answer))
-        return self._verdict(head, request, unexplained)
+        verdict = self._verdict(head, request, unexplained)
+        if verdict is Verdict.NOTHING_NEW and not unexplained and self._any_stack and answer.status == HTTPStatus.OK:
+            return Verdict.WITNESS if self._tells_time_of_member(head, request) else verdict
+        return verdict
+
+    def _tells_time_of_member(self, head: CallHead, request: Request) -> bool:
+        """Return whether a read may show when something was made or changed that a stack made, and is the first to do so."""
+        if is_data(head.service, head.operation) or not shows_times(head):
+            return False
+        unmade = [name for name in _named_things(head, request) if self._unexplained({_made(head, name)})]
+        return bool(self._unexplained({_shown_by(head, name) for name in unmade}))
 
     def is_large_witness(self, head: CallHead, request: Request, answer: Answer, chunks: Chunks) -> Verdict:
         """Return what a read is worth whose answer has a body of any size. Blocking. Raises as `chunks`.
@@ -210,6 +237,42 @@ def _put_in_shown(head: CallHead | None, request: Request, answer: Answer) -> se
     except MalformedMessage:
         return set()
     return {_value_of(head, value) for value in put_in(outcome.parsed)} if outcome.ok else set()
+
+
+def _with_known_times(head: CallHead, request: Request, answer: Answer) -> set[bytes]:
+    """Return what stands among the runs for the things that a recorded call made, or whose times a read showed."""
+    if is_data(head.service, head.operation) or (answer.body and not _body(answer)):
+        return set()
+    if judge(head.service, head.operation).effect is not Effect.MUTATES:
+        named = _named_things(head, request) if shows_times(head) else set()
+        return {_shown_by(head, name) for name in named}
+    if not may_give_names(head.service, head.operation) and not makes(head.operation):
+        return set()
+    try:
+        given = given_names(head.service, head.operation, parse_parameters(head, request))
+        drawn = identifier_values(head, parse_answer(head, answer, request)) if makes(head.operation) else ()
+        return {_made(head, short_name(name)) for name in (*given, *drawn)}
+    except MalformedMessage:
+        return set()
+
+
+def _named_things(head: CallHead, request: Request) -> set[str]:
+    """Return the short names of what a request names at the top of its parameters."""
+    try:
+        texts = parameter_texts(head, parse_parameters(head, request))
+        return {short_name(each.text) for each in texts if each.naming and each.top}
+    except MalformedMessage:
+        return set()
+
+
+def _made(head: CallHead, name: str) -> bytes:
+    """Return what stands for a thing of a service that a call made or named; no run contains a NUL."""
+    return b"\0".join(each.encode() for each in ("", head.service, head.account, head.region, name))
+
+
+def _shown_by(head: CallHead, name: str) -> bytes:
+    """Return what stands for a thing whose times an operation showed."""
+    return b"\0".join((_made(head, name), head.operation.encode()))
 
 
 def _value_of(head: CallHead, value: bytes) -> bytes:

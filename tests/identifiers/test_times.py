@@ -77,7 +77,7 @@ def shown(times: Times, call: CallHead, document: Any) -> Any:
         ("2026-11-18T11:06:41", "2023-11-14T22:13:20"),
         (http(BEGUN), "Tue, 14 Nov 2023 22:13:20 GMT"),
         ("1795000001", "1700000000"),
-        ("1795000001.25", "1700000000.12"),
+        ("1795000001.25", "1700000000.125"),
         ("1795000001.0", "1700000000.0"),
         ("1795000001250", "1700000000125"),
     ],
@@ -666,3 +666,20 @@ def test_what_is_no_document_has_no_leaves_and_hurts_nobody(data: bytes) -> None
     for body_format in ("json", "xml", "form"):
         for leaf in body_values(data, body_format, lambda _name, _text: True):  # type: ignore[arg-type]
             assert 0 <= leaf.start <= leaf.end <= len(data)
+
+
+@pytest.mark.parametrize(
+    ("like", "seconds", "shown"),
+    [
+        ("1795960583.23159", 1795960580.231593, "1795960580.231593"),
+        ("1795960583.231593", 1795960580.23159, "1795960580.23159"),
+        ("1795960583.23", 1795960580.231, "1795960580.231"),
+        ("1795960583.231", 1795960580.0, "1795960580.0"),
+        ("1795960583.0", 1795960580.231, "1795960580.0"),
+        ("1795960583.230", 1795960580.231, "1795960580.231"),
+        ("1795960583.2300", 1795960580.231, "1795960580.2310"),
+    ],
+)
+def test_a_number_is_written_without_zeros_at_its_end(like: str, seconds: float, shown: str) -> None:
+    """How many digits a number has says nothing of how exact the next one is: `.231590` is written `.23159`."""
+    assert format_like(like, seconds) == shown

@@ -258,3 +258,31 @@ def test_the_print_of_code_is_a_witness_unless_the_call_that_brought_the_code_sh
     witness_detector.explain(CallHead("lambda", "CreateFunction", "rest-json"), brought, function("choiV7fAP3tpwxdo="))
     assert witness_detector.is_witness(*read, function("choiV7fAP3tpwxdo=")) is Verdict.NOTHING_NEW
     assert witness_detector.is_witness(*read, function("pDKPeacaRcUI04PA=")) is Verdict.WITNESS
+
+
+def test_the_first_read_that_shows_when_a_stack_made_something_is_a_witness() -> None:
+    witness_detector = WitnessDetector()
+
+    def queue(operation: str, name: str, **more: Any) -> tuple[CallHead, Request]:
+        return call("sqs", operation, QueueUrl=f"http://h/123456789012/{name}", **more)
+
+    shown = answer(Attributes={"CreatedTimestamp": "1700000000"})
+    listed = call("sqs", "ListQueues"), answer(QueueUrls=["http://h/123456789012/orders", "http://h/123456789012/jobs"])
+    witness_detector.explain(
+        *call("sqs", "CreateQueue", QueueName="orders"), answer(QueueUrl="http://h/123456789012/orders")
+    )
+    witness_detector.explain(*listed[0], listed[1])
+    # Without a stack everything was made by a call, or was there before.
+    assert not witness_detector.is_witness(*queue("GetQueueAttributes", "jobs"), shown)
+    witness_detector.explain(
+        *call("cloudformation", "CreateStack", StackName="s", TemplateBody="jobs"), answer(StackId="s")
+    )
+    # To be changed is not to be made.
+    witness_detector.explain(*queue("SetQueueAttributes", "jobs", Attributes={"VisibilityTimeout": "5"}), answer())
+    read = queue("GetQueueAttributes", "jobs", AttributeNames=["All"])
+    assert witness_detector.is_witness(*read, shown) is Verdict.WITNESS
+    assert not witness_detector.is_witness(*queue("GetQueueAttributes", "orders"), shown)
+    assert not witness_detector.is_witness(*queue("ListQueueTags", "jobs"), answer(Tags={}))
+    assert not witness_detector.is_witness(*read, Answer(400, JSON, b"{}"))
+    witness_detector.explain(*read, shown)
+    assert not witness_detector.is_witness(*queue("GetQueueAttributes", "jobs", AttributeNames=["X"]), shown)

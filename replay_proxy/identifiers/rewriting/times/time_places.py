@@ -84,9 +84,12 @@ class TimePlace:
         return self.distance(operation) < FAR or bare_noun(operation).lower() not in kind_names(self.service)
 
     def refers(self, member: str) -> bool:
-        """Return whether a member names something else than what the place is of: the `NamespaceId` in a `Service`."""
-        stem = noun(_NAMING.sub("", member))
-        return stem not in self.words() and stem in _things(self.service)
+        """Return whether a member names something else than what the place is of: the `NamespaceId` in a `Service`.
+
+        The attributes of a thing (`QueueAttributes`) are of the thing.
+        """
+        stem, words = noun(_NAMING.sub("", member)), self.words()
+        return stem not in words and f"{stem}attribute" not in words and stem in _things(self.service)
 
     def can_name(self, member: str, operation: str) -> bool:
         """Return whether a member can name what a call has made: the `stageName` of a stage names no usage plan.

@@ -41,7 +41,7 @@ def format_like(text: str, seconds: float) -> str:
     # A float tells seconds since the epoch to less than a microsecond, and not always downwards.
     whole, micro = divmod(round(seconds * _MICRO), _MICRO)
     if match := _EPOCH.fullmatch(text):
-        return f"{whole}{_fraction(match[2], micro)}"
+        return f"{whole}{_fraction_of_number(match[2], micro)}"
     if _MILLISECONDS.fullmatch(text):
         return str(whole * 1000 if text.endswith("000") else whole * 1000 + micro // 1000)
     when = datetime.fromtimestamp(whole, UTC)
@@ -57,6 +57,17 @@ def _fraction(like: str | None, micro: int) -> str:
     if not like.strip(".0"):
         return like
     return f".{f'{micro:06d}'.ljust(digits, '0')[:digits]}"
+
+
+def _fraction_of_number(like: str | None, micro: int) -> str:
+    """Return the fraction of a number, which is written without zeros at its end: its digits do not tell how exact it is.
+
+    It is of milliseconds or of microseconds. One that ends in a zero has a fixed number of digits.
+    """
+    if not like or like.endswith("0") or len(like) > 7:
+        return _fraction(like, micro)
+    exact = _fraction(".001" if len(like) <= 4 else ".000001", micro).rstrip("0")
+    return exact if exact != "." else ".0"
 
 
 def prefixes_between(begun: float, ended: float) -> tuple[bytes, ...]:
