@@ -172,8 +172,12 @@ def test_a_full_set_forgets_and_a_read_is_a_witness_again(monkeypatch: pytest.Mo
         (call("dynamodb", "ListTables"), {"TableNames": ["generated"]}),
         (call("codebuild", "ListBuilds"), {"ids": ["4711"]}),
         (call("kms", "ListKeys", Marker="page-2"), {"Keys": [{"KeyId": "zzzz"}]}),
+        (
+            call("acm", "DescribeCertificate", CertificateArn="op"),
+            {"Certificate": {"DomainValidationOptions": [{"ResourceRecord": {"Value": "drawn.acm.example."}}]}},
+        ),
     ],
-    ids=["a value in a map", "letters alone", "a name", "digits alone", "a later page"],
+    ids=["a value in a map", "letters alone", "a name", "digits alone", "a later page", "a record of a certificate"],
 )
 def test_an_identifier_is_told_by_its_member(read: tuple[CallHead, Request], shown: dict[str, Any]) -> None:
     witness_detector = WitnessDetector()
