@@ -55,12 +55,14 @@ class Names:
         for parent in resource.parents:
             if parent in model.resources:
                 self._take(model.resources[parent], overwrite=False)
-        for member, value in zip(named, resource.key.names, strict=False):
+        arn = model.arn(resource)
+        for member, name in zip(named, resource.key.names, strict=False):
+            # What a stack made may be known by its name alone, where calls name such a thing by its ARN.
+            value = arn if arn and member is named[-1] and member.lower().endswith("arn") else name
             # A name may be kept without what it begins with; what the parent is called by stays.
             if value and short_name(self._values.get(member.lower(), "")) != short_name(value):
                 self._values[member.lower()] = value
         self._take(resource, overwrite=True)
-        arn = model.arn(resource)
         for spelling in self._spellings():
             self._values.setdefault(spelling, self._by_ending(spelling, arn))
         if arn:

@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.emulator, pytest.mark.timeout(3600)]
 
 TOGETHER = 12
 """Services that share an emulator, each in an account of its own."""
+MOVED_BY_READS = {("moto", "dax")}
+"""Clusters of moto's get ready by being read, whoever reads them."""
 QUICK = ("sqs", "sns", "iam")
 
 
@@ -42,6 +44,7 @@ def test_sound_states_are_sound(emulator: str, tmp_path: Path) -> None:
                 player.read([service], behind=True)
             assert wrong_in(rehearsal.proxy, not_running) == []
             changed = [each for player in rehearsal.players for each in player.differences()]
+            changed = [each for each in changed if (emulator, each.asked.service) not in MOVED_BY_READS]
             assert [each for each in changed if not is_time(each)] == [], "a diagnosis changes nothing"
             rehearsal.restart()
             assert wrong_in(rehearsal.proxy, not_running) == []

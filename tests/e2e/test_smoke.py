@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.clients import client
-from tests.support.processes import Proxy, replay_proxy
+from tests.support.processes import Proxy, left_out, replay_proxy
+from tests.support.stories import until
 
 pytestmark = pytest.mark.emulator
 
@@ -68,7 +70,8 @@ checks:
 def test_checks_of_each_kind_pass_or_say_why_not_and_leave_no_trace(
     start_proxy: Callable[..., Proxy], tmp_path: Path
 ) -> None:
-    proxy = start_proxy("--emulator", "ministack")
+    # What the function writes into its log is an effect of its own, and is observed as any other, each flush interval.
+    proxy = start_proxy("--emulator", "ministack", "--flush-interval", "600")
     role = client("iam", proxy.url).create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -103,7 +106,7 @@ def test_checks_of_each_kind_pass_or_say_why_not_and_leave_no_trace(
     assert "✗ no such function: lambda:Invoke: ResourceNotFoundException" in out
     assert "✗ no such path: the status is 404" in out
     assert "✗ no such queue: sqs:GetQueueUrl: " in out
-    assert "✗ no such table: dynamodb:PutItem: ResourceNotFoundException" in out
+    assert "✗ no such table: dynamodb:DeleteItem: ResourceNotFoundException" in out
     assert "✗ no such error: the error is none, and not KeyError" in out
     assert "✗ wrong name: 'QueueUrl' is " in out
     assert "7 of 7 checks did not pass" in err
@@ -112,3 +115,56 @@ def test_checks_of_each_kind_pass_or_say_why_not_and_leave_no_trace(
     assert "line 2" in err
     assert json.loads(json.dumps(proxy.status()["unrecorded"])) == 0
     assert proxy.journal.read_bytes() == before
+
+
+STREAM = """\
+checks:
+  - name: the consumer writes
+    within_s: 60
+    stream:
+      table: orders
+      put: {id: {S: smoke-of-the-stream}}
+      key: {id: {S: smoke-of-the-stream}}
+      read: {table: seen, key: {id: {S: smoke-of-the-stream}}}
+"""
+
+
+@pytest.mark.timeout(600)
+def test_an_item_that_is_there_already_is_put_as_a_new_one_and_what_the_consumer_writes_is_observed_by_nobody(
+    start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
+    if reason := left_out(0.5):
+        pytest.skip(f"a function that reads a stream {reason}")
+    proxy = start_proxy("--emulator", "ministack", "--flush-interval", "0.2", "--check-wiring", "0")
+    dynamodb, functions = client("dynamodb", proxy.url), client("lambda", proxy.url)
+    for name in ("orders", "seen"):
+        dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        )
+    role = client("iam", proxy.url).create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("m.py", HANDLER.replace('["NewImage"]', '.get("NewImage", {"id": {"S": "gone"}})'))
+    functions.create_function(
+        FunctionName="copy", Runtime="python3.12", Role=role, Handler="m.handler", Code={"ZipFile": packed.getvalue()}
+    )
+    stream = dynamodb.describe_table(TableName="orders")["Table"]["LatestStreamArn"]
+    functions.create_event_source_mapping(FunctionName="copy", EventSourceArn=stream, StartingPosition="LATEST")
+    path = tmp_path / "stream.yaml"
+    path.write_text(STREAM)
+    # Left behind by somebody who was interrupted, past the proxy.
+    behind = client("dynamodb", proxy.status()["emulator"]["url"])
+    behind.put_item(TableName="orders", Item={"id": {"S": "smoke-of-the-stream"}})
+    until(lambda: "Item" in behind.get_item(TableName="seen", Key={"id": {"S": "smoke-of-the-stream"}}), 60)
+    marks = []
+    for _ in range(3):
+        command = [*replay_proxy(), "doctor", "--endpoint", proxy.url, "--smoke", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout
+        time.sleep(3)
+        marks.append(proxy.journal.read_bytes().count(b"smoke-of-the-stream"))
+    assert marks[1:] == marks[:1] * 2, "the first one also takes away what was left behind"

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Final
 
 import orjson
@@ -66,7 +66,9 @@ async def examine(
     except OSError as error:
         raise EmulatorError(f"no process can be started: {error}", hint="look at the limits of this user") from error
     try:
-        async with asyncio.timeout(REMOVAL_TIMEOUT_S if remove else TIMEOUT_S):
+        async with asyncio.timeout(REMOVAL_TIMEOUT_S if remove else TIMEOUT_S), AsyncExitStack() as stack:
+            if smoke is not None and proxy.observer is not None:
+                await stack.enter_async_context(proxy.observer.at_rest())
             assert child.stdin is not None
             child.stdin.write(orjson.dumps(options, option=orjson.OPT_APPEND_NEWLINE))
             document = await _serve(proxy, child)

@@ -18,8 +18,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from replay_proxy import log
@@ -166,6 +166,12 @@ class Observer:
             # What may have changed first: the time may not suffice for the rest.
             chosen.sort(key=lambda each: each not in self._watched.dirty)
             return await self._look_at(chosen, caused=True)
+
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Look at nothing meanwhile: what smoke tests put into the emulator, and take away again, is nobody's state."""
+        async with self._busy:
+            yield
 
     def as_json(self) -> dict[str, Any]:
         """Return what is observed, and what came of it, for `/_replay/status`."""
