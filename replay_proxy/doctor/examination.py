@@ -22,7 +22,7 @@ from replay_proxy.doctor.stack_members import absent_members
 from replay_proxy.doctor.tags import answered_tags, lost_tags, shown_tags, tags_reading
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.resources.folding.model import ResourceModel
-from replay_proxy.resources.resource import Resource
+from replay_proxy.resources.resource import Resource, leaves
 
 CONCURRENCY: Final = 8
 """Reads that are under way at a time."""
@@ -107,7 +107,7 @@ class Examination:
                 check.state, check.answer = State.THERE, ""
                 described = answered.listing.element(names.all) if reading.search else outcome.parsed
                 if described is not None:
-                    check.status = status_in(described)
+                    check.status = _status_of(resource, described)
                     texts = Texts(described) if reading.search else texts
                 description = Description(texts, described or {})
                 self._descriptions[resource.number] = description
@@ -156,3 +156,9 @@ class Examination:
                 description.parts.append(outcome.parsed)
             elif refusal_of(answered.head, outcome) is Refusal.ABSENT:
                 description.dedicated[setter] = Texts()
+
+
+def _status_of(resource: Resource, described: Mapping[str, Any]) -> str:
+    """Return the state in which nothing can be used; not one that somebody asked for, such as that of an inactive access key."""
+    status = status_in(described)
+    return "" if any(value == status for _path, value in leaves(resource.attributes)) else status

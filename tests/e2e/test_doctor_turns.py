@@ -50,3 +50,34 @@ def test_each_change_is_named_and_mended_and_nothing_else(start_proxy: Callable[
 
 def test_the_table_of_the_documents_has_every_change() -> None:
     assert "\n".join(table_lines()) in DOCUMENT.read_text(), "python -m tests.support.more_wiring prints it"
+
+
+def test_what_was_switched_off_or_ended_through_the_proxy_is_sound(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy("--check-wiring", "0")
+    iam, kms, cloudwatch = (client(service, proxy.url) for service in ("iam", "kms", "cloudwatch"))
+    iam.create_user(UserName="ann")
+    key = iam.create_access_key(UserName="ann")["AccessKey"]["AccessKeyId"]
+    iam.update_access_key(UserName="ann", AccessKeyId=key, Status="Inactive")
+    kms.disable_key(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    kms.schedule_key_deletion(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    cloudwatch.put_metric_alarm(
+        AlarmName="deep",
+        Namespace="n",
+        MetricName="m",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        ActionsEnabled=True,
+    )
+    cloudwatch.disable_alarm_actions(AlarmNames=["deep"])
+    document = examined(proxy, "?before_save=1")
+    assert document["resources"]["there"] == 5
+    assert (document["findings"], document["notes"], document["pending"]) == ([], [], [])
+    behind = client("cloudwatch", proxy.status()["emulator"]["url"])
+    behind.enable_alarm_actions(AlarmNames=["deep"])
+    mended = examined(proxy, "?repair=1")
+    assert found_in(mended["before"]) == {("AWS::CloudWatch::Alarm", "ActionsEnabled")}
+    assert mended["after"]["sound"]
+    assert not behind.describe_alarms(AlarmNames=["deep"])["MetricAlarms"][0]["ActionsEnabled"]
