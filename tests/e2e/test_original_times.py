@@ -447,3 +447,86 @@ def test_things_of_one_name_tell_each_its_own_time(tmp_path: Path) -> None:
     finally:
         proxy.end()
         emulator.stop()
+
+
+def test_versions_attachments_and_parts_in_lists_keep_their_times(tmp_path: Path) -> None:
+    """They are told by another call than what they are in, and in whole seconds; two restarts with changes in between."""
+    if reason := left_out(0.4):
+        pytest.skip(f"times of parts: {reason}")
+    emulator = Emulator("ministack", tmp_path)
+    proxy = Proxy(tmp_path, "--upstream", emulator.url)
+    try:
+        names = ("secretsmanager", "ec2", "kms", "cognito-idp", "appconfig", "apigateway", "ecs")
+        secrets, ec2, kms, users, config, gateway, ecs = (client(each, proxy.url) for each in names)
+        first = secrets.create_secret(Name="secret", SecretString="1")["VersionId"]
+        volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+        image = ec2.describe_images()["Images"][0]["ImageId"]
+        instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+        keys = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2)]
+        kms.create_alias(AliasName="alias/a", TargetKeyId=keys[0])
+        pool = users.create_user_pool(PoolName="p")["UserPool"]["Id"]
+        app = users.create_user_pool_client(UserPoolId=pool, ClientName="c")["UserPoolClient"]["ClientId"]
+        users.sign_up(ClientId=app, Username="u", Password="Aa1!aaaaaaa")
+        application = config.create_application(Name="1")["Id"]
+        environment = config.create_environment(ApplicationId=application, Name="1")["Id"]
+        profile = config.create_configuration_profile(ApplicationId=application, Name="1", LocationUri="hosted")["Id"]
+        config.create_hosted_configuration_version(
+            ApplicationId=application, ConfigurationProfileId=profile, Content=b"1", ContentType="text/plain"
+        )
+        strategy = config.create_deployment_strategy(
+            Name="1", DeploymentDurationInMinutes=0, GrowthFactor=100.0, ReplicateTo="NONE"
+        )["Id"]
+        rest = gateway.create_rest_api(name="1")["id"]
+        root = gateway.get_resources(restApiId=rest)["items"][0]["id"]
+        gateway.put_method(restApiId=rest, resourceId=root, httpMethod="GET", authorizationType="NONE")
+        gateway.put_integration(restApiId=rest, resourceId=root, httpMethod="GET", type="MOCK")
+        gateway.create_deployment(restApiId=rest, stageName="1")
+        ecs.create_cluster(clusterName="1")
+        for memory in (10, 20):
+            ecs.register_task_definition(
+                family="1", containerDefinitions=[{"name": "c", "image": "i", "memory": memory}]
+            )
+        ecs.create_service(cluster="1", serviceName="1", taskDefinition="1:2", desiredCount=0)
+        deploy = {"ApplicationId": application, "EnvironmentId": environment, "DeploymentStrategyId": strategy}
+        for _ in range(2):
+            config.start_deployment(**deploy, ConfigurationProfileId=profile, ConfigurationVersion="1")
+            time.sleep(APART)
+        second = secrets.put_secret_value(SecretId="secret", SecretString="2")["VersionId"]
+        time.sleep(APART)
+        move = {"VersionStage": "AWSCURRENT", "MoveToVersionId": first, "RemoveFromVersionId": second}
+        secrets.update_secret_version_stage(SecretId="secret", **move)
+        ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/sdh")
+        kms.update_alias(AliasName="alias/a", TargetKeyId=keys[1])
+
+        def told() -> Iterator[tuple[str, Any]]:
+            for version in (first, second):
+                shown = secrets.get_secret_value(SecretId="secret", VersionId=version)
+                yield f"secret {version}", shown["CreatedDate"]
+            for listed in secrets.list_secret_version_ids(SecretId="secret", IncludeDeprecated=True)["Versions"]:
+                yield f"listed {listed['VersionId']}", listed["CreatedDate"]
+            made = ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]
+            yield from (("made", made["CreateTime"]), ("attached", made["Attachments"][0]["AttachTime"]))
+            yield "alias", next(e for e in kms.list_aliases()["Aliases"] if e["AliasName"] == "alias/a")["CreationDate"]
+            yield "user", users.list_users(UserPoolId=pool)["Users"][0]["UserCreateDate"]
+            for each in config.list_deployments(ApplicationId=application, EnvironmentId=environment)["Items"]:
+                yield f"begun {each['DeploymentNumber']}", each["StartedAt"]
+                yield f"ended {each['DeploymentNumber']}", each["CompletedAt"]
+            yield "stage", gateway.get_stages(restApiId=rest)["item"][0]["createdDate"]
+            service = ecs.describe_services(cluster="1", services=["1"])["services"][0]
+            yield from (("service", service["createdAt"]), ("deployed", service["deployments"][0]["createdAt"]))
+
+        for restart in range(2):
+            before = {name: as_datetime(value) for name, value in told()}
+            proxy.kill()
+            time.sleep(APART)
+            emulator.restart()
+            proxy = proxy.again()
+            assert far_apart(before, {name: as_datetime(value) for name, value in told()}, NEAR) == {}, restart
+            deployment = gateway.create_deployment(restApiId=rest)["id"]
+            change = {"op": "replace", "path": "/deploymentId", "value": deployment}
+            gateway.update_stage(restApiId=rest, stageName="1", patchOperations=[change])
+            ecs.update_service(cluster="1", service="1", taskDefinition="1:1", desiredCount=0)
+            assert as_datetime(dict(told())["stage"]) == before["stage"]
+    finally:
+        proxy.end()
+        emulator.stop()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from replay_proxy.errors import MalformedMessage
@@ -28,12 +29,23 @@ from replay_proxy.identifiers.rewriting.times.time_members import (
 from replay_proxy.identifiers.rewriting.times.time_owners import (
     copy_name,
     log_stream,
+    number_name,
     object_name,
     part_name,
     stream_records,
 )
-from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun, is_own_name, names_within
+from replay_proxy.identifiers.rewriting.times.time_places import (
+    CHANGING,
+    TimePlace,
+    bare_noun,
+    is_own_name,
+    is_told_by_verb,
+    members_beside,
+    names_within,
+    number_of,
+)
 from replay_proxy.identifiers.rewriting.times.time_texts import parse_time
+from replay_proxy.identifiers.rewriting.user_pools.web_tokens import claims_of
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.identifiers.table.scope import scope_of
 from replay_proxy.journal.format.records import Record, RecordKind
@@ -45,8 +57,6 @@ _ROUNDED = 1.0
 """Seconds by which a time that is shown may differ from when it was."""
 _OBJECTS = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "DeleteObject"})
 _UPLOADED = frozenset({"UploadPart", "UploadPartCopy"})
-# Not `Attach`, `Tag` and the like, after which most things are not said to have been modified.
-_CHANGING = ("Update", "Put", "Set", "Modify", "Change", "Rotate", "Start", "Stop", "Enable", "Disable")
 _OF_PARTS = frozenset(
     {"s3", "sqs", "kinesis", "logs", "dynamodb", "firehose", "sns", "cloudwatch", "events", "iot-data"}
 )
@@ -56,6 +66,7 @@ _BY_ADMIN = "Admin"
 _MAKES_VERSION = re.compile(r"(?:Create|Publish|Register|Import)\w*Version")
 """A new version is a change of the thing that it is a version of."""
 _MAKES_TOO = frozenset({"SignUp"})
+_ENDING = ("Delete", "Terminate", "Detach", "Remove", "Untag")
 _MESSAGES = frozenset({"SendMessage", "SendMessageBatch"})
 _RECORDS = frozenset({"PutRecord", "PutRecords"})
 _PARENTS_MAX = 4
@@ -63,6 +74,7 @@ _LEVELS = 3
 """How far out a name may stand from a time that belongs to it, where two answers are compared."""
 _MILLISECONDS_MIN = 1e11
 _EPOCH_DIGITS = 10
+_OPERATIONS = 4096
 _INDEX = re.compile(r"\[[^\]]*\]")
 _LEVEL = re.compile(r"(?:\.[^.\[\]]*|\[[^\]]*\])$")
 
@@ -78,7 +90,8 @@ def note_times(
         return
     try:
         names, mentioned, creates = _named(head, original, answer)
-        inside = _names_within(head, original, answer) if creates else []
+        drawn = _drawn_within(head, original, answer)
+        inside = [*_names_within(head, original, answer), *drawn] if creates else []
     except MalformedMessage:
         return
     of_part = creates and not names and not mentioned
@@ -91,6 +104,9 @@ def note_times(
     within = () if of_part or is_data(head.service, head.operation) else _parents(head, original, names, creates)
     moment = Moment(shown or taken + took, begun, ended, creates, shown is None, head.operation, of_part, took, within)
     times.remember(head, names, moment, mentioned, inside)
+    if drawn and not creates:
+        parents = tuple(dict.fromkeys(short_name(name) for name in names))[:_PARENTS_MAX]
+        times.remember(head, (), replace(moment, creates=True, within=parents), inside=drawn)
     if creates and _MAKES_VERSION.fullmatch(head.operation):
         whole = [value for _, value in naming_at_top(_parameters(head, original))]
         times.remember(head, whole, replace(moment, creates=False, within=()))
@@ -194,13 +210,14 @@ def _named(head: CallHead, request: Request, answer: Answer) -> tuple[list[str],
     bare = operation.removeprefix(_BY_ADMIN)
     made = resource_kinds.created_by(service, operation)
     if not made and not makes(bare) and operation not in _MAKES_TOO:
-        if not bare.startswith(_CHANGING):
+        if not bare.startswith(CHANGING) and (bare.startswith(_ENDING) or not is_told_by_verb(service, bare)):
             return [], [], False
         # What a change shows and was not told, it has made: a change of record sets, a modification of a volume.
         told = set(all_texts(params))
-        new = answer_texts(head, parse_answer(head, answer, request)).identifiers
-        names = [*(value for _, value in naming_at_top(params)), *_names_inside(bare, params)]
-        return names, [value for value in new if value not in told], False
+        shown = answer_texts(head, parse_answer(head, answer, request))
+        new = [value for value in (*shown.identifiers, *shown.listed) if value not in told]
+        names = [*_named_by_kind(service, bare, params), *_names_inside(bare, params), *_bearers(params)]
+        return names, new, False
     outcome = parse_answer(head, answer, request)
     found = [name for kind in made for each in resource_kinds.names_made(kind, params, outcome.parsed) for name in each]
     if not found:
@@ -209,7 +226,46 @@ def _named(head: CallHead, request: Request, answer: Answer) -> tuple[list[str],
         found.append(params["Username"])
     shown = answer_texts(head, outcome)
     sent = set(all_texts(params))
-    return found, [value for value in (*shown.identifiers, *shown.listed) if value not in sent], True
+    beside = [params[member] for member in members_beside(service, operation) if isinstance(params.get(member), str)]
+    return found, [*beside, *(value for value in (*shown.identifiers, *shown.listed) if value not in sent)], True
+
+
+def _named_by_kind(service: str, operation: str, params: Mapping[str, Any]) -> list[str]:
+    """Return what a change names, also by members that are called as a kind is, such as `service`."""
+    members = _identity(service, operation)
+    by_kind = [value for member, value in params.items() if member in members and isinstance(value, str)]
+    return list(dict.fromkeys([*by_kind, *(value for _, value in naming_at_top(params))]))
+
+
+def _identity(service: str, operation: str) -> frozenset[str]:
+    """Return the members that name what an operation is about, by its noun; empty where that is no kind of thing."""
+    about = bare_noun(operation).lower()
+    kinds = [kind for kind in resource_kinds.all_kinds_of(service) if kind.name.lower() == about]
+    return frozenset(member for kind in kinds for member in kind.named)
+
+
+def _bearers(params: Mapping[str, Any]) -> list[str]:
+    """Return the user whose token a call carries."""
+    name = claims_of(params.get("AccessToken")).get("username")
+    return [name] if isinstance(name, str) else []
+
+
+def _drawn_within(head: CallHead, request: Request, answer: Answer) -> list[str]:
+    """Return what a call made within something else, by the token that its client drew for it, or by its number."""
+    if not resource_kinds.token_members(head.service, head.operation) and not _numbers(head.service, head.operation):
+        return []
+    params, parsed = parse_parameters(head, request), parse_answer(head, answer, request)
+    tokens = {params.get(member) for member in resource_kinds.token_members(head.service, head.operation)}
+    drawn = [value for value in answer_texts(head, parsed).identifiers if value in tokens]
+    numbers = ((member, parsed.parsed.get(member)) for member in _numbers(head.service, head.operation))
+    return [*drawn, *(number_name(member, number) for member, number in numbers if isinstance(number, int))]
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def _numbers(service: str, operation: str) -> tuple[str, ...]:
+    """Return the members at the top of an answer that number what the call has begun."""
+    shape = output_shape(CallHead(service, operation, ""))
+    return tuple(member for member in (shape.members if shape is not None else ()) if number_of(member, operation))
 
 
 def _parents(head: CallHead, request: Request, names: Collection[str], creates: bool) -> tuple[str, ...]:
@@ -217,10 +273,21 @@ def _parents(head: CallHead, request: Request, names: Collection[str], creates: 
     named = naming_at_top(_parameters(head, request))
     if creates:
         bare = head.operation.removeprefix(_BY_ADMIN)
+        identity = frozenset(
+            member for kind in resource_kinds.made_by(head.service, head.operation) for member in kind.named
+        )
+        named = _of_identity(named, identity)
         beside = [value for member, value in named if value not in names or not is_own_name(head.service, bare, member)]
     else:
-        beside = [value for _, value in named] if len(named) > 1 else []
+        of_thing = _of_identity(named, _identity(head.service, head.operation.removeprefix(_BY_ADMIN)))
+        beside = [value for _, value in of_thing] if len(named) > 1 else []
     return tuple(dict.fromkeys(short_name(value) for value in beside if value))[:_PARENTS_MAX]
+
+
+def _of_identity(named: list[tuple[str, str]], identity: frozenset[str]) -> list[tuple[str, str]]:
+    """Leave out what a call names, but its thing is not named by: the key that an alias stands for at the moment."""
+    members = {each.lower() for each in identity}
+    return [(member, value) for member, value in named if not members or member.lower() in members]
 
 
 def _names_within(head: CallHead, request: Request, answer: Answer) -> list[str]:

@@ -25,8 +25,8 @@ class BodyValue:
     """A wanted value: the bytes `start:end` of the body (in JSON without quotation marks).
 
     name: of its member. text: decoded. around: the neighbours beside it, then one level up, and so on. within: the names of
-    these structures, empty for the whole. listed: it stands in a JSON list, so that parameters of the whole call do not
-    describe it.
+    these structures, empty for the whole. numbers: the whole numbers in these, of JSON. listed: it stands in a JSON list, so that
+    parameters of the whole call do not describe it.
     """
 
     start: int
@@ -35,6 +35,7 @@ class BodyValue:
     text: str
     around: list[Neighbours] = field(default_factory=list)
     within: list[str] = field(default_factory=list)
+    numbers: list[Neighbours] = field(default_factory=list)
     listed: bool = False
 
 
@@ -44,10 +45,11 @@ Predicate = Callable[[str, str], bool]
 
 @dataclass(slots=True)
 class _Frame:
-    """A structure that has begun and not ended yet. texts: its texts so far. values: the wanted values in it."""
+    """A structure that has begun and not ended yet. texts, numbers: its own so far. values: the wanted values in it."""
 
     name: str = ""
     texts: Neighbours = field(default_factory=list)
+    numbers: Neighbours = field(default_factory=list)
     values: list[BodyValue] = field(default_factory=list)
 
 
@@ -67,6 +69,7 @@ def _close(frames: list[_Frame], frame: _Frame) -> None:
     for body_value in frame.values:
         body_value.around.append(frame.texts)
         body_value.within.append(frame.name)
+        body_value.numbers.append(frame.numbers)
     frames[-1].values += frame.values
 
 
@@ -103,6 +106,8 @@ def _in_json(body: bytes, is_wanted: Predicate) -> Iterator[BodyValue]:
                 frame.values.append(BodyValue(start + quoted, end - quoted, name, text, listed=listed))
             elif quoted:
                 frame.texts.append((name, text))
+            elif text.isdecimal():
+                frame.numbers.append((name, text))
     (root,) = frames
     return iter(root.values)
 

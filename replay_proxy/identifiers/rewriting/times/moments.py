@@ -113,20 +113,24 @@ def made(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
     name, its id, its ARN); others are of what it refers to. Of things that share a name, the words of the place tell one.
     """
     votes: dict[Moment, int] = {}
-    ranks: dict[Moment, tuple[bool, int, bool, bool]] = {}
+    ranks: dict[Moment, tuple[bool, int, bool, bool, bool]] = {}
     for named in _exact(known, seconds) or known:
         candidates = [
             each
             for each in covering(named.moments, seconds)
-            if place.can_name(named.member, each.operation) and not _makes_something_else(each)
+            if place.can_name(named.member, each.operation)
+            and not _makes_something_else(each)
+            and (each.creates or place.takes(each.operation))
         ]
+        if place.tells_of_creation:
+            candidates = [each for each in candidates if _fits(each, place)] or candidates
         rank = {moment: (*_rank(moment, place), moment not in named.near) for moment in candidates}
         first = min(rank.values(), default=None)
         best = [moment for moment in candidates if rank[moment] == first]
         if len(best) == 1 and first is not None:
             votes[best[0]] = votes.get(best[0], 0) + 1
             # How exactly the words fit tells calls of one name apart, and not those of several names.
-            ranks[best[0]] = (first[0], first[1] // 2, first[2], first[3])
+            ranks[best[0]] = (first[0], first[1] // 2, *first[2:])
     nearest = min(ranks.values(), default=None)
     left = {moment: count for moment, count in votes.items() if ranks[moment] == nearest}
     return max(left, key=lambda moment: left[moment], default=None)  # the first of equals
@@ -139,8 +143,13 @@ def _makes_something_else(moment: Moment) -> bool:
 
 def _rank(moment: Moment, place: TimePlace) -> tuple[bool, int, bool, bool]:
     """Return a sort key of a moment by how well it fits a place; what is put, and made nowhere else, was made by that."""
-    distance, fits = place.distance(moment.operation), place.fits(moment.operation)
+    distance, fits = place.distance(moment.operation), _fits(moment, place)
     return not (fits and distance < FAR), distance, not fits, not moment.creates or moment.of_part
+
+
+def _fits(moment: Moment, place: TimePlace) -> bool:
+    """Return whether the words of a place are those of what a call did: of all that made something, a time of creation."""
+    return place.fits(moment.operation) or (moment.creates and place.tells_of_creation)
 
 
 def _exact(known: list[Named], seconds: float) -> list[Named]:
@@ -163,7 +172,11 @@ def latest(known: list[Named], seconds: float, place: TimePlace) -> Moment | Non
 
 def _latest(known: list[Named], seconds: float, place: TimePlace, of_children: bool) -> Moment | None:
     for index, (member, all_of_name, near) in enumerate(known):
-        moments = [each for each in all_of_name if place.can_name(member, each.operation)]
+        moments = [
+            each
+            for each in all_of_name
+            if place.can_name(member, each.operation) and (each.creates or place.takes(each.operation))
+        ]
         candidates = _of_place(covering(moments, seconds), place)
         if not of_children:
             candidates = [each for each in candidates if each not in near or place.distance(each.operation) < FAR]
@@ -171,7 +184,7 @@ def _latest(known: list[Named], seconds: float, place: TimePlace, of_children: b
             continue
         made = {moment.beginning for moment in moments if moment.creates}
         same = [each for each in known[index + 1 :] if any(moment.beginning in made for moment in each.moments)]
-        others = [moment for each in same for moment in each.moments]
+        others = [moment for each in same for moment in each.moments if moment.creates or place.takes(moment.operation)]
         candidates = _of_place(covering([*moments, *others], seconds), place)
         of_kind = [moment for moment in candidates if place.may_tell_of(moment.operation)]
         return max(of_kind or candidates, key=lambda moment: moment.original)

@@ -351,6 +351,9 @@ class Times:
 
     def _named(self, head: CallHead, member: str, name: str, scope: Scope) -> Named:
         moments = self._moments.get(_key(head, name), [])
+        if unsigned := self._moments.get(_key(replace(head, account="", region=""), name)):
+            # Such a call says neither account nor region: what it made or changed may be this.
+            moments = sorted({*moments, *unsigned}, key=lambda each: each.original)
         if not any(each.within for each in moments):
             return Named(member, moments)
         own = (member.lower(), short_name(name))

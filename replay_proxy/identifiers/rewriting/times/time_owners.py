@@ -10,6 +10,7 @@ from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import CallHead, Request
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.identifiers.rewriting.body.body_values import BodyValue, Neighbours
+from replay_proxy.identifiers.rewriting.times.time_places import is_number_name
 from replay_proxy.wire.codecs.parameters import parse_parameters
 
 PART = "\0"
@@ -45,6 +46,11 @@ def stream_records(stream: object) -> str:
     return f"{str(stream).rpartition('/')[2]}{PART}records"
 
 
+def number_name(member: str, number: object) -> str:
+    """Return the name of what has a number, as `Times` knows it: the third `DeploymentNumber`."""
+    return f"{PART}{member.lower()}{PART}{number}"
+
+
 def names_around(body_value: BodyValue, head: CallHead, params: Mapping[str, Any]) -> Iterator[Neighbours]:
     """Return the names of what a time may belong to, each with its member, the nearest first."""
     if head.service == "s3" and head.operation in _LISTS_OBJECTS:
@@ -57,8 +63,9 @@ def names_around(body_value: BodyValue, head: CallHead, params: Mapping[str, Any
         stream = dict(body_value.around[0]).get("logStreamName") or params.get("logStreamName")
         yield [("", log_stream(params.get("logGroupName") or params.get("logGroupIdentifier"), stream))]
         return
-    for neighbours in body_value.around:
-        yield neighbours
+    for neighbours, numbers in zip(body_value.around, body_value.numbers, strict=True):
+        numbered = [(member, number_name(member, number)) for member, number in numbers if is_number_name(member)]
+        yield [*neighbours, *numbered]
         if head.service == "logs" and (stream := dict(neighbours).get("logStreamName")):
             yield [("", log_stream(params.get("logGroupName") or params.get("logGroupIdentifier"), stream))]
     if not body_value.listed:

@@ -15,6 +15,7 @@ from typing import Any
 
 from replay_proxy.footprint.additions import makes
 from replay_proxy.footprint.resource_kinds import kind_names
+from replay_proxy.identifiers.rewriting.times.time_members import is_time_name
 from replay_proxy.wire.models import models
 
 FAR = 999
@@ -29,7 +30,11 @@ _WRAPPER = re.compile(
     r"(?:summar(?:y|ies)|details?|descriptions?|list|set|items?|members?|entr(?:y|ies)|response|result)$"
 )
 _NAMING = re.compile(r"(?:identifier|id|arn|name|url)s?$", re.IGNORECASE)
+CHANGING = ("Update", "Put", "Set", "Modify", "Change", "Rotate", "Start", "Stop", "Enable", "Disable")
+"""How the names of operations begin after which a thing is said to have been modified; not so after `Attach` or `Tag`."""
 _OF_STATE = frozenset({"Start", "Stop", "Enable", "Disable"})
+_NUMBER = re.compile(r"(?<=.)(?:Number|Version|Revision)$", re.IGNORECASE)
+_CREATION = "creat"
 _STATE = re.compile(r"stat(?:e|us)", re.IGNORECASE)
 
 
@@ -68,10 +73,26 @@ class TimePlace:
         verb = _VERB.match(operation)
         if verb is None:
             return False
-        stems = {verb[0].lower().rstrip("ey")}
-        if makes(operation) or verb[0] == "Put":
-            stems.add("creat")
-        return any(word.lower().startswith(tuple(stems)) for word in _WORD.findall(self.member))
+        if self.tells_of_creation and (makes(operation) or verb[0] == "Put"):
+            return True
+        return _stem(verb[0]) in _words_of(self.member, len(_stem(verb[0])))
+
+    @property
+    def tells_of_creation(self) -> bool:
+        """Whether the member says when something was made, and of no later change."""
+        return _CREATION in _words_of(self.member, len(_CREATION))
+
+    def takes(self, operation: str) -> bool:
+        """Return whether the member may tell of a change at all: of an attachment only one that has that verb, `AttachTime`.
+
+        Nor does it tell of the change of something else, where that answers with it and with a member of the same name.
+        """
+        if not makes(operation) and not operation.startswith(CHANGING) and is_told_by_verb(self.service, operation):
+            return self.fits(operation)
+        own, read = _answers(self.service, operation), _answers(self.service, self.operation)
+        if own is None or read is None or any(self.within):
+            return True
+        return own[0] == read[0] or self.member.lower() not in own[1]
 
     def may_tell_of(self, operation: str) -> bool:
         """Return whether a member that tells of changes may tell of this one: not of one to a thing of another kind.
@@ -99,6 +120,8 @@ class TimePlace:
         stem, made = noun(_NAMING.sub("", member)), bare_noun(operation)
         kinds = kind_names(self.service)
         if stem not in kinds or made.lower() not in kinds or stem in nouns_of(self.service, operation):
+            return True
+        if any(noun(_NAMING.sub("", each)) == stem for each in members_beside(self.service, operation)):
             return True
         return stem in _made_beside(self.service, operation)
 
@@ -147,6 +170,84 @@ def _children(service: str, operation: str) -> tuple[str, ...]:
     return tuple(
         each.removeprefix(made) for each in _things(service) if made and each.startswith(made) and each != made
     )
+
+
+def _stem(verb: str) -> str:
+    return verb.lower().rstrip("ey")
+
+
+def _words_of(member: str, length: int) -> set[str]:
+    """Return the beginnings of the words in a name, in lower case."""
+    return {word.lower()[:length] for word in _WORD.findall(member)}
+
+
+def is_told_by_verb(service: str, operation: str) -> bool:
+    """Tell whether some time in the answers of a service is named by the verb of an operation: `AttachTime`, `AttachVolume`."""
+    verb = _VERB.match(operation)
+    if verb is None:
+        return False
+    stem = _stem(verb[0])
+    return any(stem in _words_of(member, len(stem)) for member in _times_of(service))
+
+
+@lru_cache(maxsize=_SERVICES)
+def _times_of(service: str) -> frozenset[str]:
+    """Return the members of the type of points in time in all structures of a service."""
+    try:
+        model = models.service_model(service)
+        shapes = [model.shape_for(each) for each in model.shape_names]
+    except LookupError:
+        return frozenset()
+    structures = (shape for shape in shapes if shape.type_name == "structure")
+    return frozenset(
+        name for each in structures for name, part in each.members.items() if part.type_name == "timestamp"
+    )
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def _answers(service: str, operation: str) -> tuple[str, frozenset[str]] | None:
+    """Return the structure that a call answers with, and its times; None where it is one for this call alone.
+
+    `PutFunctionConfiguration` and `GetFunctionConfiguration` answer with a `FunctionConfiguration`.
+    """
+    try:
+        output = models.operation_model(service, operation).output_shape
+    except LookupError:
+        return None
+    if output is None or not noun(output.name) or output.name.startswith(operation):
+        return None
+    return output.name, frozenset(each.lower() for each in output.members if is_time_name(each))
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def members_beside(service: str, operation: str) -> frozenset[str]:
+    """Return the members by which a creation may name something that it makes too: the `stageName` of a `CreateDeployment`.
+
+    They are of another kind of thing, and may be left out: what a thing is made in must be named.
+    """
+    try:
+        shape = models.operation_model(service, operation).input_shape
+    except LookupError:
+        return frozenset()
+    if shape is None or not makes(operation):
+        return frozenset()
+    kinds, own = kind_names(service), bare_noun(operation).lower()
+    optional = (each for each, part in shape.members.items() if each not in shape.required_members)
+    return frozenset(
+        each
+        for each in optional
+        if _NAMING.search(each) and (stem := noun(_NAMING.sub("", each))) in kinds and stem != own
+    )
+
+
+def number_of(member: str, operation: str) -> bool:
+    """Tell whether a member of an answer numbers what the call has begun: the `DeploymentNumber` of a `StartDeployment`."""
+    return is_number_name(member) and noun(_NUMBER.sub("", member)) == noun(bare_noun(operation))
+
+
+def is_number_name(member: str) -> bool:
+    """Tell whether the name of a member says that it numbers things."""
+    return _NUMBER.search(member) is not None
 
 
 @lru_cache(maxsize=_SERVICES)

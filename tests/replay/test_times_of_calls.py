@@ -1,0 +1,201 @@
+"""What is told of a call that was made again: by whom it is named, and which times of it are shown.
+
+All calls are made again in one second here, and tell whole seconds: the words alone say which call a time is of.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from replay_proxy.exchange import Answer, CallHead, Headers, Request
+from replay_proxy.identifiers.rewriting.times.rewrite import Times
+from replay_proxy.journal.format.records import Record, RecordKind
+from replay_proxy.replay.execution.original_times import note_times
+
+AGAIN = 1_795_000_001
+FIRST = 1_700_000_000
+APART = 100
+"""Seconds between two calls at first."""
+FORM = "application/x-www-form-urlencoded"
+
+
+class Restored:
+    """Calls that were made again, each `APART` seconds after the one before at first."""
+
+    def __init__(self, service: str, protocol: str) -> None:
+        self._service, self._protocol = service, protocol
+        self._times = Times()
+        self._made = 0
+
+    def _head(self, operation: str, *, signed: bool = True) -> CallHead:
+        where = {"account": "000000000000", "region": "us-east-1"} if signed else {}
+        return CallHead(self._service, operation, self._protocol, **where)
+
+    def call(self, operation: str, params: Any, answer: Any, target: str = "/", *, signed: bool = True) -> int:
+        """Return when it was called at first, in seconds since the epoch."""
+        at = FIRST + APART * self._made
+        self._made += 1
+        head = self._head(operation, signed=signed)
+        time = datetime.fromtimestamp(at - 0.001, UTC).isoformat()
+        sent, given = _request(params, target), _answer(answer)
+        record = Record(self._made, time, 1.0, RecordKind.MUTATION, head, sent, given)
+        note_times(self._times, record, head, sent, given, AGAIN + 0.1, AGAIN + 0.2)
+        return at
+
+    def read(self, operation: str, params: Any, answer: Any, target: str = "/") -> Any:
+        """Return what a client is shown."""
+        found = self._times.answer_to_client(_answer(answer), self._head(operation), _request(params, target)).body
+        assert isinstance(found, bytes)
+        return found.decode() if isinstance(answer, bytes) else orjson.loads(found)
+
+
+def _request(params: Any, target: str) -> Request:
+    if isinstance(params, dict) and "Action" in params:
+        body, headers = urlencode(params).encode(), [("Host", "h"), ("Content-Type", FORM)]
+    else:
+        body, headers = orjson.dumps(params) if params else b"", [("Host", "h")]
+    return Request("POST" if body else "GET", target, Headers(headers), body)
+
+
+def _answer(document: Any) -> Answer:
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    kind = "text/xml" if isinstance(document, bytes) else "application/json"
+    return Answer(200, Headers([("Content-Length", str(len(body))), ("Content-Type", kind)]), body)
+
+
+def test_a_user_who_signed_up_and_changed_the_password_is_known_in_lists() -> None:
+    """Both calls are unsigned: they say no region. The second one names its user by a token."""
+    restored = Restored("cognito-idp", "json")
+    by_admin = restored.call(
+        "AdminCreateUser", {"UserPoolId": "us-east-1_a", "Username": "w"}, {"User": {"Username": "w"}}
+    )
+    up = restored.call("SignUp", {"ClientId": "c", "Username": "u"}, {"UserSub": "s"}, signed=False)
+    restored.call("AdminUpdateUserAttributes", {"UserPoolId": "us-east-1_a", "Username": "w", "UserAttributes": []}, {})
+    claims = base64.urlsafe_b64encode(orjson.dumps({"username": "u"})).decode().rstrip("=")
+    words = {"AccessToken": f"e30.{claims}.e30", "PreviousPassword": "a", "ProposedPassword": "b"}
+    changed = restored.call("ChangePassword", words, {}, signed=False)
+    users = [{"Username": name, "UserCreateDate": AGAIN, "UserLastModifiedDate": AGAIN} for name in ("u", "w")]
+    shown = restored.read("ListUsers", {"UserPoolId": "us-east-1_a"}, {"Users": users})["Users"]
+    assert [each["UserCreateDate"] for each in shown] == [up, by_admin]
+    assert shown[0]["UserLastModifiedDate"] == changed
+
+
+def test_what_is_attached_tells_when_that_was_done_and_nothing_else_does() -> None:
+    restored = Restored("ec2", "ec2")
+    instance = b"<R><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></R>"
+    launched = restored.call("RunInstances", {"Action": "RunInstances", "ImageId": "ami-1"}, instance)
+    made = restored.call("CreateVolume", {"Action": "CreateVolume"}, b"<R><volumeId>vol-1</volumeId></R>")
+    attaching = {"Action": "AttachVolume", "VolumeId": "vol-1", "InstanceId": "i-1", "Device": "/dev/sdh"}
+    attached = restored.call("AttachVolume", attaching, b"<R><volumeId>vol-1</volumeId></R>")
+    text = _iso(AGAIN)
+    part = f"<volumeId>vol-1</volumeId><instanceId>i-1</instanceId><attachTime>{text}</attachTime>"
+    body = (
+        f"<R><volumeSet><item><volumeId>vol-1</volumeId><createTime>{text}</createTime>"
+        f"<attachmentSet><item>{part}</item></attachmentSet></item></volumeSet></R>"
+    )
+    shown = restored.read("DescribeVolumes", {"Action": "DescribeVolumes"}, body.encode())
+    assert re.findall("Time>([^<]+)", shown) == [_iso(made), _iso(attached)]
+    body = f"<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><launchTime>{text}</launchTime>"
+    body += "</item></instancesSet></item></reservationSet></R>"
+    shown = restored.read("DescribeInstances", {"Action": "DescribeInstances"}, body.encode())
+    assert re.findall("Time>([^<]+)", shown) == [_iso(launched)]
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_what_was_begun_is_known_by_its_number() -> None:
+    restored = Restored("appconfig", "rest-json")
+    target = "/applications/app/environments/env/deployments"
+    sent = {"DeploymentStrategyId": "s", "ConfigurationProfileId": "p", "ConfigurationVersion": "2"}
+    begun = [
+        restored.call("StartDeployment", sent, {"DeploymentNumber": n, "ConfigurationVersion": "2"}, target)
+        for n in (1, 2)
+    ]
+    items = [
+        {"DeploymentNumber": n, "ConfigurationVersion": "2", "StartedAt": _iso(AGAIN), "CompletedAt": _iso(AGAIN)}
+        for n in (2, 1)
+    ]
+    shown = restored.read("ListDeployments", None, {"Items": items}, target)["Items"]
+    wanted = [_iso(begun[1]), _iso(begun[0])]
+    assert [each["StartedAt"] for each in shown] == [each["CompletedAt"] for each in shown] == wanted
+
+
+def test_an_alias_keeps_its_date_when_it_is_given_another_key() -> None:
+    restored = Restored("kms", "json")
+    made = restored.call("CreateAlias", {"AliasName": "alias/1", "TargetKeyId": "key-a"}, {})
+    changed = restored.call("UpdateAlias", {"AliasName": "alias/1", "TargetKeyId": "key-b"}, {})
+    alias = {"AliasName": "alias/1", "AliasArn": "arn:aws:kms:us-east-1:000000000000:alias/1", "TargetKeyId": "key-b"}
+    answer = {"Aliases": [{**alias, "CreationDate": AGAIN, "LastUpdatedDate": AGAIN}]}
+    shown = restored.read("ListAliases", {}, answer)["Aliases"][0]
+    assert (shown["CreationDate"], shown["LastUpdatedDate"]) == (made, changed)
+
+
+def test_versions_of_a_secret_tell_when_each_was_made() -> None:
+    """A version is called as the token that its client has drawn for the call, also that of a rotation."""
+    restored = Restored("secretsmanager", "json")
+    own = {"ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:s-AbCdEf", "Name": "s"}
+    tokens = [f"{n}" * 36 for n in range(3)]
+    made = [
+        restored.call(operation, {member: "s", "ClientRequestToken": token}, {**own, "VersionId": token})
+        for operation, member, token in zip(
+            ("CreateSecret", "PutSecretValue", "RotateSecret"), ("Name", "SecretId", "SecretId"), tokens, strict=True
+        )
+    ]
+    moved = {"SecretId": "s", "VersionStage": "A", "MoveToVersionId": tokens[0], "RemoveFromVersionId": tokens[1]}
+    last = restored.call("UpdateSecretVersionStage", moved, own)
+    for token, at in zip(tokens, made, strict=True):
+        shown = restored.read("GetSecretValue", {"SecretId": "s"}, {**own, "VersionId": token, "CreatedDate": AGAIN})
+        assert shown["CreatedDate"] == at
+    versions = [{"VersionId": token, "CreatedDate": AGAIN} for token in tokens]
+    listed = restored.read("ListSecretVersionIds", {"SecretId": "s"}, {**own, "Versions": versions})["Versions"]
+    assert [each["CreatedDate"] for each in listed] == made
+    secret = restored.read("DescribeSecret", {"SecretId": "s"}, {**own, "CreatedDate": AGAIN, "LastChangedDate": AGAIN})
+    assert (secret["CreatedDate"], secret["LastChangedDate"]) == (made[0], last)
+
+
+def test_what_changes_a_function_is_no_change_of_its_settings() -> None:
+    restored = Restored("lambda", "rest-json")
+    where = "/2019-09-25/functions/f/event-invoke-config"
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+    settings = {"FunctionArn": arn, "MaximumRetryAttempts": 1, "LastModified": AGAIN}
+    put = restored.call("PutFunctionEventInvokeConfig", {"MaximumRetryAttempts": 1}, settings, where)
+    function = {"FunctionName": "f", "FunctionArn": arn, "LastModified": _iso(AGAIN)}
+    changed = restored.call("UpdateFunctionCode", {"ZipFile": ""}, function, "/2015-03-31/functions/f/code")
+    assert restored.read("GetFunctionEventInvokeConfig", None, settings, where)["LastModified"] == put
+    shown = restored.read("GetFunctionConfiguration", None, function, "/2015-03-31/functions/f/configuration")
+    assert shown["LastModified"] == _iso(changed)
+
+
+def test_a_stage_is_made_by_the_deployment_that_names_it_first() -> None:
+    """A later deployment, made since the restart, is not known: the stage is."""
+    restored = Restored("apigateway", "rest-json")
+    made = restored.call("CreateDeployment", {"stageName": "live"}, {"id": "dep1"}, "/restapis/api/deployments")
+    stage = {"deploymentId": "dep2", "stageName": "live", "createdDate": AGAIN, "lastUpdatedDate": AGAIN}
+    shown = restored.read("GetStages", None, {"item": [stage]}, "/restapis/api/stages")["item"][0]
+    assert shown["createdDate"] == made
+
+
+def test_parts_that_an_update_shows_first_are_of_that_update() -> None:
+    """The service is named by a member that is called as the kind is."""
+    restored = Restored("ecs", "json")
+    name = "arn:aws:ecs:us-east-1:000000000000:service/c/s"
+    own = {"serviceArn": name, "serviceName": "s", "clusterArn": "arn:aws:ecs:us-east-1:000000000000:cluster/c"}
+
+    def service(number: int) -> dict[str, Any]:
+        parts = {"id": f"ecs-svc/{number}23456789012345678", "createdAt": AGAIN, "updatedAt": AGAIN}
+        return {**own, "createdAt": AGAIN, "deployments": [parts]}
+
+    made = restored.call("CreateService", {"cluster": "c", "serviceName": "s"}, {"service": service(1)})
+    changed = restored.call("UpdateService", {"cluster": "c", "service": "s"}, {"service": service(2)})
+    asked = {"cluster": "c", "services": ["s"]}
+    for number, at in ((1, made), (2, changed)):
+        shown = restored.read("DescribeServices", asked, {"services": [service(number)]})["services"][0]
+        assert (shown["createdAt"], shown["deployments"][0]["createdAt"]) == (made, at)
