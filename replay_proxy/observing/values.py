@@ -217,19 +217,24 @@ class Secrets(StoredValues):
             case "UpdateSecretVersionStage" if params.get("VersionStage") == _CURRENT:
                 self.put(name, self._versions.get(name, {}).get(str(params.get("MoveToVersionId")), UNKNOWN))
             case "RotateSecret":
-                self.put(name, UNKNOWN)
+                # The call makes a version of the value that there was, until a function writes another one into it.
+                self.put(name, self.parts.get(name, UNKNOWN))
+                self._note_version(name, call, self.parts[name])
 
     def _write(self, name: str, call: Call) -> None:
         fingerprint = _secret_print(call.params)
+        self._note_version(name, call, fingerprint)
+        # A version that another stage is asked for is not the current one.
+        if _CURRENT in (call.params.get("VersionStages") or (_CURRENT,)):
+            self.put(name, fingerprint)
+
+    def _note_version(self, name: str, call: Call, fingerprint: bytes) -> None:
         version = call.result.get("VersionId") or call.params.get("ClientRequestToken")
         if isinstance(version, str):
             versions = self._versions.setdefault(name, {})
             versions[version] = fingerprint
             while len(versions) > _VERSIONS_MAX:
                 del versions[next(iter(versions))]
-        # A version that another stage is asked for is not the current one.
-        if _CURRENT in (call.params.get("VersionStages") or (_CURRENT,)):
-            self.put(name, fingerprint)
 
     def clear(self) -> None:
         """Expect nothing any more."""
@@ -264,7 +269,10 @@ class Secrets(StoredValues):
             }
             result = {"Name": name, "ARN": found.get("ARN", ""), "VersionId": found.get("VersionId", "")}
             if name in self.parts:
-                finding = Finding("PutSecretValue", {"SecretId": name, **value}, self.read, name, result)
+                # What was written into a version that a recorded call makes again is written into that one.
+                own = result["VersionId"] in self._versions.get(name, ())
+                token = {"ClientRequestToken": result["VersionId"]} if own else {}
+                finding = Finding("PutSecretValue", {"SecretId": name, **value, **token}, self.read, name, result)
             else:
                 shown = self._shown.get(name, {})
                 parameters = {

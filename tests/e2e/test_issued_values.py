@@ -179,7 +179,15 @@ def test_tokens_of_a_user_pool(start_proxy: Callable[..., Proxy], emulator: str)
             ConfirmationCode=told["x-moto-forgot-password-confirmation-code"],
             Password="First-1234!",
         )
+    # Those whose token was revoked afterwards, too.
+    cognito.change_password(
+        AccessToken=held["out"][0]["AccessToken"], PreviousPassword="First-1234!", ProposedPassword="Second-1234!"
+    )
+    cognito.update_user_attributes(
+        AccessToken=held["out"][0]["AccessToken"], UserAttributes=[{"Name": "nickname", "Value": "Outi"}]
+    )
     cognito.global_sign_out(AccessToken=held["out"][0]["AccessToken"])
+    later = sign_in("out", "Second-1234!")["AccessToken"]
 
     for _ in range(2):
         proxy = again(start_proxy, proxy, emulator)
@@ -199,8 +207,10 @@ def test_tokens_of_a_user_pool(start_proxy: Callable[..., Proxy], emulator: str)
         assert {"Name": "nickname", "Value": "Ally"} in attributes
         with pytest.raises(ClientError):
             cognito.get_user(AccessToken=held["out"][0]["AccessToken"])
-        with pytest.raises(ClientError):
-            sign_in("al", "First-1234!")
+        assert {"Name": "nickname", "Value": "Outi"} in cognito.get_user(AccessToken=later)["UserAttributes"]
+        for user in ("al", "out"):
+            with pytest.raises(ClientError):
+                sign_in(user, "First-1234!")
         # Those of now are of the same pool, client and user, and stay good.
         held["jo"].append(sign_in("jo", "First-1234!"))
         held["al"].append(sign_in("al", "Second-1234!"))

@@ -25,6 +25,7 @@ LOCALSTACK = pytest.param("localstack", marks=LONG)
 NAMES = ["moto", "ministack", LOCALSTACK]
 REPEATED = [pytest.param("moto", marks=LONG), "ministack", LOCALSTACK]
 """For what shows on another emulator what it shows on MiniStack."""
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:rotates"
 Start = Callable[..., tuple[Emulator, Proxy]]
 
 
@@ -326,6 +327,12 @@ def test_what_is_written_past_the_proxy(start: Start, name: str) -> None:
     past_ssm.delete_parameter(Name="/app/removed")
     past_ssm.put_parameter(Name="/app/new", Value="a,b", Type="StringList")
     past_secrets.put_secret_value(SecretId="changed", SecretString="another")
+    rotated = ("rotated", "rotated by a function") if name == "ministack" else ()  # moto calls the function
+    for key in rotated:
+        secrets.create_secret(Name=key, SecretString="first")
+        turned = secrets.rotate_secret(SecretId=key, RotationLambdaARN=FUNCTION)["VersionId"]
+    if rotated:
+        past_secrets.put_secret_value(SecretId=key, SecretString="second", ClientRequestToken=turned)
 
     streams, past_streams = client("kinesis", proxy.url), client("kinesis", emulator.url)
     streams.create_stream(StreamName="flow", ShardCount=1)
@@ -342,7 +349,10 @@ def test_what_is_written_past_the_proxy(start: Start, name: str) -> None:
     def seen() -> Any:
         parameters = ssm.get_parameters_by_path(Path="/app", WithDecryption=True)["Parameters"]
         values = sorted((each["Name"], each["Value"], each["Type"]) for each in parameters)
-        told = [secrets.get_secret_value(SecretId=key)["SecretString"] for key in ("kept", "changed", "removed")]
+        told = [
+            secrets.get_secret_value(SecretId=key)["SecretString"] for key in ("kept", "changed", "removed", *rotated)
+        ]
+        told += [secrets.describe_secret(SecretId=key)["VersionIdsToStages"] for key in rotated]
         return items(dynamodb, "rows"), objects(s3, "files"), objects(s3, "versions"), values, told, flow()
 
     before = seen()
@@ -358,7 +368,7 @@ def test_what_is_written_past_the_proxy(start: Start, name: str) -> None:
         "PutParameter",
         "PutParameter",
         *["PutRecord"] * 3,
-        "PutSecretValue",
+        *["PutSecretValue"] * (2 if rotated else 1),  # what RotateSecret made is none
     ]
     post(proxy, "/_replay/observe")
     assert len(proxy.records("observation")) == len(records), "what was found is not found again"

@@ -194,5 +194,6 @@ def test_a_secret_whose_value_calls_tell_is_not_put_once_more() -> None:
     secret("DeleteSecret", SecretId="v", RecoveryWindowInDays=7)
     secret("RestoreSecret", SecretId="v")
     assert put("1") == []
-    secret("RotateSecret", SecretId="v")
+    secret("RotateSecret", SecretId="v", ClientRequestToken="t4")
+    assert put("1") == []
     assert put("rotated") == ["PutSecretValue"]

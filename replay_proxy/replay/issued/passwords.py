@@ -16,9 +16,12 @@ from replay_proxy.replay.issued.revocations import owner_of, root_of
 
 
 async def with_latest_password(
-    record: Record, head: CallHead, request: Request, lookup: IssuedLookup
+    record: Record, head: CallHead, request: Request, lookup: IssuedLookup, before: int | None = None
 ) -> Request | None:
-    """Return the log-in `request`, made again for `record`, with a later password of its user; None where there is none."""
+    """Return the log-in `request`, made again for `record`, with a later password of its user; None where there is none.
+
+    before: the number of the call in a restore for which it is made; passwords of later calls are not set yet.
+    """
     document = document_of(request)
     parameters = document.get("AuthParameters") if isinstance(document, dict) else None
     if head.service != "cognito-idp" or not isinstance(parameters, dict) or "PASSWORD" not in parameters:
@@ -26,7 +29,9 @@ async def with_latest_password(
     pool, user = owner_of(record)
     latest = ""
     for each in await lookup.passwords():
-        if each.seq > record.seq and (found := await _password(each, pool, user, lookup)):
+        if each.seq <= record.seq or (before is not None and each.seq >= before):
+            continue
+        if found := await _password(each, pool, user, lookup):
             latest = found
     if not latest or latest == parameters["PASSWORD"]:
         return None

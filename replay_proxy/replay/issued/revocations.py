@@ -2,7 +2,7 @@
 
 An emulator that has forgotten its tokens has forgotten which were revoked, too. To make such a token again would let in who
 was signed out. So the calls that revoke are recorded, and a token that was given out before one that is about it stays what it
-is: a text that the emulator does not know.
+is: a text that the emulator does not know. A recorded call that presented it before that is made again with a token of today.
 """
 
 from __future__ import annotations
@@ -19,9 +19,16 @@ from replay_proxy.wire.recognition.recognise import recognise
 _DEPTH_MAX = 8
 
 
-async def is_revoked(record: Record, head: CallHead, value: str, lookup: IssuedLookup) -> bool:
-    """Return whether a later call revoked `value`, which the call of `record` gave out."""
-    later = [each for each in await lookup.revocations() if each.seq > record.seq]
+async def is_revoked(
+    record: Record, head: CallHead, value: str, lookup: IssuedLookup, before: int | None = None
+) -> bool:
+    """Return whether a later call revoked `value`, which the call of `record` gave out.
+
+    before: the number of the call that presents it; None for one of today.
+    """
+    later = [
+        each for each in await lookup.revocations() if each.seq > record.seq and (before is None or each.seq < before)
+    ]
     if not later or head.service != "cognito-idp":
         return False
     root = await root_of(record, lookup)

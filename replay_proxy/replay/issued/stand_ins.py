@@ -6,7 +6,8 @@ besides is known from then on, too: a log-in gives three tokens.
 
 A request that makes a value again may itself present an old one (a token that was got by another token), which is resolved
 first. Where a key must not be used, the client is told what the emulator says of it. Where a token cannot be made again, it
-stays, and the emulator refuses it. So it does with a token whose time is over, and with one that was revoked.
+stays, and the emulator refuses it. So it does with a token whose time is over, and with one that was revoked. In a restore the
+moment of the recorded call counts: its token was good then.
 """
 
 from __future__ import annotations
@@ -54,11 +55,16 @@ Derive = Callable[[Request, CallHead, Collection[str]], Request]
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """Where a value can be made again: the recording, a function that sends, and one that derives."""
+    """Where a value can be made again: the recording, a function that sends, and one that derives.
+
+    before: the number of the recorded call that a restore makes again, which presents the value: what became of the value
+    later counts for nothing then. None where a client presents it, today.
+    """
 
     lookup: IssuedLookup
     ask: Ask
     derive: Derive
+    before: int | None = None
 
 
 class _Known(NamedTuple):
@@ -87,6 +93,7 @@ class StandIns:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._for_restore: set[str] = set()
         self._bytes = 0
 
     def keep(self, value: str, of_today: str, user: str = "") -> None:
@@ -156,9 +163,11 @@ class StandIns:
 
     async def of_today(self, value: str, emulator: Emulator, depth: int = 0) -> str | None:
         """Return the value that stands in for `value`; None where it is good as it is, or nothing can. Raises as `Ask`."""
-        if is_over(value):
+        if emulator.before is None and is_over(value):
             return None
         key = digest(value)
+        if emulator.before is None and key in self._for_restore:
+            await self._look_at_end(key, value, emulator.lookup)
         known = self._known.get(key)
         if known is None and emulator.lookup.may_know and depth < _DEPTH_MAX:
             record = await emulator.lookup.find(key)
@@ -175,12 +184,14 @@ class StandIns:
         head = record.head or recognise(record.request)
         if head is None or record.flaw or judge_call(head, record.request).effect is Effect.MUTATES:
             return  # one that changes something is made by a restore, and by nobody else
-        if await is_revoked(record, head, value, emulator.lookup):
+        if await is_revoked(record, head, value, emulator.lookup, emulator.before):
             return
         other, request = request_again(head, record)
         request = await self.in_request(request, other, emulator, depth + 1)
         answer = await emulator.ask(request, other, record.credential)
-        if answer.status == 400 and (later := await with_latest_password(record, head, request, emulator.lookup)):
+        if answer.status == 400 and (
+            later := await with_latest_password(record, head, request, emulator.lookup, emulator.before)
+        ):
             answer = await emulator.ask(later, other, record.credential)
         document = document_of(answer)
         if other.service == "kms" and 400 <= answer.status < 500:
@@ -196,6 +207,16 @@ class StandIns:
         user = owner_of(await root_of(record, emulator.lookup))[1]
         for old, new in values_again(head, record, answer):
             self.keep(old, new, user)
+            if emulator.before is not None:
+                self._for_restore.add(digest(old))
+
+    async def _look_at_end(self, key: str, value: str, lookup: IssuedLookup) -> None:
+        """Forget what was made for a recorded call alone: a client presents the value, and a later call had revoked it."""
+        self._for_restore.discard(key)
+        record = await lookup.find(key)
+        head = None if record is None else record.head or recognise(record.request)
+        if record is not None and head is not None and await is_revoked(record, head, value, lookup):
+            self._drop(key)
 
 
 def is_over(value: str) -> bool:

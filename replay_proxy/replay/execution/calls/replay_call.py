@@ -156,7 +156,7 @@ class CallReplayer:
                     answered = str(record.notes.get(ANSWERED, ""))
                     asked = with_implied_times(asked, head, call.parameters, record.time, record.duration_ms, answered)
                 if self._issued is not None:
-                    asked = await self._stand_ins.in_request(asked, head, self._issued)
+                    asked = await self._stand_ins.in_request(asked, head, replace(self._issued, before=record.seq))
                 asked = self._client_secrets.with_hashes(asked, head, self._aliases)
                 asked = self._one_time_secrets.with_codes(asked, head, record.time)
                 call.request = request = request_to_emulator(asked, head, self._aliases, self._endpoints)
