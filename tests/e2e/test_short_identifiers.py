@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,12 @@ def test_ids_and_tokens_go_on_working(start_proxy: Callable[..., Proxy], emulato
     waf, cdn, routes = story.client("wafv2"), story.client("cloudfront"), story.client("route53")
     discovery, settings = story.client("servicediscovery"), story.client("appconfig")
     # Seven hexadecimal digits: one in thirty has no letter.
-    applications = [settings.create_application(Name=f"app{number}")["Id"] for number in range(40)]
+    applications = [""]
+    for number in range(40):
+        text = f"after {applications[-1]}"
+        applications.append(settings.create_application(Name=f"app{number}", Description=text)["Id"])
+    texts = {ident: f"after {before}" for before, ident in itertools.pairwise(applications)}
+    del applications[0]
     names = {ident: f"app{number}" for number, ident in enumerate(applications)}
     delegation = ""
     if emulator == "moto":  # five letters and digits
@@ -67,6 +73,7 @@ def test_ids_and_tokens_go_on_working(start_proxy: Callable[..., Proxy], emulato
             "query": logs.get_query_results(queryId=query)["results"],
             "statement": statement and warehouse.describe_statement(Id=statement)["Id"],
             "applications": {each: settings.get_application(ApplicationId=each)["Name"] for each in applications},
+            "texts": {each: settings.get_application(ApplicationId=each)["Description"] for each in applications},
             "delegation": delegation and routes.get_reusable_delegation_set(Id=delegation)["DelegationSet"]["Id"],
             "namespace": discovery.get_namespace(Id=namespace)["Namespace"]["Name"],
             "service": discovery.get_service(Id=service)["Service"]["NamespaceId"],
@@ -77,6 +84,7 @@ def test_ids_and_tokens_go_on_working(start_proxy: Callable[..., Proxy], emulato
 
     facts = story.survives(read)
     assert facts["applications"] == names
+    assert facts["texts"] == texts
     assert facts["statement"] == statement
     assert (facts["namespace"], facts["service"]) == ("shop", namespace)
     assert (facts["addresses"], facts["comment"], facts["etag"]) == (["192.0.2.2/32"], "third", etag)

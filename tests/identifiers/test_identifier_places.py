@@ -20,7 +20,7 @@ from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 from .messages import json_answer, wire_request, xml_answer
 
 SET, ITS = "T3140", "3MIG0"
-APP, NOW = "4401935", "ab09f1c"
+APP, NOW = "4401935", "9000001"
 
 
 @pytest.fixture

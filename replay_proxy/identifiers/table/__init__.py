@@ -8,6 +8,7 @@ In: aliases that `learning` found; text. Out: the replacements that a text needs
 - `alias_table`: both directions, collisions, chains of addresses. Its docstring has the rules.
 - `networks`: blocks of IPv6 addresses, and what lies inside them.
 - `distinctive`: could a text stand somewhere by chance, or as another thing's name?
+- `drawn_forms`: which texts are drawn alike, so that what one of them says all say.
 - `identifier_places`: where identifiers stand in a message, as far as the text around a place tells.
 - `chosen_names`: names that clients chose, in which no part is an identifier.
 - `tokens`: words, addresses and compounds in bytes, through every encoding. Its docstring has the theory.

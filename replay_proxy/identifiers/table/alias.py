@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from replay_proxy.identifiers.table import tokens
-from replay_proxy.identifiers.table.distinctive import is_distinctive
+from replay_proxy.identifiers.table.drawn_forms import DrawnForms
 from replay_proxy.identifiers.table.networks import Networks
 from replay_proxy.identifiers.table.scope import ANYWHERE, Scope
 
@@ -123,15 +123,16 @@ class AliasIndex:
     """The aliases in one direction, by the token that is looked for.
 
     pairs: by whole identifier. bound: those of them that are replaced in places of identifiers only, because they could
-    be anything elsewhere (`distinctive`). compounds: by index word, the compounds that it may belong to. networks: blocks
-    of addresses. names: those of them that clients chose. addresses: how many of the identifiers are addresses. size:
-    number of aliases.
+    be anything elsewhere (`distinctive`). forms: what is drawn like one that could not. compounds: by index word, the
+    compounds that it may belong to. networks: blocks of addresses. names: those of them that clients chose. addresses: how
+    many of the identifiers are addresses. size: number of aliases.
     """
 
     __slots__ = (
         "addresses",
         "bound",
         "compounds",
+        "forms",
         "names",
         "networks",
         "pairs",
@@ -141,8 +142,9 @@ class AliasIndex:
         "substitutions",
     )
 
-    def __init__(self, *, reverse: bool) -> None:
+    def __init__(self, forms: DrawnForms, *, reverse: bool) -> None:
         self.reverse = reverse
+        self.forms = forms
         self.pairs: dict[bytes, list[Alias]] = {}
         self.bound: set[bytes] = set()
         self.compounds: dict[bytes, set[bytes]] = {}
@@ -178,11 +180,7 @@ class AliasIndex:
             return
         if alias.kind is AliasKind.NAME:
             self.names.add(token)
-        if alias.kind is AliasKind.HOST or (
-            alias.learned_from.service
-            and alias.kind is AliasKind.IDENTIFIER
-            and not is_distinctive(token.decode("latin-1"))
-        ):
+        if self._is_bound(alias, token):
             self.bound.add(token)
         if tokens.is_word(token):
             return
@@ -190,6 +188,21 @@ class AliasIndex:
             self.addresses += 1
             return
         self.compounds.setdefault(tokens.index_word(token), set()).add(token)
+
+    def _is_bound(self, alias: Alias, token: bytes) -> bool:
+        origin = alias.learned_from
+        return alias.kind is AliasKind.HOST or (
+            bool(origin.service)
+            and alias.kind is AliasKind.IDENTIFIER
+            and not self.forms.is_distinctive(origin.service, origin.member, token.decode("latin-1"))
+        )
+
+    def release(self) -> None:
+        """Bind no longer what has turned out to be drawn like distinctive identifiers."""
+        released = {token for token in self.bound if not self._is_bound(self.pairs[token][0], token)}
+        if released:
+            self.bound -= released
+            self.substitutions.clear()
 
     def remove(self, alias: Alias) -> None:
         """Remove `alias`."""
@@ -234,7 +247,7 @@ class AliasIndex:
         else:
             return None
         pair = self.sole(old)
-        if pair is None or old in self.bound or tokens.is_address(old) or tokens.has_escapes(old):
+        if pair is None or old in self.bound or old.isdigit() or tokens.is_address(old) or tokens.has_escapes(old):
             return None
         return Substitution(old, self.target(pair).encode(), pair.scope)
 

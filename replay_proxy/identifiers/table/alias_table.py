@@ -34,6 +34,7 @@ from collections.abc import Iterator
 
 from replay_proxy.identifiers.table import mint, tokens
 from replay_proxy.identifiers.table.alias import NO_ORIGIN, Alias, AliasIndex, AliasKind, Origin
+from replay_proxy.identifiers.table.drawn_forms import DrawnForms
 from replay_proxy.identifiers.table.networks import search_words
 from replay_proxy.identifiers.table.scope import ANYWHERE, Scope
 
@@ -44,8 +45,9 @@ class AliasTable:
     """All aliases of this session. Not thread-safe; one task at a time adds to it."""
 
     def __init__(self) -> None:
-        self.to_emulator_index = AliasIndex(reverse=False)
-        self.to_client_index = AliasIndex(reverse=True)
+        self._forms = DrawnForms()
+        self.to_emulator_index = AliasIndex(self._forms, reverse=False)
+        self.to_client_index = AliasIndex(self._forms, reverse=True)
         self._same: dict[str, set[Scope]] = {}
         self._minted: list[Alias] = []
         self._accounts: dict[str, str] = {}
@@ -94,8 +96,14 @@ class AliasTable:
         for old in displaced:
             self.to_emulator_index.remove(old)
             self.to_client_index.remove(old)
+        is_new_form = kind is AliasKind.IDENTIFIER and self._forms.learn(
+            learned_from.service, learned_from.member, (client, emulator)
+        )
         self.to_emulator_index.insert(alias)
         self.to_client_index.insert(alias)
+        if is_new_form:
+            self.to_emulator_index.release()
+            self.to_client_index.release()
         # Towards clients their ids are collisions; towards the emulator its addresses are the ends of chains.
         self.to_emulator_index.search_tokens |= client_tokens
         self.to_client_index.search_tokens |= emulator_tokens

@@ -29,6 +29,7 @@ _XML_ITEMS = re.compile(
     rb"<([A-Za-z0-9_:.-]{1,128})(?:\s[^<>]*)?>\s*(?:<(?:member|item)>[^<>]*</(?:member|item)>\s*)*<(?:member|item)>\Z"
 )
 _FIELD = re.compile(rb"(?:\A|[&?\n])([A-Za-z0-9_.-]{1,256})=\Z")
+_NUMBER_PLACE = re.compile(rb"[\"'][^\"'\\:,\s]{1,128}[\"'][\s+]*:[\s+]*(?:\[[\s+]*(?:[0-9.]+[\s+]*,[\s+]*)*)?\Z")
 _NUMBERING = frozenset({"member", "entry", "item", "value", "Value"})
 
 
@@ -68,6 +69,11 @@ def value_around(text: bytes, start: int, end: int) -> tuple[bytes, int, str]:
     closing = _CLOSING.search(text, end)
     value = text[at : closing.start() if closing is not None else len(text)]
     return value, at, _member_before(text[first:at], text[at - 1 : at]) if at > first else ""
+
+
+def is_number_place(text: bytes, start: int) -> bool:
+    """Return whether digits at `start` of a text are a number of a JSON document, which is no text."""
+    return _NUMBER_PLACE.search(_before(text, start)) is not None
 
 
 def arn_namespace(text: bytes, start: int) -> str:

@@ -17,7 +17,12 @@ from replay_proxy.identifiers.table import tokens
 from replay_proxy.identifiers.table.alias import Alias, AliasIndex, AliasKind
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.identifiers.table.chosen_names import begins_one, is_whole_name
-from replay_proxy.identifiers.table.identifier_places import arn_namespace, is_identifier_place, is_service_of
+from replay_proxy.identifiers.table.identifier_places import (
+    arn_namespace,
+    is_identifier_place,
+    is_number_place,
+    is_service_of,
+)
 from replay_proxy.identifiers.table.scope import Scope
 from replay_proxy.wire.codecs.answers import Outcome
 
@@ -181,6 +186,8 @@ def find(
             alias = (way.pairs.get(token) or back.pairs[token])[-1]
             if not _is_its_place(alias, text, start, end, service, is_identifier=is_identifier):
                 continue
+        elif token.isdigit() and is_number_place(text, start):
+            continue
         sole = way.sole(token)
         if (start, end) in inside:
             old, new = token.decode("latin-1"), inside[start, end]
