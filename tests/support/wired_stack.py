@@ -133,7 +133,7 @@ def _make_api(aws: Client, uri: str, **more: str) -> None:
     gateway.put_method(**here, authorizationType="NONE")
     kind = "AWS" if more else "AWS_PROXY"
     gateway.put_integration(**here, type=kind, integrationHttpMethod="POST", uri=uri, **more)
-    gateway.create_deployment(restApiId=api, stageName="prod")
+    gateway.create_deployment(restApiId=api, stageName="prod", description="of the deployment, not of its stage")
 
 
 def _make_network(aws: Client) -> None:

@@ -280,6 +280,10 @@ class ResourceModel:
             if not elsewhere:
                 shape = operation.output_shape
                 resource.attributes |= other_attributes(call.head, shape, result, identifiers, call.params)
+        if elsewhere and operation.output_shape is not None and isinstance(given, dict):
+            # What is made beside another thing: what the answer shows is said of that one (`description` of a deployment).
+            said_of_it = operation.output_shape.members
+            given = {member: value for member, value in given.items() if member not in said_of_it}
         fold(resource, call.operation, given, naming=naming, made=call.operation in kind.made_by)
         self._inventory.identify(resource, identifiers, drawn_identifiers(call, identifiers, resource))
         self._inventory.name(resource, kind, call.params)
