@@ -394,6 +394,6 @@ def test_a_time_in_an_arn_is_no_revision() -> None:
 
     first, second = 1795919160, 1795919167
     _, found = learner("kinesis:RegisterStreamConsumer", consumer(first, first), consumer(second, second))
-    assert found == {str(first): str(second)}
+    assert found == {f"web:{first}": f"web:{second}"}  # another one may be made anew in the same second
     _, found = learner("kinesis:RegisterStreamConsumer", consumer(first, 1), consumer(second, 2))
     assert found == {}

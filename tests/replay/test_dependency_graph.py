@@ -444,6 +444,20 @@ def test_a_name_is_free_again_when_its_holder_is_deleted_by_its_id(lab: Lab) -> 
     assert not made.waits("ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup", 3)
 
 
+def test_what_is_subscribed_again_waits_for_the_end_of_the_subscription(lab: Lab) -> None:
+    """Before that, it would be taken for the same one, and end with it."""
+    sqs, sns = lab.client("sqs"), lab.client("sns")
+    url = sqs.create_queue(QueueName="told")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = sns.create_topic(Name="telling")["TopicArn"]
+    for _ in range(2):
+        arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)["SubscriptionArn"]
+        sns.unsubscribe(SubscriptionArn=arn)
+    made = Made(lab.records)
+    assert made.waits("sns:Subscribe", "sns:Unsubscribe", 1, 0)
+    assert made.waits("sns:Unsubscribe", "sns:Subscribe", 1, 1)
+
+
 def test_a_token_is_free_again_when_what_it_stood_for_is_deleted(lab: Lab) -> None:
     """An access point may still name the file system, so that its deletion stays in the plan."""
     efs = lab.client("efs")

@@ -273,7 +273,8 @@ def _piece_pairs(
         if _ACCOUNT.fullmatch(client) and _ACCOUNT.fullmatch(emulator):
             out += _account_pair(client, emulator, caller) or []
         elif at and one[at - 1] == ":" and client in caller.times[0] and emulator in caller.times[1]:
-            out.append(Pair(client, emulator))
+            # Things of several seconds can be made anew in one: with the name before it, a time stands for one thing.
+            out.append(Pair("".join(one[at - 2 : at + 1]), "".join(two[at - 2 : at + 1])))
         elif at and one[at - 1] == ":" and client.isdigit() and emulator.isdigit():
             return None  # a revision, which counts
         elif (

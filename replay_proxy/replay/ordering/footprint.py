@@ -138,7 +138,7 @@ class Footprints:
     _places: Places = field(default_factory=Places)
     _hash_keys: dict[str, str] = field(default_factory=dict)
     _called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Of what is known by an id, the things that stand for the name, or token, that its client gave it."""
+    """Of what is known by an id, what one of its kind has alone: the name or token of its client's; what a trigger watches."""
 
     def of(self, call: Call) -> Footprint:
         """Return the footprint of the next call."""
@@ -170,7 +170,10 @@ class Footprints:
         if trigger:
             # It changes what it names for other triggers only: data in it has no need to wait for a trigger.
             refers |= named.home
-            writes = (writes - named.home) | {for_triggers(armed) for armed in named.home}
+            watched = {for_triggers(armed) for armed in named.home}
+            writes = (writes - named.home) | watched
+            for each in shown:
+                self._called[each] |= watched  # one like it can be made when it is gone
         whole = _SERVICE + service
         begins = bool(made) or makes_or_begins(operation)
         own = begins or self._changes_what_it_names(call, named)
