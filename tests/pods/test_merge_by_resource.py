@@ -91,6 +91,51 @@ def _work(proxy: Proxy, side: str) -> None:
     functions.publish_version(FunctionName="f", Description=side)
 
 
+def _work_with_history(proxy: Proxy, side: str) -> None:
+    """Write what leaves a trace beside what is there in the end: versions, an unfinished upload, a stream; and FIFO messages."""
+    s3, sqs, dynamodb = (client(each, proxy.url) for each in ("s3", "sqs", "dynamodb"))
+    s3.create_bucket(Bucket="versions")
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    for key in (f"gone-{side}", f"kept-{side}"):
+        s3.put_object(Bucket="versions", Key=key, Body=b"1")
+    s3.delete_object(Bucket="versions", Key=f"gone-{side}")
+    upload = s3.create_multipart_upload(Bucket="versions", Key=f"part-{side}")["UploadId"]
+    s3.upload_part(Bucket="versions", Key=f"part-{side}", UploadId=upload, PartNumber=1, Body=b"p")
+    dynamodb.create_table(
+        TableName="streamed",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    dynamodb.put_item(TableName="streamed", Item={"id": {"S": side}})
+    dynamodb.delete_item(TableName="streamed", Key={"id": {"S": side}})
+    url = sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    for name in ("both", side):
+        sqs.send_message(QueueUrl=url, MessageBody=side, MessageGroupId="g", MessageDeduplicationId=name)
+
+
+def _history(proxy: Proxy) -> dict[str, list[str]]:
+    s3, sqs, dynamodb, streams = (client(each, proxy.url) for each in ("s3", "sqs", "dynamodb", "dynamodbstreams"))
+    listed = s3.list_object_versions(Bucket="versions")
+    stream = dynamodb.describe_table(TableName="streamed")["Table"]["LatestStreamArn"]
+    events = []
+    for shard in streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
+        iterator = streams.get_shard_iterator(
+            StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        events += [each["eventName"] for each in streams.get_records(ShardIterator=iterator)["Records"]]
+    url = sqs.get_queue_url(QueueName="q.fifo")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+    return {
+        "versions": sorted(each["Key"] for each in listed["Versions"]),
+        "markers": sorted(each["Key"] for each in listed["DeleteMarkers"]),
+        "uploads": sorted(each["Key"] for each in s3.list_multipart_uploads(Bucket="versions")["Uploads"]),
+        "stream": sorted(events),
+        "messages": [attributes["ApproximateNumberOfMessages"]],
+    }
+
+
 def _state(proxy: Proxy) -> dict[str, Any]:
     secrets, s3, sns, dynamodb, functions, iam = (
         client(each, proxy.url) for each in ("secretsmanager", "s3", "sns", "dynamodb", "lambda", "iam")
@@ -130,10 +175,12 @@ def test_a_resource_of_both_sides_is_whole_and_the_pods_where_both_say_it(
         pytest.skip(reason)
     proxy = start_proxy("--emulator", emulator)
     _work(proxy, "pod")
+    _work_with_history(proxy, "pod")
     pod(proxy, "save", "both")
     reset = [*replay_proxy(), "reset", "--yes"]
     subprocess.run(reset, env={**os.environ, "AWS_ENDPOINT_URL": proxy.url}, check=True, timeout=60)
     _work(proxy, "ours")
+    _work_with_history(proxy, "ours")
     report = pod(proxy, "load", "both", "--merge", "service-merge", "--yes")["merge"]
     expected = {
         "secret": "from-pod",
@@ -152,5 +199,16 @@ def test_a_resource_of_both_sides_is_whole_and_the_pods_where_both_say_it(
     said = [(each["resource"].rsplit("/", 2)[-2:], each["member"]) for each in report["conflicts"]]
     assert said.count((["AWS::S3::Bucket", "things"], "Tags.k")) == 1, said
     assert len(said) == len({str(each) for each in said})
-    pod(proxy, "load", "both", "--merge", "service-merge", "--yes")
+    history = {
+        "versions": ["gone-ours", "gone-pod", "kept-ours", "kept-pod"],
+        "markers": ["gone-ours", "gone-pod"],
+        "uploads": ["part-ours", "part-pod"],
+        "stream": ["INSERT", "INSERT", "REMOVE", "REMOVE"],
+        "messages": ["3"],
+    }
+    assert _history(proxy) == history
+    assert (["AWS::SQS::Queue", "q.fifo"], "messages: both") in said
+    again = pod(proxy, "load", "both", "--merge", "service-merge", "--yes")["merge"]
     assert _state(proxy) == expected
+    assert _history(proxy) == history
+    assert not any(each["counts"]["changed"] for each in again["services"].values()), again

@@ -6,12 +6,12 @@ copy, the code of a function) is written all the same, and the pod's is written 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
-from replay_proxy.footprint.data_parts import copy_source, items_written, objects_read, objects_written, writes_items
+from replay_proxy.footprint.data_parts import items_written, objects_written, writes_items
 from replay_proxy.footprint.names.resource_names import short_name
-from replay_proxy.footprint.statements import ItemStatement, item_statements
+from replay_proxy.footprint.statements import item_statements
 from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.pods.merge.call_edits import with_parameters
 from replay_proxy.pods.merge.side import Side
@@ -21,16 +21,24 @@ from replay_proxy.resources.properties.stored_data import item_key
 from replay_proxy.resources.resource import Resource
 from replay_proxy.wire.mutability.judge import is_data
 
-_READ_DEPTH: Final = 4
 _STATEMENT_LISTS: Final = ("Statements", "TransactStatements")
 ObjectName = tuple[str, str]
 """Bucket and key."""
+Part = str | Mapping[str, Any]
+"""The key of an object; an item, or what names it."""
+_Stays = Callable[[str, Part], bool]
+"""Tells by the name of what holds a part, and the part, whether its write stays."""
 
 
 def writes_data(record: Record) -> bool:
     """Tell whether a call writes data into something, and is no read."""
     head = record.head
     return head is not None and record.kind is not RecordKind.WITNESS and is_data(head.service, head.operation)
+
+
+def is_by_parts(record: Record) -> bool:
+    """Tell whether what a write adds to is told by parts: items, objects. Then what both have of those decides, and no moment."""
+    return record.head is not None and record.head.service in ("dynamodb", "s3") and writes_data(record)
 
 
 def without_their_parts(
@@ -40,18 +48,47 @@ def without_their_parts(
 
     read: the objects of ours that must be there for other calls of ours.
     """
+    held = {each.key.names[-1]: each for each in pods}
+
+    def stays(name: str, part: Part) -> bool:
+        container = held.get(name)
+        if container is None or container.data is None:
+            return True
+        key = part if isinstance(part, str) else item_key(container, part)
+        return key not in container.data.parts or (name, key) in read
+
+    return _reduced(record, load, stays)
+
+
+def with_parts_alone(
+    record: Record, load: BlobLoader, ours: Collection[Resource], parts: Collection[tuple[str, str]]
+) -> Record | None:
+    """Return a write of data with some of its parts alone; None where it writes none of them.
+
+    ours: what it writes into. parts: the name of what holds each, and its own key.
+    """
+    held = {each.key.names[-1]: each for each in ours}
+
+    def stays(name: str, part: Part) -> bool:
+        container = held.get(name)
+        key = part if isinstance(part, str) else item_key(container, part) if container is not None else None
+        return key is not None and (name, key) in parts
+
+    return _reduced(record, load, stays) if parts else None
+
+
+def _reduced(record: Record, load: BlobLoader, stays: _Stays) -> Record | None:
     call = call_of(record, load)
     if call is None:
         return record
-    held = {each.key.names[-1]: each for each in pods}
     try:
         match call.service:
             case "dynamodb" if writes_items(call.operation):
-                return _without_items(record, call, held)
+                return _without_items(record, call, stays)
             case "dynamodb":
-                return _without_statements(record, call, held)
+                return _without_statements(record, call, stays)
             case "s3":
-                return _without_objects(record, call, held, read)
+                return _without_objects(record, call, stays)
             case "sqs" if call.operation == "PurgeQueue":
                 return None  # it would take the pod's messages; ours of before it are gone already
     except (KeyError, TypeError, AttributeError):
@@ -68,21 +105,6 @@ def without_their_messages(record: Record, load: BlobLoader, known: Collection[s
     return None if len(gone) == len(entries) else reduced_record(record, gone, set(), load)
 
 
-def objects_needed(side: Side) -> set[ObjectName]:
-    """Return the objects that calls of a side read: the source of a copy, the code of a function. Blocking, for long."""
-    found: set[ObjectName] = set()
-    for _number, record in side:
-        call = call_of(record, side.load) if record.head is not None and record.kind is not RecordKind.WITNESS else None
-        if call is None:
-            continue
-        if call.service == "s3":
-            source = copy_source(call.params)
-            found |= {source} if source is not None else set()
-        elif not writes_data(record):
-            found.update(objects_read(call.params, _READ_DEPTH))
-    return found
-
-
 def written_objects(record: Record, load: BlobLoader) -> list[ObjectName]:
     """Return the objects that a call writes; none where it is no such call."""
     if record.head is None or record.head.service != "s3" or not writes_data(record):
@@ -94,15 +116,15 @@ def written_objects(record: Record, load: BlobLoader) -> list[ObjectName]:
         return []
 
 
-def _without_items(record: Record, call: Call, held: Mapping[str, Resource]) -> Record | None:
+def _without_items(record: Record, call: Call, stays: _Stays) -> Record | None:
     operation, params = call.operation, call.params
 
-    def stays(changed: Mapping[str, Any]) -> bool:
-        return not any(_is_held(held.get(short_name(name)), item) for name, item in items_written(operation, changed))
+    def all_stay(changed: Mapping[str, Any]) -> bool:
+        return all(stays(short_name(name), item) for name, item in items_written(operation, changed))
 
     if operation == "BatchWriteItem":
         kept = {
-            name: [each for each in writes if stays({"RequestItems": {name: [each]}})]
+            name: [each for each in writes if all_stay({"RequestItems": {name: [each]}})]
             for name, writes in params["RequestItems"].items()
         }
         left = {**params, "RequestItems": {name: writes for name, writes in kept.items() if writes}}
@@ -110,42 +132,28 @@ def _without_items(record: Record, call: Call, held: Mapping[str, Resource]) -> 
     elif operation == "TransactWriteItems":
         left = {
             **params,
-            "TransactItems": [each for each in params["TransactItems"] if stays({"TransactItems": [each]})],
+            "TransactItems": [each for each in params["TransactItems"] if all_stay({"TransactItems": [each]})],
         }
         something = bool(left["TransactItems"])
     else:
-        left, something = params, stays(params)
+        left, something = params, all_stay(params)
     if not something:
         return None
     return record if left == params else with_parameters(record, left)
 
 
-def _without_statements(record: Record, call: Call, held: Mapping[str, Resource]) -> Record | None:
-    stays = [not _is_held_by(each, held) for each in item_statements(call.params)]
-    if all(stays):
+def _without_statements(record: Record, call: Call, stays: _Stays) -> Record | None:
+    kept = [each is None or bool(stays(short_name(each.table), each.item)) for each in item_statements(call.params)]
+    if all(kept):
         return record
     for member in _STATEMENT_LISTS:
-        if member in call.params and any(stays):
-            entries = [each for each, kept in zip(call.params[member], stays, strict=True) if kept]
+        if member in call.params and any(kept):
+            entries = [each for each, left in zip(call.params[member], kept, strict=True) if left]
             return with_parameters(record, {**call.params, member: entries})
     return None
 
 
-def _is_held_by(statement: ItemStatement | None, held: Mapping[str, Resource]) -> bool:
-    return statement is not None and _is_held(held.get(short_name(statement.table)), statement.item)
-
-
-def _is_held(table: Resource | None, item: Mapping[str, Any]) -> bool:
-    return table is not None and table.data is not None and item_key(table, item) in table.data.parts
-
-
-def _without_objects(
-    record: Record, call: Call, held: Mapping[str, Resource], read: Collection[ObjectName]
-) -> Record | None:
-    def stays(bucket: str, key: str) -> bool:
-        resource = held.get(bucket)
-        return resource is None or resource.data is None or key not in resource.data.parts or (bucket, key) in read
-
+def _without_objects(record: Record, call: Call, stays: _Stays) -> Record | None:
     if "Delete" not in call.params:
         return record if all(stays(*each) for each in objects_written(call.params)) else None
     bucket, given = call.params["Bucket"], call.params["Delete"]

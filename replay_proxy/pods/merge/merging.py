@@ -16,13 +16,16 @@ from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.pods.merge.call_edits import reduced, united
 from replay_proxy.pods.merge.data_edits import (
     ObjectName,
-    objects_needed,
+    is_by_parts,
+    with_parts_alone,
     without_their_messages,
     without_their_parts,
     writes_data,
     written_again,
     written_objects,
 )
+from replay_proxy.pods.merge.fifo_messages import FifoMessages
+from replay_proxy.pods.merge.kept_writes import KeptWrites
 from replay_proxy.pods.merge.pieces import pieces_of
 from replay_proxy.pods.merge.report import Conflict, MergeReport, data_conflicts, describe
 from replay_proxy.pods.merge.side import Side, content_of
@@ -56,15 +59,20 @@ class Merge:
         self._pod_keys = pod.resources()
         self._shared = {key: each for key, each in self._our_keys.items() if key in self._pod_keys}
         self._creations = self._shared_creations() if strategy is MergeStrategy.SERVICE else {}
-        self._needed = self._our_objects() if strategy is MergeStrategy.SERVICE else set()
+        self._kept = KeptWrites(ours, pod, self._is_pods) if strategy is MergeStrategy.SERVICE else None
+        self._needed: set[ObjectName] = self._kept.objects if self._kept is not None else set()
+        self._fifo = FifoMessages(pod, self._shared) if strategy is MergeStrategy.SERVICE else None
         self._conflicts: dict[Conflict, None] = {}
         self.report = MergeReport(strategy.value)
         model = ResourceModel(self._load)
         self._loading = self._listing = True
+        written: set[int] = set()
         for number, each in enumerate(self, 1):
             self.report.calls = number
             self._loading = each.of_pod
             model.see(replace(each.record, seq=number))
+            if self._kept is not None and each.of_pod and writes_data(each.record) and not self._is_ours(each.record):
+                written.update(model.calls[-1].resources if model.calls and model.calls[-1].seq == number else ())
         self._listing = False
         deep = strategy is MergeStrategy.SERVICE
         if deep:
@@ -72,7 +80,7 @@ class Merge:
                 shown = ours.model.id(resource)
                 self._conflicts |= dict.fromkeys(data_conflicts(resource, self._pod_keys[key], shown))
         self.report.conflicts = list(self._conflicts)
-        describe(self.report, ours.model, model, deep=deep)
+        describe(self.report, ours.model, model, deep=deep, written=written)
 
     def __iter__(self) -> Iterator[MergedCall]:
         match self._strategy:
@@ -118,7 +126,7 @@ class Merge:
         entry = self._ours.entry(number)
         if entry is not None and entry.failed and record.kind is not RecordKind.WITNESS:
             return
-        left = self._without_its_own(record, entry)
+        left = self._without_its_own(number, record, entry)
         if left is None:
             return
         if record.kind is RecordKind.WITNESS:
@@ -128,23 +136,37 @@ class Merge:
         else:
             yield from self._without_the_pods(number, left, entry)
 
-    def _without_its_own(self, record: Record, entry: CallEntry | None) -> Record | None:
-        """Return a call of ours; None where the pod has this very call, or what a compaction has left of it.
+    def _is_ours(self, record: Record) -> bool:
+        """Return whether ours has a call of the pod, too."""
+        if content_of(record) in self._ours.contents:
+            return True
+        return self._pod.is_alone(record) and bool(self._ours.same_call(record))
+
+    def _is_pods(self, record: Record) -> bool:
+        """Return whether the pod has a call of ours, or what a compaction has left of it."""
+        if content_of(record) in self._pod.contents:
+            return True
+        return self._ours.is_alone(record) and bool(self._pod.same_call(record))
+
+    def _without_its_own(self, number: int, record: Record, entry: CallEntry | None) -> Record | None:
+        """Return what stays of a call of ours; None where the pod has this very call, or what a compaction has left of it.
 
         Of a batch each side may have left another part.
         """
         there = self._ours.touched(entry)[0] if entry is not None else []
-        # What the pod has ended since is ours alone; of items and objects both sides' parts decide, and no moment.
-        stays = bool(there) and _is_by_parts(record)
-        stays = stays or any(self._ours.key(each) not in self._pod_keys for each in there)
-        if stays:
+        if any(self._ours.key(each) not in self._pod_keys for each in there):
+            return record  # what the pod has ended since is ours alone
+        if not self._is_pods(record):
             return record
+        if there and is_by_parts(record):
+            return with_parts_alone(record, self._ours.load, there, self._kept_parts(number))
         if content_of(record) in self._pod.contents:
             return None
-        if not self._ours.is_alone(record) or not self._pod.same_call(record):
-            return record
         ids = self._pod.same_batch(record)
         return without_their_messages(record, self._ours.load, ids) if ids else None
+
+    def _kept_parts(self, number: int) -> Collection[tuple[str, str]]:
+        return self._kept.parts(number) if self._kept is not None else ()
 
     def _without_the_pods(self, number: int, record: Record, entry: CallEntry) -> Iterator[Record]:
         """Yield what stays of a call of ours that the pod has not."""
@@ -158,6 +180,10 @@ class Merge:
             return  # what ours has ended stays as the pod has it
         elif writes_data(record):
             left = without_their_parts(record, self._ours.load, pods, self._needed)
+            if left is not None and self._fifo is not None and len(there) == 1:
+                left, repeated = self._fifo.without_repetitions(left, self._ours, there[0])
+                shown = self._ours.model.id(there[0])
+                self._conflicts |= dict.fromkeys(Conflict(shown, f"messages: {each}") for each in repeated)
             if left is not None:
                 yield left
         else:
@@ -215,25 +241,8 @@ class Merge:
                 found.setdefault(wanted[number], []).append(record)
         return found
 
-    def _our_objects(self) -> set[ObjectName]:
-        """Return the objects that calls of ours read, and that the pod has with another content."""
-        found = set()
-        for name in objects_needed(self._ours):
-            for key, ours in self._shared.items():
-                mine, its = ours.data, self._pod_keys[key].data
-                if (key.service, key.noun, key.names) != ("s3", "Bucket", name[:1]) or mine is None or its is None:
-                    continue
-                if name[1] in its.parts and its.parts[name[1]] != mine.parts.get(name[1]):
-                    found.add(name)
-        return found
-
     def _load(self, ref: BlobRef) -> bytes:
         return (self._pod if self._loading else self._ours).load(ref)
-
-
-def _is_by_parts(record: Record) -> bool:
-    """Tell whether what a write adds to is told by parts: items, objects. Then what both have of those decides, and no moment."""
-    return record.head is not None and record.head.service in ("dynamodb", "s3") and writes_data(record)
 
 
 def _is_whole_entry(record: Record) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -73,8 +73,14 @@ class MergeReport:
         }
 
 
-def describe(report: MergeReport, before: ResourceModel, after: ResourceModel, *, deep: bool) -> None:
-    """Fill in what a merge changes. deep: what both have is united, not replaced."""
+def describe(
+    report: MergeReport, before: ResourceModel, after: ResourceModel, *, deep: bool, written: Collection[int]
+) -> None:
+    """Fill in what a merge changes. deep: what both have is united, not replaced.
+
+    written: numbers of resources into which data goes that ours has not. A bucket has versions, and a table a stream, whose
+    objects and items are the same afterwards.
+    """
     comparison = compare_models(before, after)
 
     def of(resource: Resource) -> ServiceChanges:
@@ -90,7 +96,13 @@ def describe(report: MergeReport, before: ResourceModel, after: ResourceModel, *
         changed.add(change.after.number)
         listed = of(change.after)
         (listed.changed if deep else listed.replaced).append(after.id(change.after))
-    new = {each.number for each in comparison.added} | changed
+    added = {each.number for each in comparison.added}
+    for each in after.resources.values():
+        if each.number in written and each.number not in added | changed:
+            changed.add(each.number)
+            listed = of(each)
+            (listed.changed if deep else listed.replaced).append(after.id(each))
+    new = added | changed
     for each in after.resources.values():
         if each.number not in new:
             of(each).unchanged += 1

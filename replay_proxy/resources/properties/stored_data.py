@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
 from replay_proxy.exchange import BlobRef
-from replay_proxy.footprint.data_parts import copy_source, items_written, key_text
+from replay_proxy.footprint.data_parts import copy_source, items_written, key_text, writes_items
 from replay_proxy.footprint.statements import item_statements
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.resources.resource import Data, Hidden, Resource
@@ -231,6 +231,21 @@ def _write_item(table: Resource, verb: str, item: Mapping[str, Any], change: Map
         size, before = data.parts.get(key, (len(key), ""))
         told = orjson.dumps(change, default=repr, option=orjson.OPT_SORT_KEYS)
         data.parts[key] = (size, _digest(before.encode() + told))
+
+
+def item_writes(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Yield table, item (or what names it) and what is done with it, for each item that a call to DynamoDB writes.
+
+    That is `put`, `update`, `delete`, or empty. A statement that cannot be read with certainty is left out.
+    Raises KeyError, TypeError, ValueError where a call is not what its model promises.
+    """
+    if writes_items(operation):
+        for (name, item), verb in zip(items_written(operation, params), _verbs(operation, params), strict=True):
+            yield name, item, verb
+        return
+    for statement in item_statements(params):
+        if statement is not None:
+            yield statement.table, statement.item, statement.verb
 
 
 def _verbs(operation: str, params: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -140,11 +141,7 @@ class MessagesRule:
 
     def _original(self, call: Call, queue: str, entry: dict[str, Any], message: str) -> str | None:
         """Return the message in the queue of which this one is a repetition; None where it is none."""
-        deduplication_id = (
-            entry.get("MessageDeduplicationId") or hashlib.sha256(entry.get("MessageBody", "").encode()).hexdigest()
-        )
-        if self._scopes.get(queue) == "messageGroup":
-            deduplication_id = f"{entry.get('MessageGroupId')}\0{deduplication_id}"
+        deduplication_id = deduplication_of(entry, self._scopes.get(queue, ""))
         now = datetime.fromisoformat(call.time)
         then, earlier = self._latest.get((queue, deduplication_id), (None, ""))
         if then is not None and now - then < DEDUPLICATION and earlier in self._live:
@@ -193,6 +190,12 @@ class MessagesRule:
             self._decisions.supersede(seq, reason, because_of)
         else:
             self._decisions.supersede_entry(seq, number, reason, because_of)
+
+
+def deduplication_of(message: Mapping[str, Any], scope: str) -> str:
+    """Return by what a FIFO queue tells a message from a repetition. scope: the queue's `DeduplicationScope`."""
+    said = message.get("MessageDeduplicationId") or hashlib.sha256(message.get("MessageBody", "").encode()).hexdigest()
+    return f"{message.get('MessageGroupId')}\0{said}" if scope == "messageGroup" else str(said)
 
 
 def _scope(call: Call) -> str:
