@@ -8,8 +8,9 @@ that it is linked to, directly or not. This errs towards looking once more. What
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 from replay_proxy.observing.container import container_kinds, effects, nodes_of
 from replay_proxy.replay.recorded_call import Call
@@ -97,6 +98,15 @@ class Exposure:
 def runs_code(calls: Iterable[tuple[str, str]]) -> bool:
     """Return whether calls, as service and operation, have made something that runs code or calls of a user."""
     return not _runner_calls().isdisjoint(calls)
+
+
+def may_wire(params: Mapping[str, Any]) -> bool:
+    """Return whether a call that makes or changes a stack may make something act on what happens to something else.
+
+    A template that the call does not bring along may say anything.
+    """
+    told = [params[each] for each in ("TemplateBody", "TypeName", "DesiredState") if isinstance(params.get(each), str)]
+    return not told or any(each in text for text in told for each in effects()["wiring"])
 
 
 def is_runner(node: str) -> bool:

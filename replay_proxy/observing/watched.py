@@ -19,7 +19,7 @@ from replay_proxy.observing.container import (
     nodes_of,
 )
 from replay_proxy.observing.expected import ExpectedContents
-from replay_proxy.observing.exposure import ANYTHING, Exposure
+from replay_proxy.observing.exposure import ANYTHING, Exposure, may_wire
 from replay_proxy.observing.items import Items
 from replay_proxy.observing.log_events import LogEvents
 from replay_proxy.observing.messages import MessageHomes, Messages
@@ -50,7 +50,8 @@ class Watched:
 
     dirty: those that something may have changed, each with the time of the latest cause by `clock`. followed: the services of
     which the contents are known. has_stacks: containers may have been made by a stack. scopes: accounts and regions in which
-    anything was made, each with who made it. default_account: the number of the emulator's default account; empty where it is
+    anything was made, each with who made it. unlisted: a call may have changed containers that only the emulator can name.
+    default_account: the number of the emulator's default account; empty where it is
     not known.
     """
 
@@ -62,6 +63,9 @@ class Watched:
         self.dirty: dict[Container, float] = {}
         self.followed: set[str] = set()
         self.has_stacks = False
+        self.unlisted = False
+        self._stacks_wire = False
+        self._made: set[str] = set()
         self._by_node: dict[str, set[Container]] = defaultdict(set)
         self._homes: MessageHomes = {}
         self._consumed: set[str] = set()
@@ -79,7 +83,8 @@ class Watched:
                 scope = (call.head.account, call.head.region or DEFAULT_REGION)
                 self.scopes.setdefault(scope, _caller_of(call))
             self._note_consumed(call)
-            self.has_stacks = self.has_stacks or call.service in STACKS
+            if call.service in STACKS:
+                self._see_stack(call)
             self._note_arns(call)
         if not self.default_account and not call.head.account and not data:
             self.default_account = _account_in(call)
@@ -88,15 +93,29 @@ class Watched:
                 self._add(container, call)
             if container.service in self.followed:
                 self._contents_of(container).see(call)
-            if call.operation == kind_of(container.service).deletes:
+            kind = kind_of(container.service)
+            if call.operation == kind.creates[0]:
+                self._made.add(container.node)
+            if call.operation == kind.deletes:
                 self._remove(container)
+
+    def _see_stack(self, call: Call) -> None:
+        """Take in a call that makes or changes a stack: what it wires, no call shows."""
+        self.has_stacks = True
+        if not call.operation.startswith("Delete") and may_wire(call.params):
+            self._stacks_wire = True
+            text = str(call.params)
+            self._made = {node for node in self._made if node.partition(" ")[2] not in text}
 
     def see_effect(self, call: Call, *, recorded: bool) -> None:
         """Note what a call may have had an effect on. recorded: what it wrote itself is known."""
         # What the call wrote itself is known; not so what takes it away again.
         own = {container.node for container in containers_of(call)} - self._consumed if recorded else set()
-        reached = self.exposure.reach(nodes_of(call, whole=not recorded))
-        if ANYTHING in reached:
+        nodes = nodes_of(call, whole=not recorded)
+        reached = self.exposure.reach(nodes)
+        wired = self._stacks_wire and nodes and not nodes <= self._made
+        if ANYTHING in reached or wired:
+            self.unlisted = self.unlisted or self.has_stacks
             self.mark(self.callers)
         else:
             for node in reached - own:
@@ -147,10 +166,16 @@ class Watched:
                 contents.is_made_by_stacks = self._is_made_by_stacks
 
     def add(self, container: Container, caller: Caller) -> None:
-        """Take in a container that the emulator lists."""
+        """Take in a container."""
         if container not in self.callers:
             self.callers[container] = caller
             self._by_node[container.node].add(container)
+
+    def discover(self, container: Container, caller: Caller) -> None:
+        """Take in a container that the emulator lists, and that something may have changed already."""
+        if container not in self.callers:
+            self.add(container, caller)
+            self.mark((container,))
 
     def exposed(self) -> Iterator[Container]:
         """Yield the containers that something other than a recorded call can change."""
@@ -237,6 +262,7 @@ class Watched:
         self.callers.pop(container, None)
         self.contents.pop(container, None)
         self.dirty.pop(container, None)
+        self._made.discard(container.node)
         self._by_node[container.node].discard(container)
 
 

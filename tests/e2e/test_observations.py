@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import subprocess
 import time
@@ -426,6 +427,29 @@ def test_what_reaches_the_things_of_a_stack_and_of_fifo_queues(start: Start) -> 
     assert proxy.status()["last_restore"]["problems"] == []
 
 
+def test_what_a_stack_has_wired_is_looked_at_soon(start: Start) -> None:
+    """No call links its topic and its queue; looks at what nothing is known to have happened to are an hour apart."""
+    emulator, proxy = start("moto", "--save-strategy", "ON_REQUEST", "--flush-interval", "3600")
+    stacks, sns, sqs = (client(each, proxy.url) for each in ("cloudformation", "sns", "sqs"))
+    told = [{"Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Queue", "Arn"]}}]
+    resources = {
+        "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "told"}},
+        "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "telling", "Subscription": told}},
+    }
+    sqs.create_queue(QueueName="first")
+    until(lambda: post(proxy, "/_replay/observe") and proxy.status()["observing"]["rounds"], lambda rounds: rounds > 0)
+    stacks.create_stack(StackName="stack", TemplateBody=json.dumps({"Resources": resources}))
+    arn = sns.list_topics()["Topics"][0]["TopicArn"]
+    sns.publish(TopicArn=arn, Message="published")
+    until(lambda: proxy.records("observation"), lambda seen: len(seen) == 1)
+    os.kill(proxy.process.pid, 9)
+    emulator.process.kill()
+    proxy.kill()
+    emulator.restart()
+    proxy = proxy.again()
+    assert [body for _id, body, _attributes in waiting(client("sqs", proxy.url), "told")] != []
+
+
 def with_notification(s3: Any, sqs: Any) -> None:
     """A bucket that tells a queue of its objects."""
     queue = sqs.create_queue(QueueName="notified")["QueueUrl"]
@@ -433,6 +457,14 @@ def with_notification(s3: Any, sqs: Any) -> None:
     s3.create_bucket(Bucket="noted")
     configuration = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
     s3.put_bucket_notification_configuration(Bucket="noted", NotificationConfiguration=configuration)
+
+
+def take_past(emulator: Emulator, name: str, count: int = 10) -> None:
+    """Consume messages of a queue past the proxy."""
+    past = client("sqs", emulator.url)
+    queue = past.get_queue_url(QueueName=name)["QueueUrl"]
+    for message in past.receive_message(QueueUrl=queue, MaxNumberOfMessages=count)["Messages"]:
+        past.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
 @pytest.mark.parametrize("name", REPEATED)
@@ -462,10 +494,8 @@ def test_what_services_do_for_each_other(start: Start, name: str) -> None:
     for _ in range(RESTARTS):
         assert restart(emulator, proxy, seen) == before
         save(proxy)
-    # The test event of the notification was consumed; a restore makes the emulator send another one.
-    queue = sqs.get_queue_url(QueueName="notified")["QueueUrl"]
-    for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]:
-        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    # The test event of the notification was consumed, past the proxy; a restore makes the emulator send another one.
+    take_past(emulator, "notified")
     save(proxy)
     assert restart(emulator, proxy, lambda: waiting(sqs, "notified")) == []
     assert proxy.status()["last_restore"]["problems"] == []
@@ -542,7 +572,10 @@ def test_what_functions_and_state_machines_write(start: Start) -> None:
 
     before = until(seen, lambda each: [len(part) for part in each[:4]] == [2, 2, 2, 1], 30.0)
     time.sleep(1.0)  # the log is written after what the function writes
+    take_past(emulator, "told", 1)
+    client("dynamodb", emulator.url).delete_item(TableName="rows", Key={"id": {"S": "1"}})
     before = seen()
+    assert (len(before[1]), len(before[2])) == (1, 1)
     assert before[4], "the function has a log"
     assert before[0] == ['{"id": {"S": "0"}, "n": {"N": "1"}}', '{"id": {"S": "1"}, "n": {"N": "1"}}']
     save(proxy)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
+from replay_proxy.observing.exposure import may_wire
 from replay_proxy.observing.watched import Watched
 from replay_proxy.replay.recorded_call import Call
 
@@ -169,3 +170,18 @@ def test_the_default_account_is_one_account_by_whatever_name() -> None:
         bucket = call("sqs", "SetQueueAttributes", QueueUrl=QUEUE_URL, Attributes={})
         watched.see(replace(bucket, head=replace(bucket.head, account=account)))
         assert len(watched.callers) == count
+
+
+@pytest.mark.parametrize(
+    ("parameters", "wires"),
+    [
+        ({"TemplateBody": '{"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}'}, False),
+        ({"TemplateBody": '{"Resources": {"S": {"Type": "AWS::SNS::Subscription"}}}'}, True),
+        ({"TemplateBody": "Transform: AWS::Serverless-2016-10-31"}, True),
+        ({"TypeName": "AWS::SQS::Queue", "DesiredState": "{}"}, False),
+        ({"TypeName": "AWS::S3::Bucket", "DesiredState": '{"NotificationConfiguration": {}}'}, True),
+        ({"TemplateURL": "http://localhost/bucket/key"}, True),
+    ],
+)
+def test_a_stack_may_wire_what_its_template_names(parameters: dict[str, str], wires: bool) -> None:
+    assert may_wire(parameters) is wires

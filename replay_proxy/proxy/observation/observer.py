@@ -238,7 +238,7 @@ class Observer:
         async with self._busy:
             if not await self._prepare():
                 return
-            if self._watched.dirty:
+            if self._watched.dirty or self._watched.unlisted:
                 await self._discover()
                 await self._look_at(list(self._watched.dirty), caused=True)
             if not self._pace.is_due(time.monotonic()):
@@ -317,7 +317,9 @@ class Observer:
 
     def _wake_up(self) -> None:
         watched = self._watched
-        if (watched.dirty and self._settings.save_strategy == "ON_REQUEST") or watched.consumed_dirty():
+        if (
+            (watched.dirty or watched.unlisted) and self._settings.save_strategy == "ON_REQUEST"
+        ) or watched.consumed_dirty():
             self._wake.set()
 
     async def _give_way(self) -> None:
@@ -329,6 +331,7 @@ class Observer:
     async def _discover(self) -> None:
         """Take in the containers that no call named: made by a stack, or by a function for its log."""
         if self._watched.has_stacks or self._settings.observe == "all":
+            self._watched.unlisted = False
             await self._list(())
         elif self._watched.exposure.has_runner:
             await self._list(("logs",))
@@ -360,7 +363,7 @@ class Observer:
                     if container in self._watched.callers:
                         continue
                     if self._watched.has_stacks or service == "logs":
-                        self._watched.add(container, caller)
+                        self._watched.discover(container, caller)
                     else:
                         self._note_unreadable(container, NOT_MADE)
                 if not found.get(names):

@@ -62,12 +62,13 @@ class EffectNotes:
 
     def note_passed(self, head: CallHead, request: Request) -> None:
         """Note a call that is not recorded and is no read: it may have an effect."""
-        if self.services and head.operation not in _WITHOUT_EFFECT:
+        # A call that was noted and is not taken in yet may be the one that linked something.
+        if (self.services or self._noted) and head.operation not in _WITHOUT_EFFECT:
             self._add(NotedCall(head, request, None, _NO_NOTES))
 
     def note_unknown(self) -> None:
         """Note a request that is no known call, such as one to an API of a user's own."""
-        if self.services and not self.has_unknown:
+        if (self.services or self._noted) and not self.has_unknown:
             self.has_unknown = True
             self.on_noted()
 
