@@ -10,6 +10,7 @@ from tests.support.read_back.catalogue import reads_of
 from tests.support.read_back.comparison import Difference, Shown, as_shown, differences
 from tests.support.read_back.known_values import KnownValues
 from tests.support.read_back.reader import Asked, State
+from tests.support.scenarios.world import World
 
 
 def compared(before: Any, after: Any, read: str = "ListThings") -> list[Difference]:
@@ -97,3 +98,20 @@ def test_what_nobody_was_shown_may_be_another_and_must_be_there() -> None:
     assert compared_as_shown(before, [table("rtb-1")]) == [".RouteTables[]"]
     assert compared_as_shown(before, [table("rtb-1"), table("rtb-2", Block="10.0.0.0/16")]) == [".RouteTables[].Block"]
     assert as_shown(State({Asked("ec2", "DescribeX", '{"Id": "rtb-drawn"}'): {}}), shown).answers == {}
+
+
+def test_of_what_was_deleted_by_a_drawn_identifier_nothing_need_be_shown() -> None:
+    world = World(lambda service: None, ["shop"])
+    zone, kept = {"HostedZone": {"Id": "/hostedzone/Z1", "Name": "shop."}}, {"HostedZone": {"Id": "/hostedzone/Z2"}}
+    for operation, params, answer in (
+        ("CreateHostedZone", {"Name": "shop"}, zone),
+        ("CreateHostedZone", {"Name": "other"}, kept),
+        ("ListTagsForResource", {"ResourceId": "Z1"}, {"ResourceTagSet": {"ResourceId": "Z1"}}),
+        ("DeleteHostedZone", {"Id": "Z1"}, {"ChangeInfo": {"Id": "C1"}}),
+    ):
+        world.calls.append(("route53", params, answer))
+        world.trail.append(f"route53:{operation} {params}")
+    assert world.ended() == {"Z1"}
+    world.calls.append(("secretsmanager", {"SecretId": "shop"}, {"Name": "shop"}))
+    world.trail.append("secretsmanager:DeleteSecret {}")
+    assert world.ended() == {"Z1"}

@@ -11,6 +11,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from replay_proxy.footprint import resource_kinds
+from replay_proxy.footprint.names.resource_names import short_name
+from tests.support.read_back.comparison import leaves
+
 DRAWN = "{drawn}"
 """In a name, stands for an identifier that an emulator drew."""
 _PLAIN = re.compile(r"[A-Za-z0-9-]{3,40}")
@@ -117,6 +121,17 @@ class World:
                 if member.endswith(("Id", "id")) and isinstance(value, str) and _PLAIN.fullmatch(value):
                     return value
         return "id"
+
+    def ended(self) -> set[str]:
+        """The identifiers that an emulator drew for what was deleted again, and that leaves nothing behind."""
+        sent, drawn, ended = set[str](), set[str](), set[str]()
+        for asked, (service, params, answer) in zip(self.trail, self.calls, strict=True):
+            operation = asked.partition(" ")[0].partition(":")[2]
+            for kind in resource_kinds.deleted_by(service, operation):
+                ended |= {name[-1] for name in resource_kinds.names_in(kind, params)} & drawn
+            sent |= set(leaves(params))
+            drawn |= {short_name(each) for each in leaves(answer)} - sent
+        return ended
 
     @property
     def number(self) -> int:
