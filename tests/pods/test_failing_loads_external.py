@@ -19,9 +19,8 @@ from tests.support.clients import client
 from tests.support.processes import Emulator, Proxy, left_out, replay_proxy
 from tests.support.relay import Fault, Relay
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.skipif(bool(left_out(0.5)), reason=str(left_out(0.5)))]
 TOPICS = 40
-LONG = pytest.mark.skipif(bool(left_out(0.5)), reason=str(left_out(0.5)))
 PATIENT = {"retries": {"max_attempts": 8, "mode": "standard"}}
 
 
@@ -85,10 +84,7 @@ class Lab:
         return process
 
 
-@pytest.mark.parametrize(
-    "strategy",
-    ["service-merge", pytest.param("overwrite", marks=LONG), pytest.param("account-region-merge", marks=LONG)],
-)
+@pytest.mark.parametrize("strategy", ["service-merge", "overwrite", "account-region-merge"])
 def test_a_load_that_fails_leaves_what_was_there(
     start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator], strategy: str
 ) -> None:
