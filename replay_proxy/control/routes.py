@@ -17,7 +17,7 @@ from replay_proxy.control.console.page import ASSETS, page, wants_page
 from replay_proxy.control.health import health
 from replay_proxy.control.init import init_stages, ready
 from replay_proxy.control.observing import observe
-from replay_proxy.control.pods import LOCALSTACK, OWN, POD_ENDPOINTS, pods_answer
+from replay_proxy.control.pods.endpoint import LOCALSTACK, OWN, POD_ENDPOINTS, pods_answer
 from replay_proxy.control.state import load_state, reset_state, save_state
 from replay_proxy.emulators.reset_requests import ResetRequest, reset_request_of
 from replay_proxy.identifiers.table.alias import without_secrets

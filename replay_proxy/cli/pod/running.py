@@ -7,7 +7,7 @@ import http.client
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from replay_proxy.cli.control_client import proxy_url, refusal_of
@@ -33,6 +33,13 @@ def running_proxy(args: argparse.Namespace, settings: Settings) -> RunningProxy:
     return proxy
 
 
+class Sink(Protocol):
+    """What takes bytes, as an open file does."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes. Raises StorageError, OSError."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunningProxy:
     """A proxy at a URL. token: its control token; empty for none."""
@@ -45,7 +52,7 @@ class RunningProxy:
         with self._answer("GET", "/_replay/status", timeout_s=PROBE_TIMEOUT_S) as answer:
             answer.read()
 
-    def saved_file(self, asked: dict[str, str], sink: IO[bytes]) -> dict[str, Any]:
+    def saved_file(self, asked: dict[str, str], sink: Sink) -> dict[str, Any]:
         """Write the state as a pod file, and return the report about it. Raises ReplayProxyError, OSError."""
         import orjson
 

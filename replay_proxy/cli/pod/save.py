@@ -128,7 +128,7 @@ def _save_running(
     store.layout.create()
     with _spool(store.root) as file, progress("saving", in_bytes=True) as bar:
         sink = _Spooled(file, bar, store.root)
-        report = proxy.saved_file({key: value for key, value in asked.items() if value}, sink)  # type: ignore[arg-type]
+        report = proxy.saved_file({key: value for key, value in asked.items() if value}, sink)
         sink.rewind()
         with store.layout.writing():
             before = {each.digest for each in store.layout.stored()}
