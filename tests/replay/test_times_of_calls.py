@@ -111,6 +111,19 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def test_a_reason_in_words_tells_when_the_state_has_changed() -> None:
+    restored = Restored("ec2", "ec2")
+    instance = b"<R><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></R>"
+    restored.call("RunInstances", {"Action": "RunInstances", "ImageId": "ami-1"}, instance)
+    stopped = restored.call("StopInstances", {"Action": "StopInstances", "InstanceId.1": "i-1"}, instance)
+    body = "<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><reason>{}</reason>"
+    body += f"<launchTime>{_iso(AGAIN)}</launchTime></item></instancesSet></item></reservationSet></R>"
+    words = "User initiated ({} {} UTC)"
+    again = body.format(words.format(*_iso(AGAIN)[:-1].split("T")))
+    shown = restored.read("DescribeInstances", {"Action": "DescribeInstances"}, again.encode())
+    assert re.findall("reason>([^<]+)", shown) == [words.format(*_iso(stopped)[:-1].split("T"))]
+
+
 def test_what_was_begun_is_known_by_its_number() -> None:
     restored = Restored("appconfig", "rest-json")
     target = "/applications/app/environments/env/deployments"

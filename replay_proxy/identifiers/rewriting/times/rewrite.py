@@ -24,7 +24,7 @@ from typing import Any
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.identifiers.rewriting.body import bodies, derived_headers
-from replay_proxy.identifiers.rewriting.body.body_values import Neighbours, body_values
+from replay_proxy.identifiers.rewriting.body.body_values import BodyValue, Neighbours, body_values
 from replay_proxy.identifiers.rewriting.times.moments import (
     CLOCK_SLACK_S,
     Moment,
@@ -57,7 +57,13 @@ from replay_proxy.identifiers.rewriting.times.time_owners import (
     stream_records,
 )
 from replay_proxy.identifiers.rewriting.times.time_places import TimePlace
-from replay_proxy.identifiers.rewriting.times.time_texts import format_like, parse_time, prefixes_between
+from replay_proxy.identifiers.rewriting.times.time_texts import (
+    FORMS,
+    format_like,
+    parse_time,
+    prefixes_between,
+    time_in_words,
+)
 from replay_proxy.identifiers.table.scan import Replacement
 from replay_proxy.wire.codecs.build_request import build_request
 
@@ -74,7 +80,6 @@ PARTS_OF_NAME_MAX = 64
 HOUR_S = 3600
 _FAR_PREFIXES_MAX = 64
 """Times outside of the restore that are paired, as texts that are looked for; with more, every time is looked at."""
-_FORMS = ("%Y-%m-%dT%H:%M:%S", "%d %b %Y %H:%M:%S")
 # (Each begins with its literal, which makes the search for it fast.)
 _EPOCH = re.compile(rb":\s?\"?(\d{10})(?:\d{3})?(?!\d)")
 _CLOCK = re.compile(rb"T\d\d:(\d\d):(\d\d)")
@@ -88,6 +93,7 @@ _CONDITIONS = {
     "x-amz-copy-source-if-unmodified-since": "x-amz-copy-source",
 }
 _RESTORE = "x-amz-restore"
+_STATE_CHANGE = "StateChange"
 _EXPIRY = re.compile(r'expiry-date="([^"]+)"')
 _CONDITION = re.compile(rb"modified-since: ", re.IGNORECASE)
 
@@ -204,11 +210,7 @@ class Times:
         found: set[bytes] = set()
         for second in far:
             when = datetime.fromtimestamp(second, UTC)
-            found |= {
-                str(second).encode(),
-                when.strftime("%Y-%m-%dT%H:%M:%S").encode(),
-                when.strftime("%d %b %Y %H:%M:%S").encode(),
-            }
+            found |= {str(second).encode(), *(when.strftime(form).encode() for form in FORMS)}
         return tuple(found)
 
     def _shows_distance(self, data: bytes) -> bool:
@@ -272,12 +274,15 @@ class Times:
         assert body_format is not None
 
         def is_wanted(name: str, text: str) -> bool:
+            if words := time_in_words(text):
+                return self._may_be_of_restore(text[slice(*words)])
             return may_be_time(head, name) and self._may_be_of_restore(text)
 
         params: dict[str, Any] | None = None
         now = parse_time(answer.headers.get("date"))
         replacements = []
-        for body_value in body_values(body, body_format, is_wanted):
+        for found in body_values(body, body_format, is_wanted):
+            body_value = _time_alone(found)
             params = parameters(head, request) if params is None else params
             place = TimePlace(head.service, head.operation, body_value.name, tuple(body_value.within))
             scope = scope_of_value(body_value, params)
@@ -467,6 +472,16 @@ class Times:
 def _key(head: CallHead, name: str) -> str:
     where = "" if head.service in _GLOBAL else f"{head.account}/{head.region}"
     return f"{head.service}/{where}/{name if PART in name else short_name(name)}"
+
+
+def _time_alone(body_value: BodyValue) -> BodyValue:
+    """Return the time at the end of a reason in words, as that of a state, of which it is the reason; else `body_value`."""
+    words = time_in_words(body_value.text)
+    if words is None:
+        return body_value
+    end = body_value.end - (len(body_value.text) - words[1])
+    text = body_value.text[slice(*words)]
+    return replace(body_value, start=end - len(text), end=end, text=text, name=_STATE_CHANGE)
 
 
 def _replaced(body: bytes, replacements: list[Replacement]) -> bytes:

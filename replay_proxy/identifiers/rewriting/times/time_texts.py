@@ -10,10 +10,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from math import floor
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:?00)?")
+_IN_WORDS = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:UTC|GMT)\)$")
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:?00)?")
 _EPOCH = re.compile(r"(\d{10})(\.\d+)?")
 _MILLISECONDS = re.compile(r"\d{13}")
 _HTTP = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
+FORMS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%d %b %Y %H:%M:%S")
+"""In which times are written, to the second."""
 _PREFIXES_MAX = 2
 _MICRO = 10**6
 
@@ -36,6 +39,12 @@ def parse_time(text: str) -> float | None:
     return None
 
 
+def time_in_words(text: str) -> tuple[int, int] | None:
+    """Return where a time ends a reason that is given in words, `User initiated (2026-11-18 11:06:40 UTC)`; None: nowhere."""
+    match = _IN_WORDS.search(text) if text.endswith(")") else None
+    return match.span(1) if match else None
+
+
 def format_like(text: str, seconds: float) -> str:
     """Return a time in the form of `text`. Where that has no fraction, or one of zeros, the new one has the same."""
     # A float tells seconds since the epoch to less than a microsecond, and not always downwards.
@@ -46,7 +55,7 @@ def format_like(text: str, seconds: float) -> str:
         return str(whole * 1000 if text.endswith("000") else whole * 1000 + micro // 1000)
     when = datetime.fromtimestamp(whole, UTC)
     if match := _ISO.fullmatch(text):
-        return f"{when.strftime('%Y-%m-%dT%H:%M:%S')}{_fraction(match[2], micro)}{match[3] or ''}"
+        return f"{when.strftime('%Y-%m-%d')}{text[10]}{when.strftime('%H:%M:%S')}{_fraction(match[2], micro)}{match[3] or ''}"
     return format_datetime(when, usegmt=True)
 
 
@@ -80,7 +89,7 @@ def prefixes_between(begun: float, ended: float) -> tuple[bytes, ...]:
         if len(starts) <= _PREFIXES_MAX or unit == 86400:
             for start in starts:
                 when = datetime.fromtimestamp(start, UTC)
-                prefixes |= {when.strftime("%Y-%m-%dT%H:%M:%S")[:-cut], when.strftime("%d %b %Y %H:%M:%S")[:-cut]}
+                prefixes |= {when.strftime(form)[:-cut] for form in FORMS}
             break
     for digits in range(1, 9):
         starts = range(first // 10**digits * 10**digits, last + 1, 10**digits)
