@@ -403,6 +403,11 @@ def test_what_reaches_the_things_of_a_stack_and_of_fifo_queues(start: Start) -> 
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": topic},
         "Link": {"Type": "AWS::SNS::Subscription", "Properties": link},
         "Table": {"Type": "AWS::DynamoDB::Table", "Properties": table},
+        "Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.1.0.0/16"}},
+        "Value": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {"Type": "String", "Name": "network", "Value": {"Fn::Sub": "in ${Network}"}},
+        },
     }
     stacks.create_stack(StackName="stack", TemplateBody=json.dumps({"Resources": resources}))
     stacks.get_waiter("stack_create_complete").wait(StackName="stack", WaiterConfig=SOON)
@@ -413,8 +418,16 @@ def test_what_reaches_the_things_of_a_stack_and_of_fifo_queues(start: Start) -> 
     client("dynamodb", emulator.url).put_item(TableName="made", Item={"id": {"S": "past the proxy"}})
     until(lambda: waiting(sqs, "made.fifo"), lambda seen: len(seen) == 4)
     save(proxy)
+    ssm = client("ssm", proxy.url)
+
+    def history() -> list[tuple[str, int, int]]:
+        versions = ssm.get_parameter_history(Name="network")["Parameters"]
+        return [(each["Value"], each["Version"], int(each["LastModifiedDate"].timestamp())) for each in versions]
+
+    before = history()
     for _ in range(amount(1, RESTARTS)):
         assert restart(emulator, proxy, lambda: items(dynamodb, "made")) == ['{"id": {"S": "past the proxy"}}']
+        assert history() == before, "the stack has made it again, once"
         save(proxy)
     url = sqs.get_queue_url(QueueName="made.fifo")["QueueUrl"]
     received = []

@@ -7,6 +7,7 @@ thing that no recorded call has written, the emulator is asked for it. The calls
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,6 +19,7 @@ from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.journal.format.records import RecordKind
 from replay_proxy.replay.issued.issuing_calls import OtherCall, document_of, value_at
 
+_WORD = re.compile(r"([A-Za-z0-9_-]{4,})")
 _DATA = Path(__file__).parent / "data" / "made_already.json"
 
 
@@ -26,13 +28,19 @@ class _Rule:
     name: str
     read: OtherCall
     same: Mapping[str, str]
+    version: str
+    made_at: str
 
 
 @cache
 def _rules() -> Mapping[tuple[str, str], _Rule]:
     return {
         (entry["service"], entry["operation"]): _Rule(
-            entry["name"], OtherCall(entry["read"], "", entry["parameters"]), entry["same"]
+            entry["name"],
+            OtherCall(entry["read"], "", entry["parameters"]),
+            entry["same"],
+            entry["version"],
+            entry["made_at"],
         )
         for entry in orjson.loads(_DATA.read_bytes())["writes"]
     }
@@ -68,3 +76,40 @@ def is_made(head: CallHead, request: Request, shown: Answer) -> bool:
     if shown.status != 200 or document is None:
         return False
     return all(document.get(member) == value_at(document_of(shown), path) for member, path in rule.same.items())
+
+
+def drawn_within(head: CallHead, original: Request, shown: Answer) -> list[tuple[Answer, Answer]]:
+    """Return what an emulator has drawn anew in what is there: pairs of answers to the read, as it was and as it is now.
+
+    Each shows one word that is another one now, and nothing else of the texts in which these stand. Empty where more differs.
+    The first observed write of a thing is what something else had made, in its first version. So where the emulator shows a
+    first version, this is the same one, made again. original: the write, in client ids.
+    """
+    rule = _rules()[head.service, head.operation]
+    document, answer = document_of(original), document_of(shown)
+    if shown.status != 200 or document is None or answer is None or value_at(answer, rule.version) != 1:
+        return []
+    found: list[tuple[Answer, Answer]] = []
+    for member, path in rule.same.items():
+        was, now = (_WORD.split(str(text)) for text in (document.get(member), value_at(answer, path)))
+        if len(was) != len(now) or was[::2] != now[::2]:
+            return []
+        for old, new in zip(was[1::2], now[1::2], strict=True):
+            if old != new:
+                found.append((_showing(shown, path, old), _showing(shown, path, new)))
+    return found
+
+
+def _showing(shown: Answer, path: str, text: str) -> Answer:
+    document = document_of(shown) or {}
+    parent, _, name = path.rpartition(".")
+    place = value_at(document, parent)
+    if isinstance(place, dict):
+        place[name] = text
+    return replace(shown, body=orjson.dumps(document))
+
+
+def made_at(head: CallHead, shown: Answer) -> float:
+    """Return when the emulator says that it was made, in seconds since the epoch; 0 where it does not."""
+    moment = value_at(document_of(shown), _rules()[head.service, head.operation].made_at)
+    return float(moment) if isinstance(moment, int | float) else 0.0

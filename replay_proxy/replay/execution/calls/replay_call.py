@@ -29,7 +29,7 @@ from replay_proxy.replay.execution.calls.call_in_progress import CallInProgress,
 from replay_proxy.replay.execution.calls.lost_answer import THERE_ALREADY, LostAnswerLookup
 from replay_proxy.replay.execution.calls.page_walk import PageWalks, without_other_elements
 from replay_proxy.replay.execution.implied_times import ANSWERED, has_implied_times, with_implied_times
-from replay_proxy.replay.execution.made_already import MadeAlready, is_made
+from replay_proxy.replay.execution.made_already import MadeAlready, drawn_within, is_made, made_at
 from replay_proxy.replay.execution.message_delays import MessageDelays
 from replay_proxy.replay.execution.original_times import note_times
 from replay_proxy.replay.execution.pinned_choices import has_choices, with_choices
@@ -256,11 +256,22 @@ class CallReplayer:
     async def _is_made_already(self, call: CallInProgress, request: Request) -> bool:
         """Return whether an observed write is not needed. request: in emulator ids. Raises as `_ask_again`."""
         assert call.original is not None
+        assert call.answer is not None
         question = self._made_already.question(call.record.kind, call.head, call.original)
         if question is None:
             return False
         head, read = question
-        return is_made(call.head, request, await self._ask_again(read, head, call.record.credential))
+        shown = await self._ask_again(read, head, call.record.credential)
+        if not is_made(call.head, request, shown):
+            for before, now in drawn_within(call.head, call.original, shown):
+                outcome = parse_answer(head, now, read)
+                self._learner.learn_from_answers(call.record, head, read, before, outcome, call.report)
+            request = request_to_emulator(call.original, call.head, self._aliases, self._endpoints)
+            if not is_made(call.head, request, shown):
+                return False
+        if moment := made_at(call.head, shown):
+            note_times(self._times, call.record, call.head, call.original, call.answer, moment, moment)
+        return True
 
     def _with_hashes(self, request: Request, head: CallHead, users: Collection[str]) -> Request:
         return self._client_secrets.with_hashes(request, head, self._aliases, users)
