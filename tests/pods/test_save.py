@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 from dataclasses import replace
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,15 @@ from replay_proxy.pods.load_at_rest import load_at_rest
 from replay_proxy.pods.merge.strategies import MergeStrategy
 from replay_proxy.pods.names import parse_reference
 from replay_proxy.pods.oci.descriptor import (
+    CALLS,
     CONFIG_TYPE,
     EMPTY_CONFIG,
     FORMAT_VERSION_KEY,
     JOURNAL_TYPE,
+    RESOURCES,
+    SERVICES,
+    STATE,
+    UNPACKED,
     Descriptor,
     descriptor_of,
 )
@@ -145,7 +152,50 @@ def test_a_strangers_journal_is_bounded_and_verified(tmp_path: Path) -> None:
     for data, reason in hostile.items():
         with pytest.raises(PodError, match=reason):
             list(records_of(store.layout, version(data), "theirs"))
+    nothing = b'{"time":null,"ms":null,"kind":"mutation","request":[],"answer":null}\n'
+    with pytest.raises(PodError, match="line 1 is no call: its ms is not a number"):
+        list(records_of(store.layout, version(packed([nothing])), "theirs"))
     good = version(packed([b"{}\n"]))
     (tmp_path / blob_path(good.journal[0].digest)).write_bytes(b"other")
     with pytest.raises(PodError, match="bytes, not"):
         list(records_of(store.layout, good, "theirs"))
+
+
+def test_a_version_that_is_not_what_it_says_is_refused(tmp_path: Path) -> None:
+    """Whatever its blobs are: a journal that was emptied, cut off or changed, and what was said of it was not."""
+    store = PodStore(tmp_path / "pods")
+    line = (
+        b'{"time":"2026-01-01T00:00:00.000000Z","ms":1.0,"kind":"mutation","service":"sqs","operation":"CreateQueue",'
+        b'"protocol":"json","request":{"method":"POST","target":"/","headers":[],"body":"%s"},'
+        b'"answer":{"status":200,"reason":"OK","headers":[],"body":"{}"}}\n'
+    )
+    lines = [line % b"1", line % b"2"]
+    said = {STATE: f"sha256:{sha256(b''.join(lines)).hexdigest()}", CALLS: "2", SERVICES: "sqs", RESOURCES: "2"}
+
+    def read(layers: list[bytes], annotations: dict[str, str]) -> int:
+        with store.layout.writing():
+            held = tuple(store.layout.put(packed([each]), JOURNAL_TYPE) for each in layers)
+        return unpack(store.layout, Manifest(held, annotations), tmp_path / f"r{next(_folders)}", "theirs")
+
+    assert read(lines, said) == 2
+    assert read([], {STATE: f"sha256:{sha256().hexdigest()}", CALLS: "0", SERVICES: ""}) == 0
+    refused: list[tuple[list[bytes], dict[str, str], str]] = [
+        ([], said, "says that it holds 2 calls, and holds 0"),
+        ([b""], said, "says that it holds 2 calls, and holds 0"),
+        ([], {}, "does not say that it is empty"),
+        (lines[:1], {**said, CALLS: "1"}, "another state than the one whose digest"),
+        ([lines[0], line % b"3"], said, "another state"),
+        (lines[::-1], said, "another state"),
+        (lines, {**said, SERVICES: "s3,sqs"}, "calls to 's3,sqs', and holds others"),
+        (lines, {**said, CALLS: "two"}, "is no number"),
+        (lines, {**said, CALLS: "9" * 30}, "is no number"),
+        (lines, {**said, RESOURCES: "-5"}, "is no number"),
+        (lines, {**said, UNPACKED: "\u0663"}, "is no number"),
+        (lines, {**said, STATE: "none"}, "is no digest"),
+    ]
+    for layers, stated, reason in refused:
+        with pytest.raises(PodError, match=reason):
+            read(layers, stated)
+
+
+_folders = count()

@@ -9,6 +9,7 @@ In: a recording, or the layers of a version. Out: layers, or a recording. May im
 | `segments` | the journal of a version: its lines, cut and packed, and read from strangers |
 | `metamodel` | what people read of a version: resources, data, links, counts |
 | `unpack` | a version as a recording again |
+| `stated` | what a version says of itself, compared with what it holds |
 | `smoke_file` | the file of smoke tests that a recording carries, and a version with it |
 | `held_secrets` | which secrets a version holds, by member |
 """

@@ -48,6 +48,8 @@ def record_of(line: bytes, number: int, where: str) -> Record:
         raise damaged(f"{where}: line {number}: {error}") from error
     if not isinstance(item, Record):
         raise damaged(f"{where}: line {number} is no call")
+    if not item.is_readable:
+        raise damaged(f"{where}: line {number} is no call: {item.flaw}")
     return item
 
 

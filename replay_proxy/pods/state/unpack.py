@@ -23,6 +23,7 @@ from replay_proxy.pods.oci.layout import Layout
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.state.segments import Budget, lines_in, record_of, unpacked
 from replay_proxy.pods.state.smoke_file import SMOKE_NAME, carried_by_version
+from replay_proxy.pods.state.stated import Stated
 from replay_proxy.wording import counted
 
 CALLS_MAX: Final = 50_000_000
@@ -32,8 +33,9 @@ _NAMESPACE: Final = uuid.UUID("6f1d9a52-0f3b-5d0e-9d8a-6a1f3f3f7c11")
 
 
 def records_of(layout: Layout, manifest: Manifest, where: str) -> Iterator[Record]:
-    """Yield the records of a version, numbered from 1, each verified. where: for messages.
+    """Yield the records of a version, numbered from 1, each verified, and compare them with what it says in the end.
 
+    where: for messages.
     A body of more than `INLINE_BYTES` is a reference to a layer that the manifest names; a smaller one is in the record, wherever
     it lies. Raises PodError, StorageError.
     """
@@ -43,7 +45,7 @@ def records_of(layout: Layout, manifest: Manifest, where: str) -> Iterator[Recor
             return body
         return b"".join(layout.read(Descriptor(BODY_TYPE, f"sha256:{body.sha256}", body.size)))
 
-    budget = Budget(layout.limits, manifest.size)
+    budget, stated = Budget(layout.limits, manifest.size), Stated(manifest, where)
     bodies = {each.sha256: each.size for each in manifest.bodies}
     number = 0
     for segment in manifest.journal:
@@ -52,6 +54,7 @@ def records_of(layout: Layout, manifest: Manifest, where: str) -> Iterator[Recor
             if number > CALLS_MAX:
                 raise damaged(f"{where} has more than {counted(CALLS_MAX, 'call')}")
             record = record_of(line, number, where)
+            stated.see(line, record)
             for ref in record.body_refs:
                 if bodies.get(ref.sha256) != ref.size:
                     raise damaged(f"{where}: call {number} refers to a body that the manifest does not name")
@@ -64,6 +67,7 @@ def records_of(layout: Layout, manifest: Manifest, where: str) -> Iterator[Recor
                 request=replace(request, body=inline(request.body)),
                 answer=replace(answer, body=inline(answer.body)),
             )
+    stated.check()
 
 
 def unpack(layout: Layout, manifest: Manifest, folder: Path, where: str) -> int:
