@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         if is_at_rest(args):
             document = _load_at_rest(args, settings, version, strategy)
         else:
+            _verify(version)
             document = _load_running(args, running_proxy(args, settings), version, strategy)
     if args.json:
         print_json(document)
@@ -57,6 +58,17 @@ def run(args: argparse.Namespace) -> int:
         if version.manifest.smoke is not None and not args.dry_run:
             print("it carries smoke tests: `replay-proxy doctor --smoke` carries them out")
     return 0
+
+
+def _verify(version: Found) -> None:
+    """Read all of a version before the proxy is asked, so that what is damaged is told by the name that people gave.
+
+    Raises PodError.
+    """
+    from replay_proxy.pods.state.unpack import records_of
+
+    for _record in records_of(version.layout, version.manifest, version.where):
+        pass
 
 
 def _consent(args: argparse.Namespace, strategy: str, would: dict[str, Any]) -> None:
