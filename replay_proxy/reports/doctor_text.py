@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from replay_proxy.reports.aws_command import SECRET
 from replay_proxy.reports.plain_text import plain
 from replay_proxy.wording import counted, duration
 
@@ -12,6 +13,7 @@ TICK: Final = "✓"
 CROSS: Final = "✗"
 UNKNOWN: Final = "?"
 _COMMANDS_MAX: Final = 12
+WHOLE_RESTORE: Final = "POST /_localstack/state/load?reset=1 empties the emulator, and restores everything anew"
 
 
 def summary_line(document: Mapping[str, Any]) -> str:
@@ -48,7 +50,8 @@ def tree_lines(document: Mapping[str, Any], *, everything: bool = False) -> Iter
         yield f"{UNKNOWN} {counted(len(notes), 'difference')} that this emulator may make by itself"
         if everything:
             for note in notes:
-                yield f"    {plain(note['type'])} {plain(note['name'])}: {_about(note)}"
+                member = f" {plain(note['member'], 160)}" if note["member"] else ""
+                yield f"    {plain(note['type'])} {plain(note['name'])}{member}: {_about(note)}"
 
 
 def _resource_lines(check: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -86,6 +89,10 @@ def _finding_lines(finding: Mapping[str, Any], indent: str) -> Iterator[str]:
         yield f"{indent}$ {plain(command, 16_384)}"
     if len(commands) > _COMMANDS_MAX:
         yield f"{indent}and {counted(len(commands) - _COMMANDS_MAX, 'more call')}; --json lists all"
+    if any(SECRET in command for command in commands):
+        yield f"{indent}{SECRET} stands for a value that is not shown; `replay-proxy doctor --repair` sends the recorded one"
+    if not finding["mendable"] and not commands:
+        yield f"{indent}--repair has no call for it; {WHOLE_RESTORE}"
 
 
 def _about(finding: Mapping[str, Any]) -> str:
