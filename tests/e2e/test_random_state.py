@@ -2,6 +2,7 @@
 
 Everything that the models offer to read is read before and afterwards, with the same identifiers. No difference may be one
 that the report does not name, but for points in time that an emulator makes up by itself (README, *What does not come back*).
+What an emulator does by itself is looked at before the kill: what it did since the last look need not come back.
 RANDOM_HISTORIES says how many, RANDOM_SEED where to begin.
 """
 
@@ -70,6 +71,7 @@ def play(emulator: str, folder: Path, together: list[History], silent: list[str]
             history.play(rehearsal.player(list(history.names), history.region).world)
         for player, history in zip(rehearsal.players, together, strict=True):
             player.read(history.services, behind=history.behind)
+        rehearsal.look()
         report = rehearsal.restart()
         for player, history in zip(rehearsal.players, together, strict=True):
             found = [each for each in player.differences() if not is_time(each) and not named(each, report)]

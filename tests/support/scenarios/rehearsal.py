@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,12 @@ class Rehearsal:
         account = account or str(FIRST_ACCOUNT + len(self.players))
         self.players.append(Player(self, account, region, names))
         return self.players[-1]
+
+    def look(self) -> None:
+        """Have the proxy look now at what the emulator did by itself, as it does at every interval."""
+        request = urllib.request.Request(self.proxy.url + "/_replay/observe", method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert answer.status == 200
 
     def restart(self) -> dict[str, Any]:
         """SIGKILL for both, and both again; the account of the restore."""
