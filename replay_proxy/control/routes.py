@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from importlib import import_module
 from urllib.parse import unquote
 
@@ -16,10 +17,12 @@ from replay_proxy.control.console.endpoints import Console
 from replay_proxy.control.console.page import ASSETS, page, wants_page
 from replay_proxy.control.health import health
 from replay_proxy.control.init import init_stages, ready
+from replay_proxy.control.methods import methods_of
 from replay_proxy.control.observing import observe
 from replay_proxy.control.pods.endpoint import LOCALSTACK, OWN, POD_ENDPOINTS, pods_answer
 from replay_proxy.control.state import load_state, reset_state, save_state
 from replay_proxy.emulators.reset_requests import ResetRequest, reset_request_of
+from replay_proxy.exchange import Headers
 from replay_proxy.identifiers.table.alias import without_secrets
 from replay_proxy.proxy.http.streams import Handler, Incoming, Outgoing, close_stream
 from replay_proxy.proxy.lifecycle.proxy import Proxy
@@ -97,8 +100,8 @@ def _own(proxy: Proxy, console: Console, incoming: Incoming) -> _Endpoint | None
         return _ready
     if (path == "/_localstack/init" or path.startswith("/_localstack/init/")) and reading:
         return _guarded(_init)
-    if path.startswith("/_localstack/state/") and incoming.method == "POST" and proxy.recording is not None:
-        return _guarded(_state)
+    if path.startswith("/_localstack/state/") and proxy.recording is not None:
+        return _guarded(_state if incoming.method == "POST" else _missing)
     if path.startswith(OWN) or (
         (path == LOCALSTACK or path.startswith(f"{LOCALSTACK}/")) and proxy.recording is not None
     ):
@@ -248,5 +251,13 @@ def _reset_by(what: ResetRequest) -> _Endpoint:
 
 
 async def _missing(_proxy: Proxy, incoming: Incoming) -> Outgoing:
+    """Say that there is no such endpoint, or which methods it takes."""
     path = incoming.target.partition("?")[0]
-    return problem(404, f"no endpoint {incoming.method} {path}", "GET /_replay/ lists them")
+    taken = methods_of(path, ENDPOINTS)
+    if not taken or incoming.method in taken:
+        return problem(404, f"no endpoint {incoming.method} {path}", "GET /_replay/ lists them")
+    allowed = ", ".join(taken)
+    answer = problem(
+        405, f"{path} takes no {incoming.method}", f"it takes {allowed}; GET /_replay/ lists all endpoints"
+    )
+    return replace(answer, headers=Headers((*answer.headers, ("Allow", allowed))))

@@ -90,3 +90,25 @@ def test_unknown_endpoints_of_ours_are_named(start_proxy: Callable[..., Proxy]) 
     assert status == 404
     assert "GET /_replay/nonsense" in json.loads(body)["error"]
     assert "GET /_replay/status" in json.loads(get(proxy.url + "/_replay/")[1])
+
+
+def test_a_wrong_method_is_told_from_a_missing_endpoint_and_is_no_call_of_s3(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy()
+    for method, path, taken in (
+        ("PUT", "/_localstack/state/save", "POST"),
+        ("GET", "/_localstack/state/sqs/load", "POST"),
+        ("DELETE", "/_localstack/state/reset", "POST"),
+        ("PATCH", "/_localstack/pods/shop", "GET, POST, PUT, DELETE"),
+        ("PUT", "/_localstack/pods/environment", "GET"),
+        ("GET", "/_replay/pods/load", "POST"),
+        ("DELETE", "/_replay/doctor", "POST, GET"),
+    ):
+        status, body = get(proxy.url + path, method)
+        assert (status, method, path) == (405, method, path)
+        told = json.loads(body)
+        assert told["error"] == f"{path} takes no {method}"
+        assert told["hint"].startswith(f"it takes {taken};")
+    for method, path in (("PUT", "/_localstack/state/nonsense"), ("GET", "/_localstack/pods/state/versions")):
+        assert get(proxy.url + path, method)[0] == 404
+    requests = proxy.status()["requests"]
+    assert (requests["recorded_by_service"], requests["unrecognised"]) == ({}, 0)

@@ -133,9 +133,7 @@ def is_own(method: str, target: str) -> bool:
     path = target.partition("?")[0]
     if path.startswith("/_replay/"):
         return True
-    if path.startswith("/_localstack/state/"):
-        return method == "POST"
-    if path == "/_localstack/pods" or path.startswith("/_localstack/pods/"):
+    if path == "/_localstack/pods" or path.startswith("/_localstack/state/") or path.startswith("/_localstack/pods/"):
         return True
     return path in ("/_localstack/health", "/health") and method in ("GET", "HEAD")
 
