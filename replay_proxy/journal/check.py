@@ -22,7 +22,15 @@ from replay_proxy.journal.compaction.file_swap import BACKUP_NAME, backup_refere
 from replay_proxy.journal.format.checksum import LineError
 from replay_proxy.journal.format.decode import decode_header, decode_line
 from replay_proxy.journal.format.encode import encode_header
-from replay_proxy.journal.format.records import JOURNAL_NAME, ControlRecord, Item, Record, RecordingHeader, utc_now
+from replay_proxy.journal.format.records import (
+    JOURNAL_NAME,
+    ControlKind,
+    ControlRecord,
+    Item,
+    Record,
+    RecordingHeader,
+    utc_now,
+)
 from replay_proxy.journal.read.index import missing_numbers
 from replay_proxy.journal.read.journal_file import (
     HeldJournal,
@@ -206,7 +214,7 @@ def _lines(
         if isinstance(item, ControlRecord):
             report.marks += 1
             effect.add(item)
-            if item.reason:
+            if item.kind is ControlKind.GAP:
                 what = f"calls before {item.time} were not recorded: {item.reason}"
                 report.add(Severity.WARNING, what, line=number, offset=offset)
             continue
@@ -217,13 +225,16 @@ def _lines(
         services.append((item.seq, item.head.service if item.head is not None else ""))
         for ref in item.body_refs:
             refs.setdefault(ref.sha256, ref)
-    report.in_effect = sum(effect.counts_in_effect(seq, service) for seq, service in services)
+    void = [seq for seq, service in services if not effect.counts_in_effect(seq, service)]
+    report.in_effect = report.records - len(void)
     if report.unverified:
         what = f"{counted(report.unverified, 'line', 'carries carry')} no checksum: edited, and cannot be verified"
         report.add(Severity.WARNING, what)
-    if report.in_effect != report.records:
-        what = f"{counted(report.records - report.in_effect, 'call', 'was were')} recorded with MANUAL and never saved"
-        report.add(Severity.INFO, what, "they are not restored")
+    tried = sum(map(effect.is_on_trial, void))
+    for count, why in ((len(void) - tried, "with MANUAL and never saved"), (tried, "of a pod whose load failed")):
+        if count:
+            what = f"{counted(count, 'call', 'was were')} recorded {why}"
+            report.add(Severity.INFO, what, "they are not restored")
 
 
 # -- files beside the journal ------------------------------------------------------------------------------------------

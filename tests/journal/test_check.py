@@ -12,10 +12,12 @@ import pytest
 from replay_proxy.errors import RecordingError
 from replay_proxy.exchange import BlobRef, Request
 from replay_proxy.journal.check import CheckReport, Severity, check, repair
+from replay_proxy.journal.compaction.rewrite import NOT_LOADED
 from replay_proxy.journal.format.encode import encode_record
 from replay_proxy.journal.format.records import JOURNAL_NAME, Record
 from replay_proxy.journal.read.reader import read
 from replay_proxy.journal.write.writer import JournalWriter
+from replay_proxy.replay.planning.compact_recording import compact_recording
 from tests.journal import samples
 from tests.journal.test_faults import name_of
 
@@ -216,6 +218,24 @@ class TestOther:
         report = check(recording)
         assert (report.records, report.in_effect) == (4, 3)
         assert "never saved" in told(report, Severity.INFO)[0]
+
+    async def test_calls_of_a_load_that_failed_are_not_of_the_save_strategy(self, recording: Path) -> None:
+        """Under no name of a strategy that was never used, when it is read, checked or compacted, also once more."""
+        writer = await JournalWriter.open(recording)
+        await writer.begin_trial()
+        await writer.append(samples.create_queue("tried"))
+        writer.drop_trial()
+        await writer.append(samples.create_queue("after"))
+        await writer.close()
+        for _time in range(2):
+            found = read(recording)
+            assert (len(list(found)), found.warnings) == (4, [])
+        report = check(recording)
+        assert told(report, Severity.INFO) == [
+            "info: 1 call was recorded of a pod whose load failed (they are not restored)"
+        ]
+        assert compact_recording(recording).reasons.get(NOT_LOADED) == 1
+        assert told(check(recording), Severity.INFO) == []
 
     def test_a_gap_in_the_journal_is_told(self) -> None:
         report = check(Path(__file__).parents[1] / "golden" / "v1")

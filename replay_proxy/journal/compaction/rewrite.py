@@ -34,6 +34,7 @@ from replay_proxy.journal.storage.files import Files, storage_error, write_all
 from replay_proxy.wording import counted
 
 NEVER_SAVED: Final = "it was recorded with MANUAL and never saved"
+NOT_LOADED: Final = "it is of a pod whose load failed"
 _CHUNK: Final = 1 << 20
 
 
@@ -176,13 +177,11 @@ def write_compacted(source: CompactionInput, choices: CompactionChoices, *, writ
     report = CompactionReport(str(files.root / JOURNAL_NAME), end=source.end)
     layout = source.recording.layout
     reasons: Counter[str] = Counter(choices.dropped.values())
-    save_states = (
-        Counter(source.effect.save_state(item) for item in source.items() if isinstance(item, Record))
-        if source.effect.has_sessions
-        else Counter({SaveState.IN_EFFECT: source.recording.records_total})
-    )
-    if save_states[SaveState.VOID]:
-        reasons[NEVER_SAVED] = save_states[SaveState.VOID]
+    effect = source.effect
+    if effect.has_sessions:
+        records = (item for item in source.items() if isinstance(item, Record))
+        void = (each.seq for each in records if effect.save_state(each) is SaveState.VOID)
+        reasons.update(NOT_LOADED if effect.is_on_trial(seq) else NEVER_SAVED for seq in void)
     report.reasons = dict(reasons)
     report.changed = len(choices.changed)
     report.calls_before = source.recording.records_total

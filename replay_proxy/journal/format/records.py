@@ -100,7 +100,8 @@ class ControlKind(StrEnum):
 class ControlRecord:
     """A line that is no call.
 
-    service: of a save or a reset; empty where it is for all. manual: of a session. reason: of a gap.
+    service: of a save or a reset; empty where it is for all. manual: of a session. reason: of a gap; of a session whose
+    calls are on trial, what is tried.
     """
 
     seq: int
@@ -109,6 +110,11 @@ class ControlRecord:
     service: str = ""
     manual: bool = False
     reason: str = ""
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether a session begins whose calls all count, or none: it is no session of the strategy `MANUAL`."""
+        return self.kind is ControlKind.SESSION and self.reason != ""
 
 
 Item = Record | ControlRecord

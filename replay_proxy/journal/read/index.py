@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from replay_proxy.journal.format.checksum import LINE_BYTES_MAX, LineError
 from replay_proxy.journal.format.decode import decode_line
-from replay_proxy.journal.format.records import ControlRecord, Record, RecordKind
+from replay_proxy.journal.format.records import ControlKind, ControlRecord, Record, RecordKind
 from replay_proxy.journal.read.save_points import SavePoints
 
 BLOCK = 256 << 10
@@ -268,7 +268,7 @@ class _Walk:
         item = decode_line(line).item
         if isinstance(item, ControlRecord):
             self.found.effect.add(item)
-            if item.reason:
+            if item.kind is ControlKind.GAP:
                 told = f"line {number}: calls before {item.time} were not recorded: {item.reason}"
                 self.found.index.warnings.append(told)
             return item.seq, -1

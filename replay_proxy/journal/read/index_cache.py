@@ -28,7 +28,7 @@ from replay_proxy.journal.read.save_points import SavePoints
 from replay_proxy.journal.storage.files import Files, replace
 
 INDEX_NAME: Final = f"{JOURNAL_NAME}.index"
-VERSION: Final = 2
+VERSION: Final = 3
 _TEMPORARY: Final = f"{INDEX_NAME}.tmp"
 _BLOCK: Final = 1 << 20
 _MOMENT_NS: Final = 50_000_000

@@ -17,7 +17,7 @@ from pathlib import Path
 from replay_proxy.journal.format.checksum import LineError
 from replay_proxy.journal.format.decode import Decoded, decode_line
 from replay_proxy.journal.format.localstack_legacy import changes_state, legacy_record
-from replay_proxy.journal.format.records import JOURNAL_NAME, ControlRecord, Record, RecordingHeader
+from replay_proxy.journal.format.records import JOURNAL_NAME, ControlKind, ControlRecord, Record, RecordingHeader
 from replay_proxy.journal.read.index import (
     Index,
     JournalIndex,
@@ -122,13 +122,13 @@ class Recording:
         for entry in self.entries():
             item = entry.decoded.item
             if isinstance(item, ControlRecord):
-                if item.reason:
+                if item.kind is ControlKind.GAP:
                     self.add_warning(f"line {entry.line}: calls before {item.time} were not recorded: {item.reason}")
             elif self.layout.legacy and not changes_state(item):
                 reads += 1
             elif self.effect.is_in_effect(item):
                 yield item
-            else:
+            elif not self.effect.is_on_trial(item.seq):  # who asked for the trial was told how it ended
                 pending += 1
         if reads:
             self.add_warning(f"{counted(reads, 'call', 'reads read')} only, in LocalStack's file; left out")

@@ -29,10 +29,14 @@ class SaveState(StrEnum):
 
 @dataclass(slots=True)
 class _Session:
-    """The lines from the session record `begin` on. saved: by service ("" for all), the number of its last save record."""
+    """The lines from the session record `begin` on. saved: by service ("" for all), the number of its last save record.
+
+    on_trial: its calls all count, or none, whatever the save strategy is.
+    """
 
     begin: int
     manual: bool
+    on_trial: bool = False
     saved: dict[str, int] = field(default_factory=dict)
 
 
@@ -48,7 +52,7 @@ class SavePoints:
     def add(self, record: ControlRecord) -> None:
         """Take a control record into account."""
         if record.kind is ControlKind.SESSION:
-            self._sessions.append(_Session(record.seq, record.manual))
+            self._sessions.append(_Session(record.seq, record.manual, record.on_trial))
             self._simple = self._simple and not record.manual
         elif record.kind is ControlKind.SAVE:
             self._sessions[-1].saved[record.service] = record.seq
@@ -58,13 +62,13 @@ class SavePoints:
 
     def as_json(self) -> list[Any]:
         """Return the sessions and the resets as JSON values, for the index cache."""
-        return [[[each.begin, each.manual, each.saved] for each in self._sessions], self._resets]
+        return [[[each.begin, each.manual, each.on_trial, each.saved] for each in self._sessions], self._resets]
 
     @classmethod
     def of_json(cls, values: list[Any]) -> SavePoints:
         """Return the save points that `as_json` wrote. Raises ValueError and TypeError."""
         sessions_json, resets_json = values
-        sessions = [_Session(begin, manual, dict(saved)) for begin, manual, saved in sessions_json]
+        sessions = [_Session(begin, manual, trial, dict(saved)) for begin, manual, trial, saved in sessions_json]
         resets = [(int(seq), str(service)) for seq, service in resets_json]
         return cls(sessions, not any(each.manual for each in sessions), resets)
 
@@ -96,6 +100,10 @@ class SavePoints:
     def is_void(self, seq: int, service: str) -> bool:
         """Whether the record with this number, of this service, is not in effect, and never will be."""
         return seq <= self._sessions[-1].begin and not self.counts_in_effect(seq, service)
+
+    def is_on_trial(self, seq: int) -> bool:
+        """Whether the record with this number was recorded on trial, as a pod that is loaded is."""
+        return self._session_of(seq).on_trial
 
     def is_needed(self, record: ControlRecord) -> bool:
         """Whether the calls that are in effect or pending would mean something else without this control record.

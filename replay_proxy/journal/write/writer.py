@@ -71,6 +71,7 @@ RETRY_INTERVAL_S = 1.0
 WATCH_INTERVAL_S = 1.0
 """How often a writer looks whether its files are still where they were."""
 
+_ON_TRIAL: Final = "what follows counts if all of it succeeds"
 _YOUNG_BLOBS_MARGIN_S: Final = 60.0
 
 
@@ -285,7 +286,8 @@ class JournalWriter:
         So does the end of this process. What is pending under `MANUAL` is saved before. Raises StorageError.
         """
         await self.save()
-        self._output.append_control(ControlRecord(0, utc_now(), ControlKind.SESSION, manual=True))
+        mark = ControlRecord(0, utc_now(), ControlKind.SESSION, manual=True, reason=_ON_TRIAL)
+        self._output.append_control(mark)
         self._session_due = False
 
     async def keep_trial(self) -> None:
