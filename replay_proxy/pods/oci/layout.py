@@ -56,6 +56,9 @@ LOCK_TIMEOUT_S: Final = 60.0
 SYNCS_AT_A_TIME: Final = 8
 _INDEX_LOCK: Final = "index.lock"
 _BLOBS_LOCK: Final = "blobs.lock"
+_TO_MEND: Final = (
+    "remove that file: the next `pod save`, `pod pull` or `pod push` of what it should be puts it there again"
+)
 _T = TypeVar("_T")
 
 
@@ -152,7 +155,11 @@ class Layout:
             raise storage_error("read the index of pods", self.root / INDEX_NAME, error) from error
         finally:
             self._files.close(fd)
-        return parse_index(bytes(data), str(self.root / INDEX_NAME))
+        try:
+            return parse_index(bytes(data), str(self.root / INDEX_NAME))
+        except PodError as error:
+            hint = f"put a copy of that file back; without one, move {self.root} away, and save, pull or push its pods anew"
+            raise PodError(error.message, hint=hint) from error
 
     def change(self, change: Callable[[Index], _T]) -> _T:
         """Change the index while nobody else does: `change` is given it, and what it returns is returned.
@@ -223,6 +230,15 @@ class Layout:
         except OSError:
             return False
 
+    def is_whole(self, descriptor: Descriptor) -> bool:
+        """Return whether a blob is there with its content, which is read for that."""
+        try:
+            for _chunk in self.read(descriptor):
+                pass
+        except (PodError, StorageError):
+            return False
+        return True
+
     def begin(self) -> BlobWriter:
         """Begin a blob. Raises StorageError."""
         self.create()
@@ -270,7 +286,9 @@ class Layout:
             raise storage_error("read a blob", path, error) from error
         try:
             if self._files.size(fd) != descriptor.size:
-                raise damaged(f"{path} has {counted(self._files.size(fd), 'byte')}, not {descriptor.size}")
+                raise damaged(
+                    f"{path} has {counted(self._files.size(fd), 'byte')}, not {descriptor.size}", hint=_TO_MEND
+                )
             while chunk := self._files.read_at(fd, size, total):
                 total += len(chunk)
                 digest.update(chunk)
@@ -282,7 +300,7 @@ class Layout:
         finally:
             self._files.close(fd)
         if total != descriptor.size or digest.hexdigest() != descriptor.sha256:
-            raise damaged(f"{path} does not have the content that its name says")
+            raise damaged(f"{path} does not have the content that its name says", hint=_TO_MEND)
         if held:
             yield held
 

@@ -7,18 +7,19 @@ whole. What is written gets the permissions of the folder, so that whoever may r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from replay_proxy.errors import RemoteError, UsageError
-from replay_proxy.pods.limits import Limits
+from replay_proxy.pods.limits import Limits, PodError
 from replay_proxy.pods.names import PodReference, version_ref
 from replay_proxy.pods.oci.descriptor import ARTIFACT_TYPE, REF_NAME, Descriptor
 from replay_proxy.pods.oci.layout import BLOBS, INDEX_NAME, LAYOUT_NAME, SPOOLS, Index, Layout, blob_path
 from replay_proxy.pods.oci.parts import document_type
-from replay_proxy.pods.remotes.remote import CHUNK_BYTES, shown_annotations, unknown_version
+from replay_proxy.pods.remotes.parallel import in_parallel
+from replay_proxy.pods.remotes.remote import CHUNK_BYTES, PARALLEL, shown_annotations, unknown_version
 from replay_proxy.pods.store import NoSuchPodError, PodStore, Version, next_number, versions_in
 
 _T = TypeVar("_T")
@@ -59,25 +60,21 @@ class FolderRemote:
         """Return the manifest of a version."""
         for each in self._versions(name):
             if each.number == number:
-                return self._layout.manifest_bytes(each.descriptor)
+                with _mended_by_a_push():
+                    return self._layout.manifest_bytes(each.descriptor)
         raise unknown_version(self.url, name, number)
 
     def missing(self, blobs: Iterable[Descriptor], name: str) -> list[Descriptor]:
-        """Return the blobs that the folder lacks."""
-        return [each for each in blobs if not self._layout.holds(each)]
+        """Return the blobs that the folder lacks, or has with another content: nothing else verifies what lies there."""
+        asked = list(blobs)
+        whole = in_parallel(self._layout.is_whole, asked, PARALLEL)
+        return [each for each, is_whole in zip(asked, whole, strict=True) if not is_whole]
 
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[bytes]:
-        """Yield the bytes of a blob."""
-        path = self._layout.root / blob_path(blob.digest)
-        try:
-            with path.open("rb") as source:
-                source.seek(start)
-                while chunk := source.read(CHUNK_BYTES):
-                    yield chunk
-        except OSError as error:
-            raise RemoteError(
-                f"{path} cannot be read: {error.strerror}", hint="push the pod there once more"
-            ) from error
+        """Yield the bytes of a blob. start: 0, since no connection breaks. Raises PodError where it is damaged."""
+        assert start == 0
+        with _mended_by_a_push():
+            yield from self._layout.read(blob, CHUNK_BYTES)
 
     def write_blob(self, blob: Descriptor, source: Path, sent: Callable[[int], None]) -> None:
         """Copy a blob into the folder."""
@@ -143,6 +140,15 @@ class FolderRemote:
             wanted = mode if place.is_dir() else mode & 0o666
             if place.lstat().st_mode & 0o7777 != wanted:
                 place.chmod(wanted)
+
+
+@contextmanager
+def _mended_by_a_push() -> Iterator[None]:
+    try:
+        yield
+    except PodError as error:
+        hint = "push the version there once more from a store that has it: that replaces what is damaged"
+        raise PodError(error.message, hint=hint) from error
 
 
 def _chunks(source: Path, sent: Callable[[int], None]) -> Iterator[bytes]:

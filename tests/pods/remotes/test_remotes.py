@@ -163,6 +163,37 @@ def test_what_a_folder_damaged_is_not_used(place: Place, tmp_path: Path) -> None
         assert [each for each in theirs.layout.stored() if each.size == 7] == []
 
 
+def test_a_push_mends_what_a_folder_damaged(place: Place, tmp_path: Path) -> None:
+    """A pull names the file and what mends it; a push does not rely on it, and replaces it and nothing else."""
+    location = place("folder")
+    mine = PodStore(tmp_path / "mine")
+    version = saved(mine, "shop", b"content", b"whole")
+    _push(mine, version, location)
+    path = Path(location.url) / blob_path(mine.manifest(version).layers[0].digest)
+    path.write_bytes(b"CONTENT")
+    theirs = PodStore(tmp_path / "theirs")
+    with pytest.raises(PodError, match=str(path)) as refused:
+        pull(theirs, "shop", 1, open_remote(location))
+    assert "push the version there once more" in refused.value.hint
+    moved = _push(mine, version, location)
+    assert (moved.number, moved.moved_blobs, moved.moved_bytes) == (2, 1, 7)
+    for number in (1, 2):
+        assert pull(theirs, "shop", number, open_remote(location))[0].digest == version.digest
+
+
+def test_a_damaged_index_is_told_with_what_helps(place: Place, tmp_path: Path) -> None:
+    """Of the store, and of a remote: nothing can be fetched or saved while it is there."""
+    location, mine = place("folder"), PodStore(tmp_path / "mine")
+    version = saved(mine, "shop", b"content")
+    _push(mine, version, location)
+    for folder in (Path(location.url), mine.root):
+        (folder / "index.json").write_text("{bad")
+    for refused in (lambda: saved(mine, "shop", b"more"), lambda: open_remote(location).catalogue()):
+        with pytest.raises(PodError, match=r"index\.json is no JSON") as error:
+            refused()
+        assert error.value.hint.startswith("put a copy of that file back; without one, move")
+
+
 def test_a_damaged_blob_does_not_leave(place: Place, tmp_path: Path) -> None:
     """It is verified before it is sent, whoever verifies it there."""
     location, store = place("moto"), PodStore(tmp_path)
