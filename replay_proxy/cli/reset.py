@@ -10,7 +10,7 @@ import argparse
 
 from replay_proxy.cli.control_client import add_endpoint
 from replay_proxy.cli.pod.asking import require_consent
-from replay_proxy.cli.pod.running import running_proxy
+from replay_proxy.cli.pod.running import going_on, running_proxy
 from replay_proxy.cli.pod.showing import print_json
 from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import add_options, resolve
@@ -33,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
     services: tuple[str, ...] = args.services
     told = ", ".join(services) or "everything"
     require_consent(f"the emulator behind {proxy.url} forgets {told}. Go on?", yes=args.yes)
-    answers = [proxy.reset(each) for each in services or [""]]
+    with going_on(lambda: f"the proxy at {proxy.url} ends the reset that it has begun; its log tells how"):
+        answers = [proxy.reset(each) for each in services or [""]]
     left = [each for answer in answers for each in answer.get("left", ())]
     by_deletion = [answer["deleted"] for answer in answers if "deleted" in answer]
     if args.json:

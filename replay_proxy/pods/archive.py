@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from replay_proxy.errors import UsageError
-from replay_proxy.journal.storage.files import storage_error
+from replay_proxy.journal.storage.files import output_error
 from replay_proxy.pods.limits import INDEX_BYTES_MAX, PodError, damaged
 from replay_proxy.pods.names import parse_version_ref, version_ref
 from replay_proxy.pods.oci.descriptor import DOCUMENT_TYPES, REF_NAME, Descriptor
@@ -75,7 +75,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[IO[bytes]]:
             os.fsync(fd)
             partial.rename(path)
     except OSError as error:
-        raise storage_error("write the pod", path, error) from error
+        raise output_error("write the pod", path, error) from error
 
 
 def read_archive(source: IO[bytes], target: Layout, name: str) -> tuple[Descriptor, Manifest, tuple[str, int] | None]:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import threading
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from replay_proxy.cli.main import main
+from replay_proxy.cli.pod.at_start import load_at_start
+from replay_proxy.config import add_options, resolve
+from replay_proxy.errors import UsageError
 from replay_proxy.pods.oci.descriptor import CALLS, CONFIG_TYPE, EMPTY_CONFIG, FORMAT_VERSION_KEY
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.store import PodStore
+from tests.reports.shop import shop
 
 
 @pytest.mark.parametrize(
@@ -39,3 +51,102 @@ def test_a_damaged_pod_file_is_told_by_its_name_before_a_proxy_is_asked(
     folder = str(store.root)
     assert main(["pod", "load", folder, "--yes", "--endpoint", "http://127.0.0.1:9"]) == 4
     assert f"{folder} says that it holds 4 calls, and holds 0" in capsys.readouterr().err
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """A proxy that never ends what it is asked to do."""
+
+    server: _SlowServer
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        if self.server.reads:
+            self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.set()
+        self.server.over.wait()
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+class _SlowServer(ThreadingHTTPServer):
+    def __init__(self, *, reads: bool) -> None:
+        super().__init__(("127.0.0.1", 0), _Slow)
+        self.reads = reads
+        self.asked, self.over = threading.Event(), threading.Event()
+
+
+@contextmanager
+def _slow_proxy(*, reads: bool) -> Iterator[_SlowServer]:
+    server = _SlowServer(reads=reads)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("command", "size", "reads", "said"),
+    [
+        (["pod", "load", "shop.pod"], 0, True, "has the pod, and goes on loading it"),
+        (["pod", "load", "shop.pod"], 32 << 20, False, "has not all of the pod, and loads nothing"),
+        (["reset"], 0, True, "ends the reset that it has begun"),
+    ],
+)
+def test_an_interrupted_command_says_what_the_proxy_does(
+    tmp_path: Path, command: list[str], size: int, reads: bool, said: str
+) -> None:
+    tape = shop()
+    if size:
+        tape.call("s3", "PutObject", {"Bucket": "b", "Key": "k", "Body": "x" * size}, protocol="rest-xml")
+    tape.write(tmp_path / "data")
+    assert main(["pod", "save", str(tmp_path / "shop.pod"), "--data-dir", str(tmp_path / "data")]) == 0
+    with _slow_proxy(reads=reads) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        words = [sys.executable, "-m", "replay_proxy", *command, "--yes", "--endpoint", address]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+            assert server.asked.wait(60)
+            process.send_signal(signal.SIGINT)
+            complaint = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert f"interrupted: the proxy at {address} {said}" in complaint
+
+
+def test_a_pod_file_that_cannot_be_made_is_no_file_that_was_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop().write(tmp_path / "data")
+    assert main(["pod", "save", "/proc/x.pod", "--data-dir", str(tmp_path / "data")]) == 5
+    complaint = capsys.readouterr().err
+    assert "choose another path" in complaint
+    assert "removed" not in complaint
+
+
+async def test_a_pod_that_is_missing_at_the_start_is_told_with_its_file_before_any_is_loaded(tmp_path: Path) -> None:
+    shop().write(tmp_path / "data")
+    (tmp_path / "init").mkdir()
+    assert main(["pod", "save", str(tmp_path / "init" / "1.pod"), "--data-dir", str(tmp_path / "data")]) == 0
+    text = tmp_path / "init" / "2.txt"
+    text.write_text("junk\n")
+    words = [
+        "--data-dir",
+        str(tmp_path / "new"),
+        "--pods-dir",
+        str(tmp_path / "pods"),
+        "--init-pods-dir",
+        str(text.parent),
+    ]
+    parser = ArgumentParser()
+    add_options(parser, "serve")
+    with pytest.raises(UsageError) as refused:
+        await load_at_start(resolve(parser.parse_args(words)), "moto")
+    assert str(refused.value) == refused.value.message == f"{text}: there is no pod 'junk' in {tmp_path / 'pods'}"
+    assert not (tmp_path / "new").exists()

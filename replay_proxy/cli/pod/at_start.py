@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ import orjson
 
 from replay_proxy import log
 from replay_proxy.config import Settings
-from replay_proxy.errors import StorageError, UsageError
+from replay_proxy.errors import ReplayProxyError, StorageError, UsageError
 from replay_proxy.wording import counted
 
 _log = log.get("pods")
@@ -33,7 +33,7 @@ async def load_at_start(settings: Settings, emulator: str) -> int:
     Raises:
         UsageError: there is no such pod. PodError: it is damaged. RecordingError, StorageError: the recording cannot be changed.
     """
-    names = list(_named(settings.auto_load_pod or ""))
+    names = [(each, "") for each in _named(settings.auto_load_pod or "")]
     if settings.init_pods_dir is not None:
         names += _in_folder(settings.init_pods_dir)
     if not names:
@@ -43,7 +43,38 @@ async def load_at_start(settings: Settings, emulator: str) -> int:
             f"{counted(len(names), 'pod')} to be loaded at the start, and nothing may be recorded",
             hint="leave out AUTO_LOAD_POD, or --read-only and PERSISTENCE=0",
         )
-    return sum([await _load(each, settings, emulator) for each in names])
+    for name, file in names:  # before the first of them is in the recording
+        with _named_in(file):
+            _require(name, settings)
+    loaded = 0
+    for name, file in names:
+        with _named_in(file):
+            loaded += await _load(name, settings, emulator)
+    return loaded
+
+
+@contextmanager
+def _named_in(file: str) -> Iterator[None]:
+    """Have errors say in which file a pod is named. file: empty where it is in none."""
+    try:
+        yield
+    except ReplayProxyError as error:
+        if file:
+            error.message = f"{file}: {error.message}"
+            error.args = (error.message,)
+        raise
+
+
+def _require(name: str, settings: Settings) -> None:
+    """Raise UsageError where there is no such pod; what is in it is read when it is loaded."""
+    from replay_proxy.cli.pod.places import is_path, store_of
+    from replay_proxy.pods.names import parse_reference
+    from replay_proxy.pods.remotes.download import is_address
+
+    if not is_path(name):
+        store_of(settings).find(parse_reference(name))
+    elif not is_address(name) and not Path(name).expanduser().exists():
+        raise UsageError(f"cannot read {name}: there is no such file", hint="see AUTO_LOAD_POD and --init-pods-dir")
 
 
 async def _load(name: str, settings: Settings, emulator: str) -> bool:
@@ -74,9 +105,12 @@ def _named(text: str) -> Iterator[str]:
     yield from text.replace(",", " ").split()
 
 
-def _in_folder(folder: Path) -> list[str]:
-    """Return what the files of a folder name, in the order of their names: pod files themselves, and pods in text files."""
-    found: list[str] = []
+def _in_folder(folder: Path) -> list[tuple[str, str]]:
+    """Return what the files of a folder name, in the order of their names: pod files themselves, and pods in text files.
+
+    Each with the text file that names it.
+    """
+    found: list[tuple[str, str]] = []
     try:
         paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except FileNotFoundError:
@@ -87,9 +121,9 @@ def _in_folder(folder: Path) -> list[str]:
         with path.open("rb") as file:
             start = file.read(_LIST_BYTES_MAX)
         if b"\0" in start:
-            found.append(str(path))
+            found.append((str(path), ""))
         else:
-            found += _named(start.decode("utf-8", "replace"))
+            found += [(each, str(path)) for each in _named(start.decode("utf-8", "replace"))]
     return found
 
 

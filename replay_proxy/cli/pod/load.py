@@ -12,14 +12,15 @@ data and the attributes of both, the pod's where both have one. A load that fail
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
-from typing import Any
+from typing import IO, Any
 
 from replay_proxy.cli.control_client import add_endpoint
 from replay_proxy.cli.pod.asking import require_consent
 from replay_proxy.cli.pod.places import Found, add_common, found
-from replay_proxy.cli.pod.running import RunningProxy, is_at_rest, running_proxy
+from replay_proxy.cli.pod.running import RunningProxy, going_on, is_at_rest, running_proxy
 from replay_proxy.cli.pod.showing import print_json, progress
 from replay_proxy.config import Settings, resolve
 from replay_proxy.errors import EmulatorError
@@ -116,7 +117,11 @@ def _load_running(args: argparse.Namespace, proxy: RunningProxy, version: Found,
             _consent(args, strategy, would["merge"])
         file.seek(0)
         asked = {"merge": strategy, **({"dry_run": "1"} if args.dry_run else {})}
-        document = _completed(proxy, asked, file)
+        if args.dry_run:
+            document = _completed(proxy, asked, file)
+        else:
+            with going_on(lambda: _rest_of(proxy, file)):
+                document = _completed(proxy, asked, file)
     return {
         "pod": version.where,
         "dry_run": args.dry_run,
@@ -124,6 +129,13 @@ def _load_running(args: argparse.Namespace, proxy: RunningProxy, version: Found,
         "restore": document["restore"],
         "left": document["left"],
     }
+
+
+def _rest_of(proxy: RunningProxy, file: IO[bytes]) -> str:
+    """Say what comes of a load whose command ends now. file: the pod file, as far as it was sent."""
+    if file.tell() < os.fstat(file.fileno()).st_size:
+        return f"the proxy at {proxy.url} has not all of the pod, and loads nothing"
+    return f"the proxy at {proxy.url} has the pod, and goes on loading it; its log tells how that ends"
 
 
 def _completed(proxy: RunningProxy, asked: dict[str, str], file: Any) -> dict[str, Any]:

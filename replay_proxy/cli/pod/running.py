@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -31,6 +33,16 @@ def running_proxy(args: argparse.Namespace, settings: Settings) -> RunningProxy:
     proxy = RunningProxy(proxy_url(args, settings), settings.control_token or "")
     proxy.require()
     return proxy
+
+
+@contextmanager
+def going_on(message: Callable[[], str]) -> Iterator[None]:
+    """Say what the proxy does where a person, or SIGTERM, ends the command that asked for it."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        print(f"interrupted: {message()}", file=sys.stderr)
+        raise
 
 
 class Sink(Protocol):

@@ -23,7 +23,7 @@ from replay_proxy.cli.pod.showing import print_json, progress
 from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import Settings, resolve
 from replay_proxy.errors import UsageError
-from replay_proxy.journal.storage.files import storage_error
+from replay_proxy.journal.storage.files import output_error
 from replay_proxy.wording import counted, size
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _spool(folder: Path) -> IO[bytes]:
     try:
         return tempfile.TemporaryFile(dir=folder)
     except OSError as error:
-        raise storage_error("store the pod", folder, error) from error
+        raise output_error("store the pod", folder, error) from error
 
 
 class _Spooled:
@@ -160,7 +160,7 @@ class _Spooled:
         try:
             self._file.write(chunk)
         except OSError as error:
-            raise storage_error("store the pod", self._folder, error) from error
+            raise output_error("store the pod", self._folder, error) from error
         self._total += len(chunk)
         self._bar(self._total, 0)
 
@@ -169,7 +169,7 @@ class _Spooled:
         try:
             self._file.seek(0)
         except OSError as error:
-            raise storage_error("store the pod", self._folder, error) from error
+            raise output_error("store the pod", self._folder, error) from error
 
 
 def _show(args: argparse.Namespace, report: dict[str, Any], where: str) -> None:

@@ -106,7 +106,7 @@ def _outputs(args: argparse.Namespace) -> tuple[str, str, str]:
 
 def _write(name: str, pieces: Iterable[bytes]) -> None:
     """Write a file as a whole: until it is finished, another name has it. Raises StorageError."""
-    from replay_proxy.journal.storage.files import storage_error
+    from replay_proxy.journal.storage.files import output_error
 
     if name == "-":
         sys.stdout.flush()
@@ -124,7 +124,7 @@ def _write(name: str, pieces: Iterable[bytes]) -> None:
             part.replace(path)
             print(f"wrote {path}", file=sys.stderr)
     except OSError as error:
-        raise storage_error("write the report", path, error) from error
+        raise output_error("write the report", path, error) from error
     finally:
         if part != path:
             with suppress(OSError):

@@ -21,7 +21,7 @@ from replay_proxy.journal.interchange.encryption import DecryptingReader, Encryp
 from replay_proxy.journal.read.journal_file import inspect
 from replay_proxy.journal.read.reader import Recording, read
 from replay_proxy.journal.storage.blobs import BlobStore, blob_name
-from replay_proxy.journal.storage.files import Files, storage_error
+from replay_proxy.journal.storage.files import Files, output_error, storage_error
 from replay_proxy.journal.storage.lock import RecordingLock
 from replay_proxy.wording import counted
 
@@ -43,7 +43,7 @@ def encrypt_recording(source: Path, output: Path, passphrase: str) -> None:
             os.fsync(fd)
             partial.rename(output)
     except OSError as error:
-        raise storage_error("write the export", output, error) from error
+        raise output_error("write the export", output, error) from error
 
 
 def _members(source: Path) -> Iterator[str]:

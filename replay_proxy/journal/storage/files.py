@@ -347,6 +347,7 @@ _HINTS: Final[dict[int, str]] = {
 _NOT_MADE: Final = (
     "no directory can be made there (the file system may be none of a disk, as /proc): choose another place with "
 )
+_NO_PLACE: Final = "nothing can be made there (the folder is missing, or is on no disk, as /proc): choose another path"
 
 
 def folder_error(doing: str, path: Path | str, error: OSError, option: str) -> StorageError:
@@ -355,6 +356,14 @@ def folder_error(doing: str, path: Path | str, error: OSError, option: str) -> S
     if error.errno == errno.ENOENT and not isinstance(error, IrregularFileError):
         return StorageError(told.message, hint=_NOT_MADE + option)
     return type(told)(told.message, hint=told.hint.replace(_DATA_DIR, option))
+
+
+def output_error(doing: str, path: Path | str, error: OSError) -> StorageError:
+    """Return the error for a user where a file cannot be written that a command was told to write."""
+    told = storage_error(doing, path, error)
+    if error.errno == errno.ENOENT and not isinstance(error, IrregularFileError):
+        return StorageError(told.message, hint=_NO_PLACE)
+    return type(told)(told.message, hint=told.hint.replace(f"another place with {_DATA_DIR}", "another path"))
 
 
 def storage_error(doing: str, path: Path | str, error: OSError, *, missing: str = "") -> StorageError:
