@@ -121,3 +121,27 @@ def test_a_registry_that_deletes_nothing(tmp_path: Path) -> None:
             _push(store, saved(store, "shop", b"4"), location)
     finally:
         registry.end()
+
+
+def test_of_a_manifest_with_several_tags_none_is_deleted_alone(tmp_path: Path) -> None:
+    """Where the registry deletes by digest only; the message names the others, in the order of their numbers."""
+    registry = Registry(tmp_path)
+    try:
+        location = RemoteLocation(f"oci://{registry.host}/pods")
+        store = PodStore(tmp_path / "store")
+        version = saved(store, "shop", b"content")
+        _push(store, version, location)
+        _push(store, saved(store, "shop", b"other"), location)
+        _push(store, version, location)
+        remote = open_remote(location)
+        with pytest.raises(RemoteError, match="cannot delete shop:1 alone: shop:3 has the same manifest"):
+            remote.delete_version("shop", 1)
+        for _number in range(9):
+            _push(store, version, location)
+        named = r"shop:1, shop:3, shop:4, shop:5, shop:6, shop:7, shop:8, shop:9, shop:10, shop:11 have"
+        with pytest.raises(RemoteError, match=f"cannot delete shop:12 alone: {named} the same manifest") as refused:
+            remote.delete_version("shop", 12)
+        assert version.digest in refused.value.hint
+        assert remote.numbers("shop") == list(range(1, 13))
+    finally:
+        registry.end()

@@ -47,6 +47,7 @@ TAG_PAGE: Final = 1000
 ATTEMPTS: Final = 5
 DESCRIBED_MAX: Final = 25
 """So many manifests are read to say something of versions; of the others their numbers are told."""
+_NAMED: Final = 10
 _DESCRIBED_BYTES_MAX: Final = 1 << 20
 _ACCEPT: Final = {"Accept": ", ".join(DOCUMENT_TYPES)}
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
@@ -190,13 +191,17 @@ class RegistryRemote:
         self._put_manifest(_mark("removed", name, str(number)), _claim_manifest(f"removed {name} {number}"))
         if self._delete(ref):
             return
-        others = [
-            each for each in self._tags() if each != ref and parse_version_ref(each) and self._digest(each) == digest
-        ]
+        tagged = [(found, each) for each in self._tags() if each != ref and (found := parse_version_ref(each))]
+        digests = in_parallel(self._digest, (tag for _found, tag in tagged), PARALLEL)
+        others = sorted(found for (found, _tag), its in zip(tagged, digests, strict=True) if its == digest)
         if others:
+            named = ", ".join(f"{name}:{number}" for name, number in others[:_NAMED])
+            more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+            have = "has" if len(others) == 1 else "have"
             raise RemoteError(
-                f"{self.url} cannot delete {name}:{number} alone: {', '.join(others[:3])} has the same manifest",
-                hint="this registry deletes manifests, not tags; remove all of them there",
+                f"{self.url} cannot delete {name}:{number} alone: {named}{more} {have} the same manifest",
+                hint="this registry deletes manifests, and no tags alone: its own tools remove them all at once, by "
+                f"the digest {digest}",
             )
         if not self._delete(digest):
             raise RemoteError(f"{self.url} deletes nothing", hint="allow it in the registry's configuration")
