@@ -116,6 +116,8 @@ def read_archive(source: IO[bytes], target: Layout, name: str) -> tuple[Descript
                         index = parse_index(data, f"{name}: {INDEX_NAME}")
                 else:
                     raise damaged(f"{name} holds what no pod holds: {member.name[:100]!r}")
+    except _MemberError as error:
+        raise damaged(f"{name} {error}") from None
     except (tarfile.TarError, ValueError, EOFError, OverflowError, RecursionError) as error:
         raise damaged(
             f"{name} is no pod, or damaged: {error}", hint="a pod file is a tar of an OCI image layout"
@@ -149,17 +151,21 @@ _HEADER_BYTES_MAX: Final = 64 << 10
 _PLAIN_TYPES: Final = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.XHDTYPE)
 
 
+class _MemberError(Exception):
+    """A member that no pod file has."""
+
+
 class _PlainMember(tarfile.TarInfo):
     """A member as a pod file has it. What tarfile would hold in memory as a whole, or follow without end, is refused."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _PlainMember:
-        """Return the member of a header's block. Raises tarfile.HeaderError, PodError."""
+        """Return the member of a header's block. Raises tarfile.HeaderError, _MemberError."""
         member = super().frombuf(buf, encoding, errors)
         if member.type not in _PLAIN_TYPES or member.size < 0:
-            raise damaged(f"a pod file has no members of type {member.type!r}")
+            raise _MemberError(f"has a member of the type {member.type!r}, which no pod file has")
         if member.type == tarfile.XHDTYPE and member.size > _HEADER_BYTES_MAX:
-            raise damaged(f"a header of {member.size} bytes")
+            raise _MemberError(f"has a header of {member.size} bytes")
         return member
 
 

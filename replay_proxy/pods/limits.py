@@ -39,6 +39,9 @@ class PodError(RecordingError):
     """A pod that is damaged, of a newer format, not one of ours, or larger than the limits."""
 
 
-def damaged(what: str, *, hint: str = "fetch it once more, or save it again where it came from") -> PodError:
+FETCH_AGAIN: Final = "fetch it once more, or save it again where it came from"
+
+
+def damaged(what: str, *, hint: str = FETCH_AGAIN) -> PodError:
     """Return the error of a pod that cannot be used."""
     return PodError(what, hint=hint)

@@ -18,9 +18,11 @@ from replay_proxy.cli.main import main
 from replay_proxy.cli.pod.at_start import load_at_start
 from replay_proxy.config import add_options, resolve
 from replay_proxy.errors import UsageError
-from replay_proxy.pods.oci.descriptor import CALLS, CONFIG_TYPE, EMPTY_CONFIG, FORMAT_VERSION_KEY
+from replay_proxy.pods.oci.descriptor import CALLS, CONFIG_TYPE, EMPTY_CONFIG, FORMAT_VERSION_KEY, descriptor_of
+from replay_proxy.pods.oci.layout import blob_path
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.store import PodStore
+from tests.pods.samples import file_of, saved
 from tests.reports.shop import shop
 
 
@@ -51,6 +53,26 @@ def test_a_damaged_pod_file_is_told_by_its_name_before_a_proxy_is_asked(
     folder = str(store.root)
     assert main(["pod", "load", folder, "--yes", "--endpoint", "http://127.0.0.1:9"]) == 4
     assert f"{folder} says that it holds 4 calls, and holds 0" in capsys.readouterr().err
+
+
+def test_a_damaged_pod_file_is_told_by_its_name_and_not_by_a_temporary_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A blob of another content, under another name, and one that is not in it."""
+    store = PodStore(tmp_path / "pods")
+    whole = file_of(store, saved(store, "shop", b"some content"))
+    path = tmp_path / "shop.pod"
+    blob = blob_path(descriptor_of(b"some content", "").digest).encode()
+    for data in (
+        whole.replace(b"some content", b"SOME CONTENT"),
+        whole.replace(blob, blob[:-1] + b"-"),
+        whole[: whole.index(b"index.json")],
+    ):
+        path.write_bytes(data)
+        assert main(["pod", "show", str(path)]) == 4
+        told = capsys.readouterr().err
+        assert told.startswith(f"error: {path}")
+        assert "replay-proxy-pod-" not in told
 
 
 class _Slow(BaseHTTPRequestHandler):

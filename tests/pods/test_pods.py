@@ -6,12 +6,16 @@ import json
 import os
 import random
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from replay_proxy.pods.store import PodStore
+from tests.pods.samples import file_of, saved
 from tests.support.clients import client
 from tests.support.processes import Proxy, amount, left_out, replay_proxy
 
@@ -205,3 +209,31 @@ def test_pods_are_loaded_at_the_start(start_proxy: Callable[..., Proxy], tmp_pat
     sqs.delete_queue(QueueUrl=url)
     second.stop()
     assert not client("sqs", second.again().url).list_queues().get("QueueUrls")
+
+
+def test_a_damaged_body_is_told_as_the_pod_file_that_was_sent(
+    start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
+    """Before and in the events, without a folder of the proxy, and with the exit code of damage; nothing is changed."""
+    proxy = start_proxy()
+    client("sqs", proxy.url).create_queue(QueueName="q")
+    store = PodStore(tmp_path)
+    whole = file_of(store, saved(store, "shop", b"some content"))
+    status, told = post(proxy, whole.replace(b"some content", b"SOME CONTENT"))
+    assert (status, told[-1]["error"].startswith("the pod file: sha256:")) == (400, True)
+    status, told = post(proxy, whole)
+    hint = "fetch it once more, or save it again where it came from"
+    message = "the pod file holds no call, and does not say that it is empty"
+    assert status == 200
+    assert told[-1] == {"event": "completion", "status": "error", "message": message, "hint": hint, "exit_code": 4}
+    assert len(client("sqs", proxy.url).list_queues()["QueueUrls"]) == 1
+
+
+def post(proxy: Proxy, body: bytes) -> tuple[int, list[dict[str, Any]]]:
+    """Send a body to be loaded as a pod, and return the status and what is told."""
+    request = urllib.request.Request(f"{proxy.url}/_replay/pods/load", data=body, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, [json.loads(line) for line in answer]
+    except urllib.error.HTTPError as error:
+        return error.code, [json.loads(error.read())]

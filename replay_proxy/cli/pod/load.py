@@ -139,13 +139,15 @@ def _rest_of(proxy: RunningProxy, file: IO[bytes]) -> str:
 
 
 def _completed(proxy: RunningProxy, asked: dict[str, str], file: Any) -> dict[str, Any]:
-    """Return the completion of a load. Raises EmulatorError where it failed."""
+    """Return the completion of a load. Raises EmulatorError, with the exit code of what went wrong, where it failed."""
     done = 0
     with progress("loading") as bar:
         for event in proxy.load_file(asked, file):
             if event.get("event") == "completion":
                 if event.get("status") != "ok":
-                    raise EmulatorError(str(event.get("message", "the load failed")), hint=str(event.get("hint", "")))
+                    error = EmulatorError(str(event.get("message", "the load failed")), hint=str(event.get("hint", "")))
+                    error.exit_code = int(event.get("exit_code", error.exit_code))
+                    raise error
                 return event
             done += 1
             bar(done, 0)

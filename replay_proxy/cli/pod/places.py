@@ -94,7 +94,7 @@ def found(text: str, settings: Settings) -> Iterator[Found]:
         yield Found(layout, descriptor, manifest, text, *(known or (manifest.name, 0)))
         return
     with _source(text, settings) as source, tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        layout = Layout(Path(scratch), limits_of(settings))
+        layout = Layout(Path(scratch), limits_of(settings), where)
         with layout.writing(), plain_archive(source, where, lambda: passphrase(twice=False)) as archive:
             descriptor, manifest, known = read_archive(archive, layout, where)
             while archive.read(1 << 16):  # what follows the end of an encrypted archive is authentic, too

@@ -1,6 +1,7 @@
 """Answers that come while the work is done: events, a line of JSON each; and a file that is gone when it was read.
 
-The last event is the completion, and tells whatever went wrong: the clients of LocalStack's document look there.
+The last event is the completion, and tells whatever went wrong: the clients of LocalStack's document look there. Its `exit_code`
+is the one with which a command leaves that asked for it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import IO, Any, Final
 import orjson
 
 from replay_proxy.control.answers import failure_of
+from replay_proxy.errors import UNEXPECTED, ReplayProxyError
 from replay_proxy.exchange import Headers
 from replay_proxy.proxy.http.streams import Outgoing
 
@@ -59,7 +61,9 @@ async def _events(work: Work, stack: ExitStack | None = None) -> AsyncIterator[b
             lines.put_nowait({"event": "completion", "status": "ok", **await work(lines.put_nowait)})
         except Exception as error:
             message, hint = failure_of(error)
-            lines.put_nowait({"event": "completion", "status": "error", "message": message, "hint": hint})
+            code = error.exit_code if isinstance(error, ReplayProxyError) else UNEXPECTED
+            told = {"status": "error", "message": message, "hint": hint, "exit_code": code}
+            lines.put_nowait({"event": "completion", **told})
         finally:
             lines.put_nowait(None)
             if stack is not None:

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from replay_proxy.control.doctor.examiner_process import deletion
 from replay_proxy.control.pods.events import Tell, answer_with_events
@@ -19,6 +19,8 @@ from replay_proxy.pods.merge.strategies import MergeStrategy
 from replay_proxy.pods.oci.layout import Layout
 from replay_proxy.pods.store import Version
 from replay_proxy.proxy.http.streams import Outgoing
+
+_SENT: Final = "the pod file"
 
 
 async def load(request: PodRequest, name: str) -> Outgoing:
@@ -44,7 +46,7 @@ async def load_body(request: PodRequest) -> Outgoing:
     try:
         folder = stack.enter_context(request.scratch())
         file = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - the stack closes it
-        layout = Layout(folder / "layout", request.limits)
+        layout = Layout(folder / "layout", request.limits, _SENT)
         await _spool(request, file)
         if boundary := boundary_of(request.incoming.headers.get("content-type") or ""):
             field = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - the stack closes it
@@ -74,7 +76,7 @@ async def _loaded(
     loaded = await request.pods.load(
         layout,
         manifest,
-        str(version),
+        layout.name or str(version),
         strategy,
         dry_run=dry_run,
         delete=deletion(request.proxy),
@@ -112,6 +114,6 @@ async def _spool(request: PodRequest, file: IO[bytes]) -> None:
 
 def _taken_in(file: IO[bytes], layout: Layout) -> Version:
     with layout.writing():
-        descriptor, manifest, known = read_archive(file, layout, "the pod file")
+        descriptor, manifest, known = read_archive(file, layout, _SENT)
     name, number = known or (manifest.name or "state", 1)
     return Version(name, number, descriptor)

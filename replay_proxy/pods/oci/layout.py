@@ -30,7 +30,7 @@ import orjson
 
 from replay_proxy.errors import StorageError
 from replay_proxy.journal.storage.files import Files, folder_error, replace, storage_error, write_all
-from replay_proxy.pods.limits import INDEX_BYTES_MAX, MANIFEST_BYTES_MAX, Limits, PodError, damaged
+from replay_proxy.pods.limits import FETCH_AGAIN, INDEX_BYTES_MAX, MANIFEST_BYTES_MAX, Limits, PodError, damaged
 from replay_proxy.pods.oci.descriptor import (
     DOCUMENT_TYPES,
     INDEX_TYPE,
@@ -106,12 +106,14 @@ def blob_path(digest: str) -> str:
 class Layout:
     """An OCI image layout in a folder, which need not exist yet. Everything here is blocking.
 
-    limits: what a manifest in it may name.
+    limits: what a manifest in it may name. name: of what was unpacked here, for messages; empty where the folder itself is
+    what people know.
     """
 
-    def __init__(self, root: Path, limits: Limits | None = None) -> None:
+    def __init__(self, root: Path, limits: Limits | None = None, name: str = "") -> None:
         self.root = Path(root)
         self.limits = limits or Limits()
+        self.name = name
         self._files = Files(self.root)
         self._unsynced: list[str] = []
 
@@ -257,8 +259,14 @@ class Layout:
                 blob.commit(media_type, descriptor)
         return descriptor
 
-    def take(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+    def told(self, digest: str) -> str:
+        """Return what messages call a blob of the layout. Raises PodError where `digest` is none."""
+        return f"{self.name}: {blob_path(digest)}" if self.name else str(self.root / blob_path(digest))
+
+    def take(self, descriptor: Descriptor, chunks: Iterable[bytes], source: str = "") -> None:
         """Store a blob that comes from elsewhere. Nothing of it is kept where it is not what its descriptor says.
+
+        source: where it comes from, for messages; empty for what was unpacked here.
 
         Raises:
             PodError: another size or content. StorageError: it cannot be written. Others: what `chunks` raises.
@@ -267,8 +275,11 @@ class Layout:
             for chunk in chunks:
                 blob.write(chunk)
                 if blob.size > descriptor.size:
-                    raise damaged(f"{descriptor.digest} is longer than the {descriptor.size} bytes that it should have")
-            blob.commit(descriptor.media_type, descriptor)
+                    raise damaged(
+                        f"{_of(source or self.name)}{descriptor.digest} is longer than the {descriptor.size} bytes that it "
+                        "should have"
+                    )
+            blob.commit(descriptor.media_type, descriptor, source or self.name)
 
     def read(self, descriptor: Descriptor, size: int = CHUNK) -> Iterator[bytes]:
         """Yield a blob in chunks of at most `size` bytes; the last only once the whole is verified.
@@ -277,17 +288,18 @@ class Layout:
             PodError: it is missing, or not what its digest says. StorageError: it cannot be read.
         """
         path = self.root / blob_path(descriptor.digest)
+        told, to_mend = self.told(descriptor.digest), FETCH_AGAIN if self.name else _TO_MEND
         digest, total, held = hashlib.sha256(), 0, b""
         try:
             fd = self._files.open_read(blob_path(descriptor.digest))
         except FileNotFoundError as error:
-            raise damaged(f"{path} is missing") from error
+            raise damaged(f"{told} is missing") from error
         except OSError as error:
             raise storage_error("read a blob", path, error) from error
         try:
             if self._files.size(fd) != descriptor.size:
                 raise damaged(
-                    f"{path} has {counted(self._files.size(fd), 'byte')}, not {descriptor.size}", hint=_TO_MEND
+                    f"{told} has {counted(self._files.size(fd), 'byte')}, not {descriptor.size}", hint=to_mend
                 )
             while chunk := self._files.read_at(fd, size, total):
                 total += len(chunk)
@@ -300,7 +312,7 @@ class Layout:
         finally:
             self._files.close(fd)
         if total != descriptor.size or digest.hexdigest() != descriptor.sha256:
-            raise damaged(f"{path} does not have the content that its name says", hint=_TO_MEND)
+            raise damaged(f"{told} does not have the content that its name says", hint=to_mend)
         if held:
             yield held
 
@@ -314,7 +326,7 @@ class Layout:
 
     def manifest(self, descriptor: Descriptor) -> Manifest:
         """Return what a version is. Raises PodError, StorageError."""
-        return self.parsed(self.manifest_bytes(descriptor), f"{self.root}: {descriptor.digest}")
+        return self.parsed(self.manifest_bytes(descriptor), f"{self.name or self.root}: {descriptor.digest}")
 
     def parsed(self, data: bytes, where: str) -> Manifest:
         """Return what a version is, from its document; its parts are read from here. Raises PodError, StorageError."""
@@ -325,7 +337,7 @@ class Layout:
         for each in manifest.blobs():
             if not self.holds(each):
                 raise PodError(
-                    f"{self.root / blob_path(each.digest)} is missing, or has not {counted(each.size, 'byte')}",
+                    f"{self.told(each.digest)} is missing, or has not {counted(each.size, 'byte')}",
                     hint="pull or copy the pod once more",
                 )
 
@@ -399,8 +411,8 @@ class BlobWriter:
         self._digest.update(chunk)
         self.size += len(chunk)
 
-    def commit(self, media_type: str, expected: Descriptor | None = None) -> Descriptor:
-        """Give the blob its name, and return its descriptor.
+    def commit(self, media_type: str, expected: Descriptor | None = None, source: str = "") -> Descriptor:
+        """Give the blob its name, and return its descriptor. source: where it comes from, for messages.
 
         Raises:
             PodError: it is not what was expected. StorageError: it cannot be named.
@@ -408,7 +420,7 @@ class BlobWriter:
         found = Descriptor(media_type, "sha256:" + self._digest.hexdigest(), self.size)
         if expected is not None and (found.digest, found.size) != (expected.digest, expected.size):
             raise damaged(
-                f"{expected.digest} of {counted(expected.size, 'byte')} came as {found.digest} of "
+                f"{_of(source)}{expected.digest} of {counted(expected.size, 'byte')} came as {found.digest} of "
                 f"{counted(found.size, 'byte')}"
             )
         name = blob_path(found.digest)
@@ -431,6 +443,10 @@ class BlobWriter:
         fd, self._fd = self._fd, -1
         with suppress(OSError):
             self._layout._files.close(fd)
+
+
+def _of(source: str) -> str:
+    return f"{source}: " if source else ""
 
 
 def _temporary(name: str) -> str:

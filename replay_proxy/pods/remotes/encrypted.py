@@ -115,7 +115,7 @@ def fetch(
         )
     phrase = passphrase()
     with tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        sealed = Layout(Path(scratch))
+        sealed = Layout(Path(scratch), name=where)
         done = 0
 
         def advance(count: int) -> None:

@@ -162,12 +162,14 @@ def pull(
     where = f"{name}:{number} in {remote.url}"
     with layout.writing():
         parts = [each for each in parts_named(data, where) if not layout.holds(each)]
-        in_parallel(lambda each: layout.take(each, received(remote, each)), parts, PARALLEL)
+        in_parallel(lambda each: layout.take(each, received(remote, each), remote.url), parts, PARALLEL)
         manifest = layout.parsed(data, where)
         blobs = list(manifest.blobs())
         missing = [each for each in blobs if not layout.holds(each)]
         meter = _Meter(sum(each.size for each in missing), progress)
-        in_parallel(lambda each: layout.take(each, received(remote, each, meter.advance)), missing, PARALLEL)
+        in_parallel(
+            lambda each: layout.take(each, received(remote, each, meter.advance), remote.url), missing, PARALLEL
+        )
         version = store.add(name, manifest, number=number, data=data)
     moved = [*missing, *parts]
     size = sum(each.size for each in blobs)
