@@ -71,10 +71,12 @@ class FolderRemote:
         return [each for each, is_whole in zip(asked, whole, strict=True) if not is_whole]
 
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[bytes]:
-        """Yield the bytes of a blob. start: 0, since no connection breaks. Raises PodError where it is damaged."""
-        assert start == 0
+        """Yield the bytes of a blob from `start` on. Raises PodError where it is damaged."""
         with _mended_by_a_push():
-            yield from self._layout.read(blob, CHUNK_BYTES)
+            for chunk in self._layout.read(blob, CHUNK_BYTES):
+                if start < len(chunk):
+                    yield chunk[start:]
+                start = max(0, start - len(chunk))
 
     def write_blob(self, blob: Descriptor, source: Path, sent: Callable[[int], None]) -> None:
         """Copy a blob into the folder."""
