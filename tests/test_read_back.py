@@ -39,6 +39,15 @@ def test_what_differs_is_seen(before: Any, after: Any, expected: list[str]) -> N
     assert [each.path for each in compared(before, after)] == expected
 
 
+def test_elements_do_not_belong_together_by_what_is_excused() -> None:
+    asked = Asked("logs", "FilterLogEvents", "{}")
+    before = [{"eventId": "1", "stream": "a"}, {"eventId": "2", "stream": "b"}]
+    swapped = [{"eventId": "2", "stream": "a"}, {"eventId": "1", "stream": "b"}]
+    assert differences(State({asked: {"events": before}}), State({asked: {"events": swapped}})) == []
+    lost = [{"eventId": "2", "stream": "a"}]
+    assert [each.path for each in differences(State({asked: {"events": before}}), State({asked: {"events": lost}}))]
+
+
 def test_what_an_emulator_lists_several_times_is_there_once() -> None:
     asked = Asked("dynamodb", "ListTagsOfResource", "{}")
     old, new = {"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}

@@ -50,6 +50,8 @@ RULES = (
     Rule(r"ecs:DescribeServices .*", r"rolloutStateReason",
          "a sentence for people that repeats the id of a deployment; digits alone are not replaced inside sentences"),
     Rule(r"acm:(?:List|Describe)Certificates? .*", r"Status|ValidationStatus", "moto issues a certificate by and by"),
+    Rule(r"autoscaling:DescribeAutoScalingGroups .*", r"DesiredCapacity",
+         "moto keeps the capacity of a SetDesiredCapacity that it refuses; a call that was refused is not recorded"),
     Rule(r"autoscaling:DescribePolicies .*", r"ScalingPolicies", "moto goes on listing those of a group that is gone"),
     Rule(r"events:(?:Describe|List)Archives? .*", r"EventCount|SizeBytes",
          "what is in an archive was published into it, and nothing is published in a restore"),
@@ -164,14 +166,28 @@ def differences(
         shown = answer, after.answers.get(asked, "not read")
         one_thing = LISTED_ONCE.get(f"{asked.service}:{asked.operation}", ())
         first, later = (_once(each, one_thing) for each in shown) if one_thing else shown
+        excused = [rule.member for rule in rules if re.fullmatch(rule.read, str(asked), re.DOTALL)]
+        if excused:  # nor do elements of lists belong together by it
+            first, later = (
+                _pruned(each, re.compile("|".join(f"(?:{each})" for each in excused))) for each in (first, later)
+            )
         for path, one, other in _walk(first, later, "", 0.0 if exact_times else SECONDS):
             member = re.split(r"[.\[]", path.rstrip("]"))
             last = next((each for each in reversed(member) if each and not each.isdigit()), "")
-            if not any(
-                re.fullmatch(rule.read, str(asked), re.DOTALL) and re.fullmatch(rule.member, last) for rule in rules
-            ):
+            if not any(re.fullmatch(member, last) for member in excused):
                 found.append(Difference(asked, path, one, other))
     return found
+
+
+def _pruned(value: Any, members: re.Pattern[str]) -> Any:
+    """A value without the single values of these members, at whatever depth."""
+    if isinstance(value, dict):
+        return {
+            name: _pruned(each, members)
+            for name, each in value.items()
+            if isinstance(each, dict | list) or not members.fullmatch(name)
+        }
+    return [_pruned(each, members) for each in value] if isinstance(value, list) else value
 
 
 def _once(answer: Any, members: tuple[str, ...]) -> Any:

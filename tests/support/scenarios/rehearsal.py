@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from replay_proxy.footprint.names.resource_names import short_name
 from tests.support.clients import client
 from tests.support.processes import Emulator, Proxy
 from tests.support.read_back.comparison import Difference, Shown, as_shown, differences, is_time, leaves
@@ -69,7 +70,11 @@ class Player:
             shown = Shown(texts, json.dumps(calls, default=str, ensure_ascii=False))
             before, now = as_shown(before, shown), as_shown(now, shown)
         ended = self.world.ended()
-        found = [each for each in differences(before, now) if ended.isdisjoint(leaves(json.loads(each.asked.params)))]
+        found = [
+            each
+            for each in differences(before, now)
+            if ended.isdisjoint(map(short_name, leaves(json.loads(each.asked.params))))
+        ]
         if found:
             if any(map(is_time, found)):
                 time.sleep(SECONDS_SHOWN)  # a time of the moment is another one by then
