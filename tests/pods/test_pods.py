@@ -112,13 +112,13 @@ def test_a_pod_is_loaded_as_each_strategy_is_defined(start_proxy: Callable[..., 
     strategies = chosen.sample(
         ["service-merge", "service-merge", "account-region-merge", "overwrite"], 3 + amount(0, 1)
     )
-    for strategy in strategies:
+    for number, strategy in enumerate(strategies):
         pod(proxy, "load", "shop", "--merge", strategy, "--yes")
         expected = expected if strategy == "service-merge" else of_pod
         assert state(proxy) == expected, strategies
         if strategy == "overwrite":
             assert not client("ssm", proxy.url).describe_parameters()["Parameters"]
-        elif "overwrite" not in strategies[: strategies.index(strategy)]:
+        elif "overwrite" not in strategies[:number]:
             assert client("ssm", proxy.url).get_parameter(Name="/kept")["Parameter"]["Value"] == "1"
     proxy.kill_all()
     proxy.again()
