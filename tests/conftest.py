@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from fnmatch import fnmatch
@@ -21,6 +22,10 @@ settings.register_profile(
 settings.register_profile("at random", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("at random" if os.environ.get(LONG) else "the same everywhere")
 """What the short suite draws is the same on each machine, so that one change is judged as the next. No test is timed."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background so, and what tests start would inherit it, and be deaf to an interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = (
     "e2e/terraform/test_terraform.py",

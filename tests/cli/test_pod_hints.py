@@ -135,9 +135,12 @@ def test_an_interrupted_command_says_what_the_proxy_does(
         address = f"http://127.0.0.1:{server.server_port}"
         words = [sys.executable, "-m", "replay_proxy", *command, "--yes", "--endpoint", address]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-            assert server.asked.wait(60)
-            process.send_signal(signal.SIGINT)
-            complaint = process.communicate(timeout=60)[1]
+            try:
+                assert server.asked.wait(60)
+                process.send_signal(signal.SIGINT)
+                complaint = process.communicate(timeout=60)[1]
+            finally:
+                process.kill()
     assert process.returncode == 130
     assert f"interrupted: the proxy at {address} {said}" in complaint
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,11 +38,20 @@ def test_members_of_a_stack_keep_the_times_that_a_client_has_read(
     # To be changed by a call is not to be made by one.
     client("sqs", proxy.url).set_queue_attributes(QueueUrl=queues[0], Attributes={"VisibilityTimeout": "40"})
     before = seen(proxy, queues)
+    wait_until_kept(proxy, "GetParameter")
     for _ in range(2):
         proxy.kill_all()
         proxy = proxy.again()
         assert proxy.status()["last_restore"]["problems"] == []
         assert seen(proxy, queues) == before
+
+
+def wait_until_kept(proxy: Proxy, operation: str) -> None:
+    """A read is written a moment after its answer, and a kill in between is not what this is about."""
+    deadline = time.monotonic() + 30
+    while operation not in {each["operation"] for each in proxy.records("witness")}:
+        assert time.monotonic() < deadline, f"{operation} was not kept"
+        time.sleep(0.05)
 
 
 def seen(proxy: Proxy, queues: list[str]) -> list[Any]:
