@@ -117,9 +117,17 @@ class Examination:
             if refusal_of(answered.head, outcome) is Refusal.ABSENT:
                 check.state = State.ABSENT
                 break
-        if check.state is State.ABSENT and not resource.made_by and not resource.maker:
-            check.state = State.UNKNOWN  # a call named it, and nothing says that it ever was there
+        if check.state is State.ABSENT and not resource.made_by and not self._is_told(resource):
+            check.state = State.UNKNOWN  # a call named it, and nothing says that it ever was there under this name
         return check
+
+    def _is_told(self, resource: Resource) -> bool:
+        """Does what made a resource by itself show what it is called?
+
+        A stack shows the physical id of a member, which for many types is no name that a read takes. What a stack lacks is found
+        from the stack (`absent_members`).
+        """
+        return bool(resource.maker) and self._model.resources[resource.maker].type != _STACK
 
     async def _read_tags(self, resource: Resource, names: Names, description: Description) -> None:
         """Find the tags of a resource that was given some: in its description, else by the read of just these."""

@@ -252,6 +252,29 @@ def test_what_is_not_saved_yet_is_examined_as_the_emulator_holds_it(
     assert saved(proxy, "?strict=1")[0] == 412
 
 
+def test_members_of_a_stack_are_not_missed_by_ids_that_no_read_takes(start_proxy: Callable[..., Proxy]) -> None:
+    code = {"ZipFile": "def h(e, c): return {}"}
+    function = {"Runtime": "python3.12", "Handler": "index.h", "Role": "arn:aws:iam::000000000000:role/r", "Code": code}
+    allowed = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "Work"}, "Principal": "sns.amazonaws.com"}
+    template = {
+        "Resources": {
+            "Log": {"Type": "AWS::Logs::LogGroup"},
+            "Setting": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "1"}},
+            "Work": {"Type": "AWS::Lambda::Function", "Properties": function},
+            "Allowed": {"Type": "AWS::Lambda::Permission", "Properties": allowed},
+        }
+    }
+    proxy = start_proxy("--emulator", "ministack", "--check-wiring", "0")
+    stacks = client("cloudformation", proxy.url)
+    stacks.create_stack(StackName="st", TemplateBody=json.dumps(template))
+    stacks.get_waiter("stack_create_complete").wait(StackName="st", WaiterConfig={"Delay": 1})
+    stacks.describe_stack_events(StackName="st")
+    for _ in range(2):
+        assert found_by(examined(proxy)) == []
+        proxy.kill_all()
+        proxy = proxy.again()
+
+
 def test_an_emulator_is_examined_without_a_proxy_and_with_the_identifiers_of_its_last_session(
     start_proxy: Callable[..., Proxy], start_emulator: Callable[..., Emulator]
 ) -> None:
