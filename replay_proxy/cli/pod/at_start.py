@@ -1,16 +1,17 @@
 """Pods that are loaded at the start of a proxy: those of AUTO_LOAD_POD, then those of a folder.
 
 They are merged into the recording before the emulator is started, and restored with it: so they are there before the first
-request is let through. A version is loaded once into a recording, and not at each start: that would undo what was done since.
+request is let through. All are read before the first is merged, so that a damaged one changes nothing. A version is loaded once
+into a recording, and not at each start: that would undo what was done since.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -18,6 +19,9 @@ from replay_proxy import log
 from replay_proxy.config import Settings
 from replay_proxy.errors import ReplayProxyError, StorageError, UsageError
 from replay_proxy.wording import counted
+
+if TYPE_CHECKING:
+    from replay_proxy.cli.pod.places import Found
 
 _log = log.get("pods")
 
@@ -43,13 +47,18 @@ async def load_at_start(settings: Settings, emulator: str) -> int:
             f"{counted(len(names), 'pod')} to be loaded at the start, and nothing may be recorded",
             hint="leave out AUTO_LOAD_POD, or --read-only and PERSISTENCE=0",
         )
-    for name, file in names:  # before the first of them is in the recording
+    for name, file in names:  # before the first is read, which may be long or come from far away
         with _named_in(file):
             _require(name, settings)
-    loaded = 0
-    for name, file in names:
-        with _named_in(file):
-            loaded += await _load(name, settings, emulator)
+    with ExitStack() as stack:
+        there: list[_Unpacked] = []
+        for name, file in names:  # before the first is in the recording
+            with _named_in(file):
+                there += _unpacked(name, file, settings, stack)
+        loaded = 0
+        for each in there:
+            with _named_in(each.file):
+                loaded += await _load(each, settings, emulator)
     return loaded
 
 
@@ -77,26 +86,51 @@ def _require(name: str, settings: Settings) -> None:
         raise UsageError(f"cannot read {name}: there is no such file", hint="see AUTO_LOAD_POD and --init-pods-dir")
 
 
-async def _load(name: str, settings: Settings, emulator: str) -> bool:
-    """Load one pod, unless this recording had that very version before. Return whether it was loaded."""
+class _Unpacked(NamedTuple):
+    """A pod that was read as a whole. file: the text file that names it, or empty. folder: where it is a recording."""
+
+    version: Found
+    file: str
+    folder: Path
+
+
+def _unpacked(name: str, file: str, settings: Settings, stack: ExitStack) -> list[_Unpacked]:
+    """Read all of a pod, which is there until `stack` is closed; nothing where this recording had that very version before.
+
+    Raises as `found`.
+    """
     from replay_proxy.cli.pod.places import found
+    from replay_proxy.pods.state.unpack import unpack
+
+    version = stack.enter_context(found(name, settings))
+    if _had(version, settings):
+        return []
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="replay-proxy-pod-"))) / "pod"
+    unpack(version.layout, version.manifest, folder, version.where)
+    return [_Unpacked(version, file, folder)]
+
+
+async def _load(pod: _Unpacked, settings: Settings, emulator: str) -> bool:
+    """Load one pod, unless it was named twice. Return whether it was loaded."""
     from replay_proxy.journal.read.reader import read
     from replay_proxy.pods.load_at_rest import load_at_rest
     from replay_proxy.pods.merge.strategies import MergeStrategy
-    from replay_proxy.pods.state.unpack import unpack
 
-    with found(name, settings) as version, tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        digest = version.descriptor.digest
-        before = _loaded(settings.data_dir)
-        if digest in before:
-            _log.info("the pod was loaded into this recording before", pod=version.where)
-            return False
-        folder = Path(scratch) / "pod"
-        unpack(version.layout, version.manifest, folder, version.where)
-        strategy = MergeStrategy(settings.pod_merge)
-        report = await load_at_rest(settings.data_dir, read(folder), strategy, dry_run=False, emulator=emulator)
-        _note(settings.data_dir, [*before, digest])
+    version = pod.version
+    if _had(version, settings):
+        return False
+    strategy = MergeStrategy(settings.pod_merge)
+    report = await load_at_rest(settings.data_dir, read(pod.folder), strategy, dry_run=False, emulator=emulator)
+    _note(settings.data_dir, [*_loaded(settings.data_dir), version.descriptor.digest])
     _log.info("loaded a pod into the recording", pod=version.where, merge=settings.pod_merge, calls=report.calls)
+    return True
+
+
+def _had(version: Found, settings: Settings) -> bool:
+    """Return whether this recording had that very version before."""
+    if version.descriptor.digest not in _loaded(settings.data_dir):
+        return False
+    _log.info("the pod was loaded into this recording before", pod=version.where)
     return True
 
 
