@@ -19,7 +19,7 @@ from replay_proxy.identifiers.rewriting.body import derived_headers
 from replay_proxy.identifiers.rewriting.body.bodies import readable_body
 from replay_proxy.identifiers.rewriting.endpoints import Endpoints
 from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
-from replay_proxy.identifiers.rewriting.times import rewrite
+from replay_proxy.identifiers.rewriting.times import remembered_times
 from replay_proxy.identifiers.rewriting.times.rewrite import Moment, Times, object_name
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.journal.format.recorded_headers import request_to_keep
@@ -159,7 +159,7 @@ def test_models_of_all_services() -> None:
 
 def test_times_of_what_was_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     head = CallHead("s3", "PutObject", "rest-xml")
-    monkeypatch.setattr(rewrite, "REMEMBERED_BYTES_MAX", 2 * MIB)
+    monkeypatch.setattr(remembered_times, "REMEMBERED_BYTES_MAX", 2 * MIB)
     made = Times()
     with growing_at_most(2 * MIB + 65_536):
         for number in range(5_000):

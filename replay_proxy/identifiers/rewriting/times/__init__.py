@@ -3,7 +3,9 @@
 In: an answer, and the times that the recording shows. Out: the answer with original times. May import `body`.
 
 - `moments`: when calls were made at first and again, and which of these a time belongs to.
-- `rewrite`: which moments are known of what, and putting original times into answers.
+- `remembered_times`: what a session remembers: which moments and pairs are known of what.
+- `rewrite`: putting original times into answers.
+- `conditions`: the times in requests: conditions on objects, starts of streams.
 - `time_members`: which members are points in time.
 - `time_owners`: what these belong to.
 - `time_places`: which of several calls one of them tells of, by the words of both.

@@ -1,0 +1,304 @@
+"""What a session remembers of times: when each thing was made or changed at first, and when again.
+
+A time that the emulator shows beside the name of such a thing is looked up here (`original`). How such times are found in
+answers and in requests is the subject of `rewrite` and `conditions`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import floor
+from typing import Any, Self
+
+from replay_proxy.exchange import CallHead
+from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.identifiers.rewriting.body.body_values import Neighbours
+from replay_proxy.identifiers.rewriting.times.moments import (
+    CLOCK_SLACK_S,
+    Moment,
+    Named,
+    Pair,
+    exactness,
+    is_same,
+    latest,
+    made,
+    named_in,
+)
+from replay_proxy.identifiers.rewriting.times.time_members import tells_of_change
+from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope
+from replay_proxy.identifiers.rewriting.times.time_places import TimePlace
+from replay_proxy.identifiers.rewriting.times.time_texts import FORMS, format_like, parse_time, prefixes_between
+
+REMEMBERED_BYTES_MAX = 96 << 20
+"""Of moments and the names of what was made in them. What is made again beyond that shows the time of the restore."""
+MOMENT_BYTES, NAME_BYTES, WITHIN_BYTES = 264, 256, 64
+"""What a moment takes, and what a name takes beside its characters, here and in a moment; rounded up."""
+PAIRS_OF_NAME_MAX = 32
+"""Of one name. What stands beside more times than that is no name of what they belong to: an owner, an image."""
+PARTS_OF_NAME_MAX = 64
+"""Of one name. All of its parts are looked through for each time beside it, and a table can have thousands of partitions."""
+HOUR_S = 3600
+_FAR_PREFIXES_MAX = 64
+"""Times outside of the restore that are paired, as texts that are looked for; with more, every time is looked at."""
+# (Each begins with its literal, which makes the search for it fast.)
+_EPOCH = re.compile(rb":\s?\"?(\d{10})(?:\d{3})?(?!\d)")
+_CLOCK = re.compile(rb"T\d\d:(\d\d):(\d\d)")
+# Services whose names hold in all regions and accounts.
+_GLOBAL = frozenset({"s3", "iam", "route53", "cloudfront", "organizations"})
+
+
+class RememberedTimes:
+    """The moments of one session, by what was made or changed in them; and the pairs of times that are known exactly."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, list[Moment]] = {}
+        self._pairs: dict[str, list[Pair]] = {}
+        self._far: set[int] = set()
+        self._size = 0
+        self._begun, self._ended = float("inf"), 0.0
+        self._time_prefixes: tuple[bytes, ...] | None = None
+        self._far_prefixes: tuple[bytes, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self._moments.keys() | self._pairs.keys())
+
+    def __bool__(self) -> bool:
+        return bool(self._moments or self._pairs)
+
+    def remember(
+        self,
+        head: CallHead,
+        names: Iterable[str],
+        moment: Moment,
+        mentioned: Iterable[str] = (),
+        inside: Iterable[str] = (),
+    ) -> None:
+        """Remember the moment of a call that was made again.
+
+        names: of what it made or changed: names, ids, ARNs; of objects see `object_name`. mentioned: names that its answer shows
+        beside these, which may be of something else, and count only where nothing is known of them. inside: names that are
+        unique only within what is named, or within what the call names beside it.
+        """
+        names = list(names)
+        parents = {*moment.within, *(short_name(name) for name in names if name)}
+        within = {_key(head, name) for name in inside if name} if parents else set()
+        for key in within:
+            self._keep(key, replace(moment, within=tuple(sorted(parents))))
+        own = {_key(head, name) for name in names if name} - within
+        for key in own:
+            self._keep(key, moment)
+        for key in {_key(head, name) for name in mentioned if name} - own - within:
+            if key not in self._moments:
+                self._keep(key, moment)
+
+    def pair(self, head: CallHead, names: Iterable[str], pair: Pair) -> None:
+        """Remember that the emulator shows one time where another was shown, beside these names."""
+        for key in {_key(head, name) for name in names if name}:
+            self._keep_pair(key, pair)
+
+    def _keep_pair(self, key: str, pair: Pair) -> None:
+        known = self._pairs.get(key, [])
+        size = MOMENT_BYTES + (0 if known else NAME_BYTES + len(key))
+        if pair in known or len(known) >= PAIRS_OF_NAME_MAX or self._size + size > REMEMBERED_BYTES_MAX:
+            return
+        self._size += size
+        self._pairs[key] = [*known, pair]
+        self._far.add(floor(pair.emulator))
+        self._far_prefixes = None
+
+    def _keep(self, key: str, moment: Moment) -> None:
+        known = self._moments.get(key)
+        size = MOMENT_BYTES + (NAME_BYTES + len(key) if known is None else 0)
+        size += sum(WITHIN_BYTES + len(each) for each in moment.within)
+        if moment.of_part and known is not None and len(known) >= PARTS_OF_NAME_MAX:
+            return
+        if self._size + size > REMEMBERED_BYTES_MAX:
+            return
+        self._size += size
+        if known is None:
+            self._moments[key] = [moment]
+        else:
+            known.append(moment)
+        self._widen(moment)
+
+    @property
+    def bytes_held(self) -> int:
+        """Return an upper estimate of what is remembered, in bytes."""
+        return self._size
+
+    def _widen(self, moment: Moment) -> None:
+        if moment.begun < self._begun or moment.ended > self._ended:
+            self._begun, self._ended = min(self._begun, moment.begun), max(self._ended, moment.ended)
+            self._time_prefixes = None
+
+    def may_show(self, data: bytes) -> bool:
+        """Return whether these bytes could hold a time of the restore: quick, not exact."""
+        return self._shows_restore(data) or (bool(self._pairs) and self._shows_pair(data)) or self._shows_distance(data)
+
+    def _shows_restore(self, data: bytes) -> bool:
+        if not self._moments:
+            return False
+        prefixes = self._time_prefixes
+        if prefixes is None:
+            prefixes = self._time_prefixes = prefixes_between(self._begun - CLOCK_SLACK_S, self._ended + CLOCK_SLACK_S)
+        return any(prefix in data for prefix in prefixes)
+
+    def _shows_pair(self, data: bytes) -> bool:
+        prefixes = self._far_prefixes
+        if prefixes is None:
+            prefixes = self._far_prefixes = self._prefixes_of_pairs()
+        return any(prefix in data for prefix in prefixes)
+
+    def _prefixes_of_pairs(self) -> tuple[bytes, ...]:
+        far = [second for second in self._far if not self.is_in_window(second)]
+        if len(far) > _FAR_PREFIXES_MAX:
+            return (b"",)
+        found: set[bytes] = set()
+        for second in far:
+            when = datetime.fromtimestamp(second, UTC)
+            found |= {str(second).encode(), *(when.strftime(form).encode() for form in FORMS)}
+        return tuple(found)
+
+    def _shows_distance(self, data: bytes) -> bool:
+        """Return whether a time in `data` may lie whole hours away from the restore."""
+        if not self._moments:
+            return False
+        begun, width = self._begun - CLOCK_SLACK_S, self._ended - self._begun + 2 * CLOCK_SLACK_S
+        if width >= HOUR_S:
+            return True
+        return any((int(match[1]) + 1 - begun) % HOUR_S <= width + 1 for match in _EPOCH.finditer(data)) or any(
+            (int(match[1]) * 60 + int(match[2]) + 1 - begun) % HOUR_S <= width + 1 for match in _CLOCK.finditer(data)
+        )
+
+    def is_in_window(self, seconds: float) -> bool:
+        """Return whether a time, in seconds since 1970, lies in the moments in which things were made again."""
+        return self._begun - CLOCK_SLACK_S < seconds <= self._ended + CLOCK_SLACK_S
+
+    def may_be_of_restore(self, text: str) -> bool:
+        """Return whether a text is a time in the restore, whole hours away from it, or one that is paired."""
+        seconds = parse_time(text)
+        if seconds is None:
+            return False
+        if self.is_in_window(seconds) or floor(seconds) in self._far:
+            return True
+        return bool(self._moments) and self.is_in_window(seconds - self._distance(seconds))
+
+    def _distance(self, seconds: float) -> float:
+        """Return the whole hours by which a time lies outside of the restore."""
+        return round((seconds - self._ended) / HOUR_S) * HOUR_S
+
+    def original(
+        self,
+        head: CallHead,
+        names: Neighbours,
+        place: TimePlace,
+        text: str,
+        now: float | None = None,
+        scope: Scope = frozenset(),
+    ) -> str:
+        """Return the time to be shown for `text`, in its form; empty where it is not known.
+
+        names: of what it may belong to, with their members. now: when the answer was given, by its `Date`; None where it has
+        none. scope: all names that say where it stands, with their members.
+        """
+        seconds = parse_time(text)
+        if seconds is None:
+            return ""
+        keys = [(member, _key(head, name)) for member, name in names if name]
+        known = [self._named(head, member, name, scope) for member, name in names if name]
+        known = [named for named in known if named.moments]
+        known.sort(key=exactness)
+        own = [key for member, key in keys if not place.refers(member)]
+        exact = self._paired(own, place.member, seconds, frozenset(place.words()))
+        # Of a change the call tells more than what a read showed earlier, unless that was of this very moment.
+        if tells_of_change(place.member) and not (seconds % 1 and exact):
+            found = latest(known, seconds, place)
+            original = exact if found is None else found.original_of(seconds)
+        else:
+            original = exact
+            if original is None and (found := made(known, seconds, place)) is not None:
+                original = found.original_of(seconds)
+        if original is None:
+            original = self._paired([key for _, key in keys], place.member, seconds)
+        # What lies between the restore and now has happened then, and was not reckoned from a call.
+        happened = seconds > self._ended and (now is None or seconds <= now + CLOCK_SLACK_S)
+        if original is None and not happened and (distance := self._distance(seconds)):
+            found = latest(known, seconds - distance, place)
+            original = None if found is None else found.original_of(seconds - distance) + distance
+        return "" if original is None else format_like(text, original)
+
+    def _named(self, head: CallHead, member: str, name: str, scope: Scope) -> Named:
+        moments = self._moments.get(_key(head, name), [])
+        if unsigned := self._moments.get(_key(replace(head, account="", region=""), name)):
+            # Such a call says neither account nor region: what it made or changed may be this.
+            moments = sorted({*moments, *unsigned}, key=lambda each: each.original)
+        if not any(each.within for each in moments):
+            return Named(member, moments)
+        own = (member.lower(), short_name(name))
+        return named_in(member, moments, {each for at, each in scope if (at, each) != own})
+
+    def _paired(
+        self, keys: Iterable[str], member: str, seconds: float, things: frozenset[str] | None = None
+    ) -> float | None:
+        """Return what was shown at first where the emulator shows this time beside these names; None where that is not known.
+
+        things: what the time may be of; pairs of other things that have the name do not count. None: all count.
+        """
+        # The name of fewer pairs is the more exact one: an element's own, and not that of something that many belong to.
+        for pairs in sorted((pairs for key in keys if (pairs := self._pairs.get(key))), key=len):
+            found = [pair for pair in pairs if is_same(pair.emulator, seconds)]
+            if things is not None:
+                found = [pair for pair in found if not pair.thing or pair.thing in things]
+            of_member = [pair.client for pair in found if pair.member == member.lower()]
+            clients = of_member or [pair.client for pair in found]
+            if clients and max(clients) - min(clients) < CLOCK_SLACK_S:
+                return clients[-1]
+        return None
+
+    def moments_of(self, head: CallHead, name: str) -> list[Moment]:
+        """Return when what has this name was made or changed, in the order in which that became known."""
+        return self._moments.get(_key(head, name), [])
+
+    def forget(self, head: CallHead, name: str) -> None:
+        """Forget when what has this name was made: it is no longer what was restored."""
+        key = _key(head, name)
+        gone = self._moments.pop(key, None)
+        if gone is not None:
+            self._size -= NAME_BYTES + len(key) + MOMENT_BYTES * len(gone)
+            self._size -= sum(WITHIN_BYTES + len(each) for moment in gone for each in moment.within)
+
+    @property
+    def has_moments(self) -> bool:
+        """Was anything made or changed again?"""
+        return bool(self._moments)
+
+    # To and from JSON.
+
+    def listing(self) -> dict[str, list[Any]]:
+        """Return everything as JSON; `of_listing` reads it."""
+        listing: dict[str, list[Any]] = {
+            key: [each.listing() for each in moments] for key, moments in self._moments.items()
+        }
+        for key, pairs in self._pairs.items():
+            listing.setdefault(key, []).extend(list(each) for each in pairs)
+        return listing
+
+    @classmethod
+    def of_listing(cls, listing: Mapping[str, Iterable[Iterable[Any]]]) -> Self:
+        """Return the times that `listing` gave."""
+        times = cls()
+        for key, entries in listing.items():
+            for first, *rest in entries:
+                if isinstance(first, str):
+                    times._keep_pair(key, Pair(first, *rest))
+                else:
+                    times._keep(key, Moment.of_listing([first, *rest]))
+        return times
+
+
+def _key(head: CallHead, name: str) -> str:
+    where = "" if head.service in _GLOBAL else f"{head.account}/{head.region}"
+    return f"{head.service}/{where}/{name if PART in name else short_name(name)}"
