@@ -17,7 +17,7 @@ and from there in another store. What lies where is the contract of docs/pod-rem
 | `numbering` | unique numbers in places that cannot compare and swap |
 | `folder` | an OCI image layout in a shared folder |
 | `registry` | an OCI registry; its requests and credentials |
-| `bucket` | an S3-compatible bucket; its client and endpoint, uploads that go on where they ended |
+| `bucket` | an S3-compatible bucket: its client and endpoint, numbers, index, uploads that go on where they ended |
 | `file_part` | a part of a file as a body |
 | `transfer`, `parallel` | push and pull: what the other side lacks, verified; a few blobs at a time |
 | `encrypted` | versions that a remote holds sealed with a passphrase |

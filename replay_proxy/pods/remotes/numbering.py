@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from replay_proxy.errors import RemoteError, RemoteUnavailableError
@@ -35,11 +35,17 @@ class NumberTakenError(RemoteError):
 class Numbers(Protocol):
     """The numbers of one pod in one remote."""
 
-    def claims(self) -> Mapping[int, Collection[str]]:
-        """Return the claims that are not withdrawn: their tokens, by number."""
+    def highest(self) -> int:
+        """Return the highest number that has a claim, has a version, or had one; 0 where there is none.
 
-    def versions(self) -> Collection[int]:
-        """Return the numbers of versions. It is asked after `claims`, never with it."""
+        Claims are looked at before versions: one that is gone by then has its version there.
+        """
+
+    def claimants(self, number: int) -> Collection[str]:
+        """Return the tokens of the claims on a number that are not withdrawn."""
+
+    def is_taken(self, number: int) -> bool:
+        """Return whether a version has a number, or had it. It is asked after `claimants`, never with it."""
 
     def claim(self, number: int, token: str) -> None:
         """Put a claim on a number."""
@@ -62,9 +68,7 @@ def take_number(
     deadline = time.monotonic() + LIMIT_S
     pause_s = _PAUSE_S
     while time.monotonic() < deadline:
-        # Claims first: one that is gone by then has its version there.
-        claims = numbers.claims()
-        number = 1 + max((*claims, *numbers.versions()), default=0)
+        number = 1 + numbers.highest()
         token = secrets.token_hex(TOKEN_BYTES)
         numbers.claim(number, token)
         if _is_ours(numbers, number, token, sleep, patience_s):
@@ -87,8 +91,8 @@ def _is_ours(numbers: Numbers, number: int, token: str, sleep: Callable[[float],
     """Return whether `number` is for the one with `token`, after the others have gone on to the next."""
     end = time.monotonic() + patience_s
     while True:
-        others = set(numbers.claims().get(number, ())) - {token}
-        if number in numbers.versions() or (others and min(others) < token):
+        others = set(numbers.claimants(number)) - {token}
+        if numbers.is_taken(number) or (others and min(others) < token):
             return False
         if not others:
             return True

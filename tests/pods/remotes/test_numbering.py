@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.pods.remotes.numbering import take_number
+
+_T = TypeVar("_T")
 
 
 class _Died(BaseException):
@@ -27,7 +30,7 @@ class _Place:
         self._turn: int | None = None
         self._moved = threading.Condition()
 
-    def step(self, person: int, act: Callable[[], object]) -> object:
+    def step(self, person: int, act: Callable[[], _T]) -> _T:
         """Wait for this person's turn, act, and draw who is next."""
         with self._moved:
             self._moved.wait_for(lambda: self._turn == person)
@@ -57,18 +60,22 @@ class _Person:
     def __init__(self, place: _Place, number: int, dies_after: int) -> None:
         self._place, self._number, self._left = place, number, dies_after
 
-    def _step(self, act: Callable[[], object]) -> object:
+    def _step(self, act: Callable[[], _T]) -> _T:
         if self._left:
             self._left -= 1
             if not self._left:
                 raise _Died
         return self._place.step(self._number, act)
 
-    def claims(self) -> Mapping[int, Collection[str]]:
-        return self._step(lambda: {number: set(tokens) for number, tokens in self._place.claimed.items() if tokens})  # type: ignore[return-value]
+    def highest(self) -> int:
+        claimed = self._step(lambda: max((each for each, tokens in self._place.claimed.items() if tokens), default=0))
+        return max(claimed, self._step(lambda: max(self._place.given, default=0)))
 
-    def versions(self) -> Collection[int]:
-        return self._step(lambda: set(self._place.given))  # type: ignore[return-value]
+    def claimants(self, number: int) -> Collection[str]:
+        return self._step(lambda: set(self._place.claimed.get(number, ())))
+
+    def is_taken(self, number: int) -> bool:
+        return self._step(lambda: number in self._place.given)
 
     def claim(self, number: int, token: str) -> None:
         self._step(lambda: self._place.claimed.setdefault(number, set()).add(token))

@@ -15,10 +15,8 @@ unique also where the storage does not know that.
 from __future__ import annotations
 
 import hashlib
-import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -29,10 +27,9 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Inc
 
 from replay_proxy.errors import RemoteError, RemoteUnavailableError
 from replay_proxy.pods.limits import INDEX_BYTES_MAX, MANIFEST_BYTES_MAX, PodError, damaged
-from replay_proxy.pods.names import is_name, is_tag, tag_ref, version_ref
+from replay_proxy.pods.names import is_name, is_tag
 from replay_proxy.pods.oci.descriptor import (
     ARTIFACT_TYPE,
-    REF_NAME,
     Descriptor,
     parse_descriptor,
     parse_json_object,
@@ -46,15 +43,15 @@ from replay_proxy.pods.oci.layout import (
     parse_index,
 )
 from replay_proxy.pods.oci.parts import document_type
+from replay_proxy.pods.remotes.bucket.bucket_index import differs, index_of, known_versions, with_version
+from replay_proxy.pods.remotes.bucket.bucket_numbers import BucketNumbers, is_number, version_key, versions_of
 from replay_proxy.pods.remotes.bucket.multipart import upload
-from replay_proxy.pods.remotes.numbering import NumberTakenError, take_number
+from replay_proxy.pods.remotes.numbering import take_number
 from replay_proxy.pods.remotes.parallel import in_parallel
 from replay_proxy.pods.remotes.remote import CHUNK_BYTES, PARALLEL, PART_BYTES, shown_annotations, unknown_version
 
 HEADS_MAX: Final = 256
 """So many blobs are looked for one by one; for more of them, what is there is listed."""
-PUSH: Final = "io.replay-proxy.pod.push"
-"""Annotation of a version here: by which push it came, so that one whose answer was lost knows its own."""
 READ_ATTEMPTS: Final = 5
 _INDEX_ATTEMPTS: Final = 20
 _T = TypeVar("_T")
@@ -90,23 +87,20 @@ class BucketRemote:
 
     def numbers(self, name: str) -> list[int]:
         """Return the numbers of a pod's versions."""
-        return sorted(self._numbers(name))
+        return sorted(versions_of(self, name))
 
     def describe(self, versions: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Descriptor]:
         """Return what the index says of versions, or the versions themselves where they are newer."""
-        known = {each.annotations.get(REF_NAME): each for each in self._index()[0].manifests}
-        lacking = [each for each in versions if version_ref(*each) not in known]
+        known = known_versions(self._index()[0])
+        lacking = [each for each in versions if each not in known]
         pointers = in_parallel(lambda each: self._pointer_or_none(*each), lacking, PARALLEL)
         found = dict(zip(lacking, pointers, strict=True))
-        described = {each: known.get(version_ref(*each)) or found.get(each) for each in versions}
+        described = {each: known.get(each) or found.get(each) for each in versions}
         return {each: descriptor for each, descriptor in described.items() if descriptor is not None}
 
     def tags(self, name: str) -> Mapping[str, int]:
         """Return the tags of a pod."""
-        keys = self._list(f"tags/{name}/")
-        tags = [tag for each in keys if is_tag(tag := each.rpartition("/")[2].removesuffix(".json"))]
-        found = {tag: self._tagged(name, tag) for tag in tags}
-        return {tag: number for tag, number in found.items() if number is not None}
+        return {tag: number for (_name, tag), number in self._tagged_in(f"{name}/").items()}
 
     def read_manifest(self, name: str, number: int) -> bytes:
         """Return the manifest of a version."""
@@ -122,7 +116,7 @@ class BucketRemote:
         """Return the blobs that the bucket lacks."""
         wanted = list(blobs)
         if len(wanted) > HEADS_MAX:
-            there = self._sizes("blobs/sha256/")
+            there = {each["Key"].rpartition("/")[2]: each["Size"] for each in self._listed("blobs/sha256/")}
             return [each for each in wanted if there.get(each.sha256) != each.size]
         sizes = in_parallel(self._size, wanted, PARALLEL)
         return [each for each, size in zip(wanted, sizes, strict=True) if size != each.size]
@@ -147,28 +141,28 @@ class BucketRemote:
     def publish(self, name: str, manifest: bytes) -> int:
         """Put the manifest there, give it the next free number, and bring the index up to date."""
         digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
-        self._put(blob_path(digest), manifest)
+        self.put(blob_path(digest), manifest)
         shown = shown_annotations(manifest)
         descriptor = Descriptor(document_type(manifest, name), digest, len(manifest), shown, ARTIFACT_TYPE)
-        number = take_number(_BucketNumbers(self, name, descriptor))
+        number = take_number(BucketNumbers(self, name, descriptor))
         with suppress(RemoteUnavailableError):  # the version is there; the next push brings the index up to date
-            self._refresh_index()
+            self._refresh_index((name, number, descriptor))
         return number
 
     def set_tag(self, name: str, tag: str, number: int) -> None:
         """Let a tag stand for a version."""
         self._pointer(name, number)
-        self._put(f"tags/{name}/{tag}.json", orjson.dumps({"version": number}))
+        self.put(f"tags/{name}/{tag}.json", _tag_content(number))
         self._refresh_index()
 
     def delete_version(self, name: str, number: int) -> None:
         """Take a version away."""
         self._pointer(name, number)
-        self._put(f"removed/{name}/{number}", b"")
-        self._delete(f"versions/{name}/{number}.json")
+        self.put(f"removed/{name}/{number}", b"")
+        self.delete(version_key(name, number))
         for tag, tagged in self.tags(name).items():
             if tagged == number:
-                self._delete(f"tags/{name}/{tag}.json")
+                self.delete(f"tags/{name}/{tag}.json")
         self._refresh_index()
 
     def has_file(self, name: str) -> bool:
@@ -192,37 +186,80 @@ class BucketRemote:
         """Close the connections."""
         self._client.close()
 
-    # -- what counts: versions, tags, claims ------------------------------------------------------------------------
+    # -- objects ----------------------------------------------------------------------------------------------------
 
-    def _numbers(self, name: str) -> set[int]:
-        keys = self._list(f"versions/{name}/")
-        found = (each.rpartition("/")[2].removesuffix(".json") for each in keys)
-        return {int(each) for each in found if each.isascii() and each.isdigit()}
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys below a prefix."""
+        return [each["Key"] for each in self._listed(prefix)]
+
+    def put(self, name: str, data: bytes, *, condition: Mapping[str, str] | None = None) -> str | None:
+        """Write a small object, and return its ETag; None where it was not written, which a condition may forbid.
+
+        A storage that knows no conditions may say so, or write all the same.
+        """
+        place = {"Bucket": self._bucket, "Key": self._key(name), "Body": data}
+        with self._speaking(f"write {name}"):
+            try:
+                answer = self._client.put_object(**place, **(condition or {}))
+            except ClientError as error:
+                if not condition or _code(error) not in _TAKEN | _NOT_KNOWN:
+                    raise
+                if _code(error) in _TAKEN:
+                    return None
+                answer = self._client.put_object(**place)
+        return str(answer.get("ETag", ""))
+
+    def small_object(self, name: str) -> bytes | None:
+        """Return what is in an object; None where there is none. Raises PodError where it is larger than what it can be."""
+        data = self._get(name, _POINTER_BYTES_MAX)
+        return data[0] if data is not None else None
+
+    def delete(self, name: str) -> None:
+        """Remove an object, if it is there."""
+        with self._speaking(f"remove {name}"):
+            self._client.delete_object(Bucket=self._bucket, Key=self._key(name))
+
+    # -- what counts: versions, tags, claims ------------------------------------------------------------------------
 
     def _versions(self) -> list[tuple[str, int]]:
         """Return every version: name and number."""
         return [
             (name, int(number))
-            for each in self._list("versions/")
+            for each in self.keys("versions/")
             for name, number in [each.removesuffix(".json").split("/")[-2:]]
-            if is_name(name) and number.isascii() and number.isdigit()
+            if is_name(name) and is_number(number)
         ]
 
     def _pointer(self, name: str, number: int) -> Descriptor:
         """Return the descriptor of the manifest of a version."""
 
         def read() -> Descriptor:
-            data = self._got(f"versions/{name}/{number}.json", _POINTER_BYTES_MAX)
+            data = self._got(version_key(name, number), _POINTER_BYTES_MAX)
             if data is None:
                 raise unknown_version(self.url, name, number)
-            where = f"{self.url}/versions/{name}/{number}.json"
+            where = f"{self.url}/{version_key(name, number)}"
             return parse_descriptor(parse_json_object(data[0], where), where)
 
         return self._again(read)
 
+    def _tagged_in(self, place: str, numbers: Iterable[int] = ()) -> dict[tuple[str, str], int]:
+        """Return the numbers that tags stand for, by pod and tag: of all pods, or those below `place` (`NAME/`).
+
+        numbers: those of versions. A tag whose ETag is the MD5 of what one of them would have need not be read.
+        """
+        known = {hashlib.md5(_tag_content(each), usedforsecurity=False).hexdigest(): each for each in numbers}
+        found: dict[tuple[str, str], int | None] = {}
+        for each in self._listed(f"tags/{place}"):
+            name, tag = each["Key"].removesuffix(".json").split("/")[-2:]
+            if is_tag(tag):
+                found[name, tag] = known.get(str(each.get("ETag", "")).strip('"'))
+        unread = [each for each, number in found.items() if number is None]
+        found |= zip(unread, in_parallel(lambda each: self._tagged(*each), unread, PARALLEL), strict=True)
+        return {each: number for each, number in found.items() if number is not None}
+
     def _tagged(self, name: str, tag: str) -> int | None:
-        data = self._get(f"tags/{name}/{tag}.json", _POINTER_BYTES_MAX)
-        number = parse_json_object(data[0], f"{self.url}: the tag {tag}").get("version") if data else None
+        data = self.small_object(f"tags/{name}/{tag}.json")
+        number = parse_json_object(data, f"{self.url}: the tag {tag}").get("version") if data is not None else None
         return number if isinstance(number, int) else None
 
     # -- the index ---------------------------------------------------------------------------------------------------
@@ -237,47 +274,45 @@ class BucketRemote:
         except PodError:
             return Index(), data[1]
 
-    def _refresh_index(self) -> None:
-        """Let the index say what is there: written, and looked at again, since others may write theirs at the same time."""
-        if self._head(LAYOUT_NAME) is None:
-            self._put(LAYOUT_NAME, LAYOUT_CONTENT)
+    def _refresh_index(self, added: tuple[str, int, Descriptor] | None = None) -> None:
+        """Let the index say what is there: written, and then compared, since others may write theirs at the same time.
+
+        added: a version that came, where nothing else has changed as far as is known: what is there is listed once then. Who
+        writes the index last lists after that, and so sees the version of each who wrote before.
+        """
         for _attempt in range(_INDEX_ATTEMPTS):
             index, etag = self._index()
-            wanted = self._wanted_index(index)
-            if [each.as_json() for each in wanted.manifests] == [each.as_json() for each in index.manifests]:
+            wanted = with_version(index, *added) if added else self._wanted_index(index)
+            if differs(wanted, index):
+                if not etag and self._head(LAYOUT_NAME) is None:
+                    self.put(LAYOUT_NAME, LAYOUT_CONTENT)
+                # Where another one has come meanwhile, that is left alone.
+                if self.put(INDEX_NAME, wanted.encode(), condition=_unless_changed(etag)) is None:
+                    continue
+            elif added is None:
                 return
-            self._put_index(wanted.encode(), etag)
+            if not differs(self._wanted_index(wanted), wanted):
+                return
+            added = None
 
     def _wanted_index(self, index: Index) -> Index:
         """Return an index of the versions and tags that are there, with the entries of `index` as far as they hold."""
-        known = {each.annotations.get(REF_NAME, ""): each for each in index.manifests}
+        known = known_versions(index)
         refs = self._versions()
-        lacking = [each for each in refs if version_ref(*each) not in known]
+        lacking = [each for each in refs if each not in known]
         pointers = in_parallel(lambda each: self._pointer_or_none(*each), lacking, PARALLEL)
-        found = dict(zip(lacking, pointers, strict=True))
-        manifests: list[Descriptor] = []
-        for name, number in sorted(refs):
-            entry = known.get(version_ref(name, number)) or found.get((name, number))
-            if entry is not None:
-                shown = {key: value for key, value in entry.annotations.items() if key != PUSH}
-                manifests.append(replace(entry, annotations={**shown, REF_NAME: version_ref(name, number)}))
-        by_ref = {each.annotations[REF_NAME]: each for each in manifests}
-        for key in sorted(self._list("tags/")):
-            name, tag = key.removesuffix(".json").split("/")[-2:]
-            tagged = by_ref.get(version_ref(name, self._tagged(name, tag) or 0))
-            if is_tag(tag) and tagged is not None:
-                manifests.append(replace(tagged, annotations={**tagged.annotations, REF_NAME: tag_ref(name, tag)}))
-        return Index(manifests, index.annotations)
+        known |= {each: pointer for each, pointer in zip(lacking, pointers, strict=True) if pointer is not None}
+        return index_of(
+            {each: known[each] for each in refs if each in known},
+            self._tagged_in("", {number for _name, number in refs}),
+            index,
+        )
 
     def _pointer_or_none(self, name: str, number: int) -> Descriptor | None:
         try:
             return self._pointer(name, number)
         except (RemoteError, PodError):  # removed meanwhile, or not ours
             return None
-
-    def _put_index(self, data: bytes, etag: str) -> None:
-        """Replace the index that has `etag`; where another one has come meanwhile, that is left alone."""
-        self._put(INDEX_NAME, data, condition={"IfMatch": etag} if etag else {"IfNoneMatch": "*"})
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
@@ -328,26 +363,13 @@ class BucketRemote:
             reraise=True,
         )(read)
 
-    def _list(self, prefix: str) -> list[str]:
-        """Return the keys below a prefix."""
-        found: list[str] = []
+    def _listed(self, prefix: str) -> list[Mapping[str, Any]]:
+        """Return what a list says of the objects below a prefix."""
         with self._speaking(f"list {prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._key(prefix)
             )
-            for page in pages:
-                found += [each["Key"] for each in page.get("Contents", [])]
-        return found
-
-    def _sizes(self, prefix: str) -> dict[str, int]:
-        found: dict[str, int] = {}
-        with self._speaking(f"list {prefix}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._key(prefix)
-            )
-            for page in pages:
-                found |= {each["Key"].rpartition("/")[2]: each["Size"] for each in page.get("Contents", [])}
-        return found
+            return [each for page in pages for each in page.get("Contents", [])]
 
     def _size(self, blob: Descriptor) -> int | None:
         return self._head(blob_path(blob.digest))
@@ -380,27 +402,6 @@ class BucketRemote:
             raise damaged(f"{self.url}/{name} is longer than {size_max} bytes")
         return data, str(answer.get("ETag", ""))
 
-    def _put(self, name: str, data: bytes, *, condition: Mapping[str, str] | None = None) -> bool:
-        """Write a small object. Return whether it was written, which a condition may forbid.
-
-        A storage that knows no conditions may say so, or write all the same.
-        """
-        place = {"Bucket": self._bucket, "Key": self._key(name), "Body": data}
-        with self._speaking(f"write {name}"):
-            try:
-                self._client.put_object(**place, **(condition or {}))
-            except ClientError as error:
-                if not condition or _code(error) not in _TAKEN | _NOT_KNOWN:
-                    raise
-                if _code(error) in _TAKEN:
-                    return False
-                self._client.put_object(**place)
-        return True
-
-    def _delete(self, name: str) -> None:
-        with self._speaking(f"remove {name}"):
-            self._client.delete_object(Bucket=self._bucket, Key=self._key(name))
-
     def _write_file(self, name: str, source: Path, size: int, sent: Callable[[int], None]) -> None:
         with self._speaking(f"write {name}"):
             if size > PART_BYTES:
@@ -416,41 +417,13 @@ class BucketRemote:
                 )
 
 
-class _BucketNumbers:
-    """The numbers of one pod in a bucket. Implements `numbering.Numbers`. descriptor: of the manifest to be published."""
+def _tag_content(number: int) -> bytes:
+    return orjson.dumps({"version": number})
 
-    def __init__(self, remote: BucketRemote, name: str, descriptor: Descriptor) -> None:
-        self._remote = remote
-        self._name = name
-        self._push = secrets.token_hex(8)
-        self._descriptor = descriptor
 
-    def claims(self) -> Mapping[int, Collection[str]]:
-        found: dict[int, set[str]] = {}
-        for key in self._remote._list(f"claims/{self._name}/"):
-            number, token = key.split("/")[-2:]
-            if number.isascii() and number.isdigit():
-                found.setdefault(int(number), set()).add(token)
-        return found
-
-    def versions(self) -> Collection[int]:
-        removed = (each.rpartition("/")[2] for each in self._remote._list(f"removed/{self._name}/"))
-        return self._remote._numbers(self._name) | {int(each) for each in removed if each.isascii() and each.isdigit()}
-
-    def claim(self, number: int, token: str) -> None:
-        self._remote._put(f"claims/{self._name}/{number}/{token}", b"")
-
-    def withdraw(self, number: int, token: str) -> None:
-        self._remote._delete(f"claims/{self._name}/{number}/{token}")
-
-    def complete(self, number: int) -> None:
-        annotations = {**self._descriptor.annotations, REF_NAME: version_ref(self._name, number), PUSH: self._push}
-        data = orjson.dumps(replace(self._descriptor, annotations=annotations).as_json())
-        name = f"versions/{self._name}/{number}.json"
-        if not self._remote._put(name, data, condition={"IfNoneMatch": "*"}):
-            there = self._remote._get(name, _POINTER_BYTES_MAX)
-            if there is None or there[0] != data:  # else the answer to an earlier attempt was lost
-                raise NumberTakenError(f"{self._name}:{number} is taken", hint="push it once more")
+def _unless_changed(etag: str) -> dict[str, str]:
+    """Return the condition of a write that is to replace what has an ETag, or nothing where that is empty."""
+    return {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
 
 
 def _code(error: ClientError) -> str:

@@ -335,8 +335,20 @@ class _RegistryNumbers:
         self._name = name
         self._manifest = manifest
 
-    def claims(self) -> Mapping[int, Collection[str]]:
+    def highest(self) -> int:
+        claimed = self._claims(self._remote._tags())
         tags = self._remote._tags()
+        removed = (int(each) for each in _marks(tags, "removed", self._name) if each.isdigit())
+        return max((*claimed, *_numbers(tags, self._name), *removed), default=0)
+
+    def claimants(self, number: int) -> Collection[str]:
+        return self._claims(self._remote._tags()).get(number, set())
+
+    def is_taken(self, number: int) -> bool:
+        marks = (version_ref(self._name, number), _mark("removed", self._name, str(number)))
+        return any(self._remote._digest(each) for each in marks)
+
+    def _claims(self, tags: list[str]) -> Mapping[int, set[str]]:
         withdrawn = set(_marks(tags, "withdrawn", self._name))
         found: dict[int, set[str]] = {}
         for mark in _marks(tags, "claim", self._name):
@@ -344,11 +356,6 @@ class _RegistryNumbers:
             if number.isdigit() and mark not in withdrawn:
                 found.setdefault(int(number), set()).add(token)
         return found
-
-    def versions(self) -> Collection[int]:
-        tags = self._remote._tags()
-        removed = (int(each) for each in _marks(tags, "removed", self._name) if each.isdigit())
-        return _numbers(tags, self._name) | set(removed)
 
     def claim(self, number: int, token: str) -> None:
         self._remote._put_manifest(_mark("claim", self._name, f"{number}-{token}"), _claim_manifest(token))
