@@ -4,6 +4,7 @@ In: a recording, and an emulator that is up. Out: a restored emulator, its sessi
 `sender` and what is below the lifecycle. The words are those of `proxy.lifecycle`.
 
 - `load_strategy`: what is restored when, and how far that has come.
+- `left_state`: what an emulator still holds that lived on: taken up, or emptied.
 - `load_states`: how far the recorded state has come, and what may follow.
 - `progress_notes`: what is put down of a restore while it goes on: the session's file, the mark in the emulator.
 - `requested_load`: what comes of a load that somebody asks for.

@@ -31,25 +31,23 @@ from typing import Any
 
 from replay_proxy import log
 from replay_proxy.config import Settings
-from replay_proxy.errors import UsageError
 from replay_proxy.journal.format.records import ControlKind
 from replay_proxy.journal.read.reader import read
 from replay_proxy.journal.write.writer import SaveStrategy
 from replay_proxy.proxy.lifecycle.backend import Emptying
 from replay_proxy.proxy.lifecycle.restoring.kept_plan import KeptPlan
+from replay_proxy.proxy.lifecycle.restoring.left_state import LeftState
 from replay_proxy.proxy.lifecycle.restoring.load_states import TRANSITIONS, LoadState, Unfinished
 from replay_proxy.proxy.lifecycle.restoring.progress_notes import ProgressNotes
 from replay_proxy.proxy.lifecycle.restoring.restore import (
     OpenRecording,
-    explain_all_records,
     log_report,
     restore_recording,
     staged_restore,
-    take_all_runs,
     target_of,
 )
 from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
-from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore, interrupted_restore_error
+from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore
 from replay_proxy.proxy.lifecycle.restoring.staged_restore import StagedRestore
 from replay_proxy.proxy.lifecycle.sender import RequestSender
 from replay_proxy.proxy.requests.engine import Engine
@@ -107,7 +105,9 @@ class LoadStrategy:
         self._witness_detector = watch.witness_detector if watch is not None else WitnessDetector()
         self._external = external
         self._may_keep_state = may_keep_state
-        self._emptying = emptying
+        self._left_state = LeftState(
+            settings, recording, session, emptying, self._witness_detector, may_have_gaps=external
+        )
         self._progress = progress
         self._supervisor = supervisor
         self._busy = asyncio.Lock()
@@ -131,7 +131,7 @@ class LoadStrategy:
             cannot be read.
         """
         if not (self._may_keep_state and await self._resume()):
-            await self._empty_outdated()
+            await self._left_state.empty_if_outdated()
             match self._settings.load_strategy:
                 case "ON_REQUEST":
                     await self._in_parts(restores_rest=True)
@@ -142,38 +142,11 @@ class LoadStrategy:
 
     async def again(self) -> None:
         """Restore after a loss, when the emulator answers again and holds nothing. Raises as `begin`."""
-        await self._empty_outdated()
+        await self._left_state.empty_if_outdated()
         if self._settings.load_strategy == "ON_REQUEST":
             await self._in_parts(restores_rest=True)
         else:
             await self.restore()
-
-    async def _empty_outdated(self) -> None:
-        """Empty an emulator that came back with an older state of this recording, or holds a part of an interrupted load.
-
-        Raises:
-            EmulatorError: it refuses. OSError, TimeoutError: it does not answer.
-        """
-        if self._session.is_half_restored:
-            _log.warning("the emulator was emptied for a load that was interrupted; it is emptied again, and restored")
-            try:
-                await (await self._emptying())()
-            except UsageError as error:
-                raise interrupted_restore_error() from error
-            return
-        if not self._session.is_outdated:
-            return
-        _log.warning(
-            "the emulator came back with an older state that it had kept by itself; it is emptied and restored"
-        )
-        try:
-            await (await self._emptying())()
-        except UsageError as error:
-            _log.warning(
-                "the emulator holds an older state that it has kept by itself, and is restored on top of it",
-                reason=error.message.removesuffix("; nothing was done"),
-                hint="remove the emulator's own files and restart it",
-            )
 
     async def renew_session(self) -> None:
         """Note that the emulator came back, or was found, with its state: see `SessionStore.renew`."""
@@ -417,41 +390,19 @@ class LoadStrategy:
 
     async def _resume(self) -> bool:
         """Take up the session of before, where the emulator still holds its state. Return whether it does."""
-        saved = await self._session.resume()
+        saved = await self._left_state.take_up(self._engine.translator)
         if saved is None:
             return False
-        state = saved.session_state(self._settings.secret_key or "")
-        self._engine.translator.use_session(state)
-        if self._external:
-            self._count_gap(state)
-        await asyncio.to_thread(explain_all_records, self._recording.data_dir, self._witness_detector)
-        await asyncio.to_thread(take_all_runs, self._recording.data_dir, self._settings, state)
+        state = self._engine.translator.session_state
         if saved.position is not None:
-            there = ", ".join(sorted(saved.position.services)) or "none yet"
-            _log.info("the emulator holds a part of the recorded state; the rest can be restored", services=there)
             await self._in_parts(
                 restores_rest=self._restores_rest, resume_from=saved.position, target=self._new_target(state)
             )
             return True
-        _log.info("the emulator still holds the recorded state; nothing to restore", aliases=len(state.aliases))
         self._enter(LoadState.COMPLETE)
         await self.renew_session()
         self._gate.move(ProxyState.READY)
         return True
-
-    def _count_gap(self, state: SessionState) -> None:
-        """Count and log a gap, where the emulator lived on and the proxy before this one was killed."""
-        writer = self._recording.writer
-        if writer is None or not writer.left_by:
-            return
-        self._session.gaps += 1
-        self._session.save(state)
-        _log.warning(
-            "the proxy before this one died while the emulator lived on: calls that were under way then may have been carried "
-            "out, and are not recorded",
-            it_was=writer.left_by,
-            hint="what they did is there until the emulator is restarted, and not after that",
-        )
 
     @property
     def _restores_rest(self) -> bool:
