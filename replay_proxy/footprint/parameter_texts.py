@@ -1,7 +1,7 @@
 """The texts in parameters that may name or refer to something, each with the member that holds it.
 
-Left out by their role: payload, blobs, labels for people, and members whose values are an enumeration of the model's. Keys of
-maps are texts that may refer, and no members.
+Left out by their role: payload, blobs, labels for people, and members whose values are an enumeration of the model's. What a
+label says that it is put on is no label. Keys of maps are texts that may refer, and no members.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.footprint.members.naming_members import labels, names_attribute, names_something
+from replay_proxy.footprint.members.naming_members import labels, names_attribute, names_something, names_subject
 from replay_proxy.footprint.members.payload_members import ALL, payload_rules
 from replay_proxy.footprint.resource_kinds import kind_names
 from replay_proxy.wire.models.models import protocol_model
@@ -79,9 +79,10 @@ class _Walk:
     def structure(self, shape: Any, value: Mapping[str, Any], listed: bool, depth: int) -> Iterator[ParameterText]:
         parts = shape.members if shape is not None and shape.type_name == "structure" else {}
         for member, below in value.items():
-            if member in labels():
-                continue
             part = parts.get(member)
+            if member in labels():
+                yield from self._labelled(part, below, depth + 1)
+                continue
             if part is not None and names_attribute(shape.name, member):
                 continue
             if part is not None and not isinstance(below, str | list | dict):
@@ -91,6 +92,16 @@ class _Walk:
             if part is not None and self._rules.mark_of(shape, member, part) == ALL:
                 continue
             yield from self._value(part, below, member, listed, depth, top=depth == 0)
+
+    def _labelled(self, shape: Any, value: Any, depth: int) -> Iterator[ParameterText]:
+        """Return what the labels in a list are put on, where each says that by itself (`Tags` of Auto Scaling)."""
+        if shape is None or shape.type_name != "list" or shape.member.type_name != "structure":
+            return
+        subjects = [member for member in shape.member.members if names_subject(member)]
+        for label in value if subjects and isinstance(value, list) else ():
+            if isinstance(label, Mapping):
+                for member in subjects:
+                    yield from self._value(shape.member.members[member], label.get(member), member, True, depth)
 
     def _value(
         self, shape: Any, value: Any, member: str, listed: bool, depth: int, *, top: bool = False

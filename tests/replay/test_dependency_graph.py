@@ -485,6 +485,45 @@ def test_creations_of_one_kind_are_made_in_turn_and_need_not_be_done(lab: Lab) -
     assert schedule.take() == 3
 
 
+def test_what_stands_in_one_list_is_made_in_turn_by_whatever_calls(lab: Lab) -> None:
+    cognito = lab.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="p")["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(UserPoolId=pool, ClientName="c")["UserPoolClient"]["ClientId"]
+    cognito.admin_create_user(UserPoolId=pool, Username="first")
+    cognito.sign_up(ClientId=client, Username="second", Password="Perm123!x")
+    cognito.admin_create_user(UserPoolId=pool, Username="third")
+    lab.client("sqs").create_queue(QueueName="q")
+    made = Made(lab.records)
+    assert made.waits("cognito-idp:SignUp", "cognito-idp:AdminCreateUser", 0, 0)
+    assert made.waits("cognito-idp:AdminCreateUser", "cognito-idp:SignUp", 1, 0)
+    assert not made.waits("sqs:CreateQueue", "cognito-idp:CreateUserPool")
+
+
+@pytest.mark.parametrize("name", ["7", "web", "us-east-1"])
+def test_a_label_that_says_what_it_is_put_on_waits_for_that(lab: Lab, name: str) -> None:
+    scaling = lab.client("autoscaling")
+    lab.client("ec2").create_launch_template(
+        LaunchTemplateName="template", LaunchTemplateData={"ImageId": "ami-12c6146b", "InstanceType": "t2.micro"}
+    )
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchTemplate={"LaunchTemplateName": "template"},
+        MinSize=0,
+        MaxSize=1,
+        AvailabilityZones=["us-east-1a"],
+    )
+    label = {
+        "ResourceId": name,
+        "ResourceType": "auto-scaling-group",
+        "Key": "k",
+        "Value": "v",
+        "PropagateAtLaunch": True,
+    }
+    scaling.create_or_update_tags(Tags=[label])
+    made = Made(lab.records)
+    assert made.waits("autoscaling:CreateOrUpdateTags", "autoscaling:CreateAutoScalingGroup")
+
+
 def test_nothing_runs_beside_a_stack(lab: Lab) -> None:
     template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "of-the-stack"}}}}
     sqs = lab.client("sqs")

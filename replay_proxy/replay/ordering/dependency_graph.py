@@ -18,7 +18,7 @@ So that data after a stack comes before a trigger that is older than the stack, 
 So it does for *senders*: calls that make the emulator tell somebody by themselves, as an alarm does when its state is set.
 
 *Creations of one kind* are made one after the other, but the next one need not wait until the work that the last one started is
-done.
+done. What may be of any kind stands in all these rows of its service.
 
 The graph need not know of identifiers: a call that mentions an identifier waits for the call whose answer taught it, since that
 one wrote it.
@@ -36,6 +36,9 @@ from replay_proxy.replay.ordering.order_table import is_about_trigger, is_sender
 from replay_proxy.replay.ordering.trigger_roles import TriggerRoles
 from replay_proxy.replay.recorded_call import BlobLoader, call_of
 from replay_proxy.replay.waiters import waiter_after
+
+_ANY_KIND = ""
+"""In the place of a kind: what a call made is of one that is not known."""
 
 
 @dataclass(slots=True)
@@ -120,7 +123,7 @@ class _Builder:
         self._barrier: tuple[int, ...] = ()
         self._since_barrier: list[int] = []
         self._infrastructure: list[int] = []
-        self._created: dict[str, int] = {}
+        self._created: dict[tuple[str, bool], dict[str, int]] = {}
         self._triggers: list[tuple[int, Footprint]] = []
         self._roles = TriggerRoles()
         self._data: dict[str, list[int]] = {}
@@ -259,15 +262,24 @@ class _Builder:
         return not is_about_trigger(call, armed_by, reads=footprint.witness)
 
     def _order_creations(self, seq: int, footprint: Footprint, before: set[int]) -> None:
-        creates, late = footprint.creates, self.graph.late
-        last = self._created.get(creates)
-        if last in late and not footprint.trigger and late.isdisjoint(before):
-            return  # how lists are ordered is not worth that what is put into it comes behind a trigger
-        if creates:
-            self._created[creates] = seq
-        if last is not None and last not in before:
-            self.graph.following[seq] = last
-            before.add(last)
+        """Let what creates something wait for the creation before it, of which lists show the order."""
+        if not (footprint.creates or footprint.adds_to):
+            return
+        late = footprint.trigger or not self.graph.late.isdisjoint(before)
+        last: set[int] = set()
+        # How lists are ordered is not worth that what data is put into comes behind a trigger.
+        for is_late in (False, True) if late else (False,):
+            created = self._created.get((footprint.service, is_late), {})
+            kinds = created if footprint.adds_to else (footprint.creates, _ANY_KIND)
+            last.update(created[kind] for kind in kinds if kind in created)
+        own = self._created.setdefault((footprint.service, late), {})
+        if footprint.adds_to:
+            own.clear()
+        own[_ANY_KIND if footprint.adds_to else footprint.creates] = seq
+        last -= before
+        if last:
+            self.graph.following[seq] = max(last)
+            before |= last
 
     def _all_infrastructure(self) -> list[int]:
         if len(self._infrastructure) > 1:

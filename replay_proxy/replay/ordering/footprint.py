@@ -25,7 +25,9 @@ A run, such as an export task, may write into everything that it names.
 Data is finer, because there is much of it: an object by its key, an item by the hash key of its table. Messages,
 records and log events keep their order in their queue, stream and log stream. They all refer to the whole that holds them.
 
-Calls that create things of one kind are made one after the other, so that lists show the things as they did. A witness keeps
+Calls that create things of one kind are made one after the other, so that lists show the things as they did. Where it
+is not known in which lists of its service something stands (`SignUp` makes a user, `RunInstances` a volume), it is made after all
+that was created there before, and before all that comes later. A witness keeps
 its place among all calls of its service, because it shows what was there at its time. What cannot be understood is a
 barrier: everything before it is done first.
 """
@@ -65,7 +67,8 @@ class Footprint:
 
     barrier: it may touch anything. stray: it refers to something that no earlier call is known to have made, so that
     it waits for all infrastructure before it. data, trigger: what it is. writes wins over refers.
-    creates: the kind of things that it creates; empty where it creates none. service, operation: what it is a call of.
+    creates: the kind of things that it creates; empty where it creates none. adds_to: the service in whose lists there is more
+    after it, where it is not known in which; empty where it is. service, operation: what it is a call of.
     witness: it only reads.
     """
 
@@ -76,6 +79,7 @@ class Footprint:
     data: bool = False
     trigger: bool = False
     creates: str = ""
+    adds_to: str = ""
     service: str = ""
     operation: str = ""
     witness: bool = False
@@ -180,6 +184,8 @@ class Footprints:
         if call.witness or concerns_the_account(service, operation) or not own:
             writes.add(whole)
         creates = f"{service}:{operation}" if made or not named.home else ""
+        is_one = bool(made) and not any(kind.found_at for kind in made)
+        adds = not (is_one or resource_kinds.ends(service, operation)) and (begins or not named.home <= named.known)
         if service == "dynamodb" and operation == "CreateTable":
             self._remember_key(call.params)
         refers |= {whole, *self._known.owners(call.access_key)}
@@ -193,6 +199,7 @@ class Footprints:
             data=data,
             trigger=trigger,
             creates=creates,
+            adds_to=service if adds and not call.witness else "",
             service=service,
             operation=operation,
             witness=call.witness,
