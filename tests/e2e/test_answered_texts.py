@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 from urllib.request import urlopen
@@ -11,6 +14,7 @@ import pytest
 
 from tests.support.clients import client
 from tests.support.processes import Proxy
+from tests.support.stories import Story, until
 
 pytestmark = pytest.mark.emulator
 
@@ -69,3 +73,59 @@ def seen(proxy: Proxy, api: str) -> dict[str, Any]:
     sqs.delete_message(QueueUrl=f"{proxy.url}/000000000000/told", ReceiptHandle=message["ReceiptHandle"])
     [target] = client("events", proxy.url).list_targets_by_rule(Rule="tell")["Targets"]
     return {"answered": answered, "sent": message["Body"], "input": target["Input"]}
+
+
+CODE = """
+import json, os
+def handler(event, context):
+    told = {"network": os.environ["NETWORK"], "pool": os.environ["POOL"], "event": event}
+    print("TOLD", json.dumps(told))
+    return told
+"""
+
+
+def test_what_functions_and_executions_tell_is_in_the_identifiers_of_clients(start_proxy: Callable[..., Proxy]) -> None:
+    story = Story(start_proxy, "ministack")
+    network = story.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    pool = story.client("cognito-idp").create_user_pool(PoolName="p")["UserPool"]["Id"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("code.py", CODE)
+    functions, machines = story.client("lambda"), story.client("stepfunctions")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = story.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    functions.create_function(
+        FunctionName="tell",
+        Runtime="python3.12",
+        Role=role,
+        Handler="code.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": {"NETWORK": network, "POOL": pool}},
+    )
+    told = {"Type": "Pass", "Result": {"network": network}, "ResultPath": "$.told", "End": True}
+    definition = json.dumps({"StartAt": "Told", "States": {"Told": told}})
+    machine = machines.create_state_machine(name="tell", definition=definition, roleArn=role)["stateMachineArn"]
+
+    def read() -> dict[str, Any]:
+        functions.get_waiter("function_active_v2").wait(FunctionName="tell")
+        answer = functions.invoke(FunctionName="tell", LogType="Tail", Payload=json.dumps({"of": network}))
+        log = base64.b64decode(answer["LogResult"]).decode()
+        execution = machines.start_execution(stateMachineArn=machine, input=json.dumps({"of": network}))["executionArn"]
+        ended = until(lambda: (shown := machines.describe_execution(executionArn=execution)).get("output") and shown)
+        events = machines.get_execution_history(executionArn=execution)["events"]
+        lines = story.client("logs").filter_log_events(logGroupName="/aws/lambda/tell")["events"]
+        return {
+            "returned": json.load(answer["Payload"]),
+            "logged": [line for line in log.splitlines() if line.startswith("TOLD")],
+            "lines": {line["message"] for line in lines if line["message"].startswith("TOLD")},
+            "output": ended["output"],
+            "of history": [each.get("executionSucceededEventDetails") for each in events],
+        }
+
+    seen = read()
+    assert seen["returned"] == {"network": network, "pool": pool, "event": {"of": network}}
+    assert json.loads(seen["output"]) == {"of": network, "told": {"network": network}}
+    assert seen["logged"] and seen["lines"]
+    for _ in range(2):
+        story.restart()
+        assert read() == seen

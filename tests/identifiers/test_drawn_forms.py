@@ -89,6 +89,13 @@ def test_words_and_numbers_that_nothing_distinctive_is_drawn_like_stay() -> None
     assert sent(table, text) == text
 
 
+def test_what_begins_with_a_region_is_no_word_though_letters_follow() -> None:
+    table = AliasTable()
+    pool = Origin(1, "cognito-idp:CreateUserPool", "UserPool.Id")
+    table.add("us-east-1_iawLYcqIz", "us-east-1_plainWord", learned_from=pool)
+    assert sent(table, {"POOL": "us-east-1_iawLYcqIz"}) == {"POOL": "us-east-1_plainWord"}
+
+
 def test_a_number_of_a_document_is_none_of_its_texts() -> None:
     table = AliasTable()
     table.add("15010181", "cd8d2fbb", learned_from=origin(1))

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.footprint.members.payload_members import ALL, NAME, OBJECT, QUOTED, PayloadCondition, entries
+from replay_proxy.footprint.members.payload_members import (
+    ALL,
+    ENCODED,
+    NAME,
+    OBJECT,
+    QUOTED,
+    REPORTED,
+    PayloadCondition,
+    entries,
+)
 from replay_proxy.identifiers.rewriting.body.payload import ITEM, VALUE, payload_of
 from replay_proxy.wire.models.models import service_model
 
@@ -22,6 +31,7 @@ def test_every_entry_names_what_the_model_has(entry: dict[str, Any]) -> None:
     for shape in entry.get("shapes", ()):
         assert shape in names
     assert entry.get("extent", ALL) in (ALL, QUOTED, NAME, OBJECT)
+    assert entry.get("in_answers", REPORTED) in (REPORTED, ENCODED)
     for path in (*entry.get("members", ()), *entry.get("references", ()), *entry.get("except", ())):
         shape, _, member = path.partition(".")
         assert member.partition("{")[0] in model.shape_for(shape).members

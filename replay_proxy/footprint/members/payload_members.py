@@ -25,6 +25,15 @@ It is written as it is in both directions, as payload is; but later calls name t
 OBJECT = "object"
 """The mark of an address of an object, of which the part behind the bucket is such a name."""
 
+REPORTED = "reported"
+"""The mark of what ran inside of the emulator and tells in an answer: what a function returns, what it has logged.
+
+It is payload, but for identifiers that no client was ever shown: those of the emulator of today, which it was given in
+references (an environment variable, a definition). They become those of clients.
+"""
+ENCODED = "encoded"
+"""The same in base64, in a header field."""
+
 PayloadExtent = str
 
 
@@ -53,9 +62,9 @@ class PayloadRules:
 
     def mark_of(self, shape: Any, member: str, part: Any) -> PayloadExtent | PayloadCondition | None:
         """Return how the member `member`, of the shape `part`, is marked as a whole in the structure `shape`."""
-        if part.type_name == "blob":
-            return ALL
         path = f"{shape.name}.{member}"
+        if part.type_name == "blob":
+            return REPORTED if self.members.get(path) == REPORTED else ALL
         return self.members.get(path) or (None if path in self.exceptions else self.shapes.get(part.name))
 
 
@@ -66,9 +75,18 @@ def entries() -> list[dict[str, Any]]:
     return list(document["entries"])
 
 
-@lru_cache(maxsize=64)
-def payload_rules(service: str) -> PayloadRules:
-    """Return what is payload in a service; nothing but blobs where the file has no entry."""
+@lru_cache(maxsize=1)
+def services_with_encoded_fields() -> frozenset[str]:
+    """Return the services whose answers have header fields that are marked as encoded."""
+    return frozenset(entry["service"] for entry in entries() if entry.get("in_answers") == ENCODED)
+
+
+@lru_cache(maxsize=128)
+def payload_rules(service: str, *, answer: bool = False) -> PayloadRules:
+    """Return what is payload in a service; nothing but blobs where the file has no entry.
+
+    answer: as answers show it, where some of it is marked as reported.
+    """
     shapes: dict[str, PayloadExtent] = {}
     members: dict[str, PayloadExtent | PayloadCondition] = {}
     references: set[str] = set()
@@ -77,6 +95,10 @@ def payload_rules(service: str) -> PayloadRules:
         if entry["service"] != service:
             continue
         mark = entry.get("extent", ALL)
+        if "in_answers" in entry:
+            if not answer and entry["in_answers"] == ENCODED:
+                continue
+            mark = entry["in_answers"] if answer else mark
         shapes |= dict.fromkeys(entry.get("shapes", ()), mark)
         rule: PayloadExtent | PayloadCondition = mark
         for sibling, value in entry.get("when", {}).items():

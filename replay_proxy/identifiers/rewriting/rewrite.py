@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import HOP_BY_HOP, Answer, CallHead, Headers, Request
 from replay_proxy.footprint.members.handed_out import is_handed_out
+from replay_proxy.footprint.members.payload_members import services_with_encoded_fields
 from replay_proxy.identifiers.rewriting import chosen_names
-from replay_proxy.identifiers.rewriting.body import bodies, cbor, derived_headers, object_spans
+from replay_proxy.identifiers.rewriting.body import bodies, cbor, derived_headers, object_spans, reported_headers
 from replay_proxy.identifiers.rewriting.body.payload import NO_PAYLOAD, payload_of
 from replay_proxy.identifiers.table import scan
 from replay_proxy.identifiers.table.alias_table import AliasTable, Origin
@@ -148,11 +149,11 @@ def _body(
     to_client: bool,
 ) -> bytes | None:
     """Return the body of `message` rewritten; None where nothing changes. scanned: of its `text`, by a prescan."""
-    found = bodies.readable_body(message, head)
+    found = bodies.readable_body(message, head, reported=True)
     if found is None:
         return None
     body, body_format, payload = found
-    if body is text and not payload.tree and body_format in ("json", "xml"):
+    if body is text and not payload.tree and not payload.reported_body and body_format in ("json", "xml"):
         new = scan.replace_simple(body, scanned, table, scope_of(head), to_client=to_client)
         if new is not None:
             return None if new is body else new
@@ -203,13 +204,15 @@ def _searched_texts(message: Request | Answer, head: CallHead | None) -> tuple[b
     parts = [pairs[at][1] for at in _rewritable(message.headers, head)]
     if isinstance(message, Request):
         parts.append(message.target)
+    elif head is not None and head.service in services_with_encoded_fields():
+        parts += reported_headers.texts(message.headers, payload_of(head, "json", answer=True).encoded_headers)
     text = "\n".join(parts).encode("latin-1", "replace")
     body = message.body
     if head is None or not isinstance(body, bytes) or not body:
         return text, b""
     if len(body) > _SMALL_BODY_BYTES_MAX or body[:2] == b"\x1f\x8b":
         # A large body is most likely payload. A small one is scanned faster than that is found out.
-        body = bodies.unpacked_body(message, head) or b""
+        body = bodies.unpacked_body(message, head, reported=True) or b""
     if "cbor" in message.headers.get("content-type"):
         body = cbor.texts(body)
     return text, body
@@ -269,7 +272,7 @@ def _headers(message: Request | Answer, head: CallHead | None, change: bodies.Ch
     any_changed = False
     for at in _rewritable(headers, head):
         lower = headers.lowers[at]
-        if payload.headers and _is_payload(lower, payload.headers):
+        if lower in payload.encoded_headers or (payload.headers and _is_payload(lower, payload.headers)):
             continue
         name, value = pairs[at]
         data = value.encode("latin-1", "replace")
@@ -281,6 +284,9 @@ def _headers(message: Request | Answer, head: CallHead | None, change: bodies.Ch
         if replacements:
             any_changed = True
             pairs[at] = (name, scan.replaced(data, replacements, url=lower in _URL_HEADERS).decode("latin-1"))
+    for at, value in reported_headers.rewritten(headers, payload.encoded_headers, change):
+        any_changed = True
+        pairs[at] = (pairs[at][0], value)
     return Headers(pairs) if any_changed else headers
 
 

@@ -16,6 +16,7 @@ _PIECE_CHARACTERS_MIN = 6
 _DIGITS_MIN = 8
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _WORD_AND_NUMBER = re.compile(r"[A-Za-z]{3,}\d{1,4}")
+_BEGINS_WITH_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}_[A-Za-z0-9]{6,}$")
 _DASHED_ADDRESS = re.compile(r"(?:^|-)\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$")
 
 
@@ -26,6 +27,8 @@ def is_distinctive(text: str) -> bool:
         return True
     if text.isdigit():
         return False
+    if _BEGINS_WITH_REGION.match(text):  # an identifier that says its region (`us-east-1_abCdEfGhI`) is no word
+        return True
     return _DASHED_ADDRESS.search(text) is not None or any(map(_is_mixed, _PIECE.findall(text)))
 
 

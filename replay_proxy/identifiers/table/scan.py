@@ -27,6 +27,7 @@ from replay_proxy.identifiers.table.scope import Scope
 from replay_proxy.wire.codecs.answers import Outcome
 
 _ARN_HEAD_BYTES_MAX = 96  # bytes before a region, percent-encoded twice
+_BEFORE_ACCOUNT = re.compile(rb"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:\Z")
 _BEFORE_REGION = re.compile(rb"arn:aws[a-z-]*:[a-z0-9-]*:\Z")
 
 
@@ -34,12 +35,14 @@ class Replacement(NamedTuple):
     """What becomes of the bytes `start:end` of a message, which name an identifier.
 
     old, new: the identifier, unescaped, and its replacement; `new` is empty for a collision (see `alias_table`).
+    is_certain: whether that text stands for this one thing wherever it occurs, also in what users wrote.
     """
 
     start: int
     end: int
     old: str
     new: str
+    is_certain: bool = False
 
 
 class Prescan(NamedTuple):
@@ -182,7 +185,8 @@ def find(
             if is_whole_name(text, start):
                 done = end
             continue
-        if token in way.bound or token in back.bound:
+        is_bound = token in way.bound or token in back.bound
+        if is_bound:
             alias = (way.pairs.get(token) or back.pairs[token])[-1]
             if not _is_its_place(alias, text, start, end, service, is_identifier=is_identifier):
                 continue
@@ -205,7 +209,8 @@ def find(
         done = end
         place = (start, end) if view.is_original else (view.original_offset(start), view.original_offset(end))
         if new != old:
-            replacements.append(Replacement(*place, old, new))
+            is_certain = not is_bound and (not token.isdigit() or _is_account_of_arn(text, start))
+            replacements.append(Replacement(*place, old, new, is_certain))
         else:
             collisions.append(Replacement(*place, old, ""))
     return replacements, collisions
@@ -222,6 +227,10 @@ def _is_its_place(alias: Alias, text: bytes, start: int, end: int, service: str,
     if service_of_arn:
         return is_service_of(service_of_arn, taught_by)
     return is_identifier
+
+
+def _is_account_of_arn(text: bytes, start: int) -> bool:
+    return _BEFORE_ACCOUNT.search(text[max(0, start - _ARN_HEAD_BYTES_MAX) : start]) is not None
 
 
 def _by_place(found: tuple[int, int, bytes]) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from replay_proxy import log
 from replay_proxy.errors import MalformedMessage, UpstreamError
 from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.footprint.members.payload_members import services_with_encoded_fields
 from replay_proxy.identifiers.rewriting.endpoints import Endpoints
 from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.identifiers.rewriting.user_pools.oauth_requests import TOKEN_PATHS
@@ -103,7 +104,7 @@ class Translator:
         """
         return (
             self.endpoints.may_change_answer(data, body_at)
-            or (len(self.aliases) > 0 and self._may_name(data, to_client=True))
+            or (len(self.aliases) > 0 and (_packs_fields(head) or self._may_name(data, to_client=True)))
             or self.times.may_change_answer(head, data)
             or may_list_mark(data, head)
             or self.runs.may_answer(head)
@@ -285,6 +286,11 @@ class Translator:
                 operation=head.operation,
             )
         return whole
+
+
+def _packs_fields(head: CallHead | None) -> bool:
+    """Return whether answers may show identifiers in a header field that has to be unpacked."""
+    return head is not None and head.service in services_with_encoded_fields()
 
 
 def request_of(incoming: Incoming, body: bytes) -> Request:

@@ -8,5 +8,6 @@ In: a body and its format. Out: the same body with other values outside of its p
 - `payload_spans`: where the payload stands in a body of JSON, XML or form fields.
 - `body_values`: values in a body with their neighbours, for `times`.
 - `cbor`: text strings in CBOR.
+- `reported_headers`: fields in which what ran inside of the emulator tells something, in base64.
 - `derived_headers`: length, digests and checksums of a body that changed.
 """

@@ -13,9 +13,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.footprint.members.payload_members import REPORTED
 from replay_proxy.identifiers.rewriting.body import cbor
 from replay_proxy.identifiers.rewriting.body.payload import BodyFormat, Payload, payload_of
-from replay_proxy.identifiers.rewriting.body.payload_spans import payload_spans
+from replay_proxy.identifiers.rewriting.body.payload_spans import marked_spans, payload_spans
 from replay_proxy.identifiers.table.scan import Replacement, replaced
 
 Change = Callable[[bytes], Sequence[Replacement]]
@@ -36,17 +37,21 @@ _FRAMING = frozenset({"x-amz-content-sha256", "content-encoding"})
 _CBOR_MAPS = range(0xA0, 0xC0)
 
 
-def unpacked_body(message: Request | Answer, head: CallHead | None) -> bytes | None:
+def unpacked_body(message: Request | Answer, head: CallHead | None, *, reported: bool = False) -> bytes | None:
     """Return the unpacked body of a message, if it may be changed; None for every other one.
 
     Never changed are bodies of no AWS call, blobs, `aws-chunked` bodies, event streams, form uploads, and payload.
+    reported: also a body that what ran inside of the emulator tells, in which certain replacements are made.
     """
     body = message.body
     if head is None or not isinstance(body, bytes) or not body:
         return None
     headers = message.headers
     payload = payload_of(head, "json", answer=isinstance(message, Answer))
-    if payload.whole_body or (not payload.reference_body and _is_opaque(headers.get("content-type"))):
+    if payload.whole_body:
+        if not (reported and payload.reported_body):
+            return None
+    elif not payload.reference_body and _is_opaque(headers.get("content-type")):
         return None
     if _FRAMING.isdisjoint(headers.lowers):
         return body
@@ -62,9 +67,9 @@ def _is_opaque(content_type: str) -> bool:
     return _OPAQUE_TYPE.match(content_type[:_TYPE_MAX].lower()) is not None
 
 
-def readable_body(message: Request | Answer, head: CallHead | None) -> ReadableBody | None:
+def readable_body(message: Request | Answer, head: CallHead | None, *, reported: bool = False) -> ReadableBody | None:
     """Return the body of a message if it may be changed (see `unpacked_body`), its format, and what in it is payload."""
-    body = unpacked_body(message, head)
+    body = unpacked_body(message, head, reported=reported)
     if body is None or head is None:
         return None
     body_format = body_format_of(message, head, body)
@@ -96,8 +101,18 @@ def rewrite_body(found: ReadableBody, change: Change) -> bytes | None:
 def outside_payload(
     replacements: Sequence[Replacement], payload: Payload, body: bytes, body_format: BodyFormat
 ) -> list[Replacement]:
-    """Return the replacements that do not lie in the payload of `body`."""
-    return outside_spans(replacements, payload_spans(body, payload.tree, body_format))
+    """Return the replacements that do not lie in the payload of `body`; in what is reported, those that are certain."""
+    if payload.reported_body:
+        return [replacement for replacement in replacements if replacement.is_certain]
+    spans = marked_spans(body, payload.tree, body_format)
+    starts = [start for start, _, _ in spans]
+    out = []
+    for replacement in replacements:
+        before = bisect_right(starts, replacement.start) - 1
+        is_outside = before < 0 or spans[before][1] <= replacement.start
+        if is_outside or (replacement.is_certain and spans[before][2] == REPORTED):
+            out.append(replacement)
+    return out
 
 
 def outside_spans(replacements: Sequence[Replacement], spans: Sequence[tuple[int, int]]) -> list[Replacement]:

@@ -14,8 +14,10 @@ from typing import Any, Literal
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.payload_members import (
     ALL,
+    ENCODED,
     NAME,
     OBJECT,
+    REPORTED,
     PayloadCondition,
     PayloadExtent,
     PayloadRules,
@@ -39,7 +41,8 @@ class Payload:
     whole_body: the body is payload. reference_body: the body is a blob that the emulator resolves, and no payload.
     headers: names in lower case; a trailing `*` stands for any ending. tree: the marked parts of the body.
     query: names of fields of the query. object_headers: names of header fields that hold an address of an object.
-    has_key: what follows the bucket in the path is a name that a client chose.
+    has_key: what follows the bucket in the path is a name that a client chose. reported_body: the body is what ran inside
+    of the emulator and tells. encoded_headers: names of header fields that hold such a text in base64.
     """
 
     whole_body: bool = False
@@ -49,6 +52,8 @@ class Payload:
     query: frozenset[str] = frozenset()
     object_headers: tuple[str, ...] = ()
     has_key: bool = False
+    reported_body: bool = False
+    encoded_headers: tuple[str, ...] = ()
 
 
 NO_PAYLOAD = Payload()
@@ -68,7 +73,7 @@ def _payload(service: str, operation: str, protocol: str, body_format: BodyForma
     shape = model.output_shape if answer else model.input_shape
     if shape is None:
         return NO_PAYLOAD
-    builder = _Builder(payload_rules(service), body_format)
+    builder = _Builder(payload_rules(service, answer=answer), body_format)
     outside = _outside_body(builder, shape)
     payload_member = shape.serialization.get("payload")
     if payload_member is None:
@@ -76,8 +81,9 @@ def _payload(service: str, operation: str, protocol: str, body_format: BodyForma
     part = shape.members[payload_member]
     if f"{shape.name}.{payload_member}" in builder.rules.references:
         return replace(outside, reference_body=True)
-    if builder.mark_of(shape, payload_member, part) == ALL:
-        return replace(outside, whole_body=True)
+    mark = builder.mark_of(shape, payload_member, part)
+    if mark in (ALL, REPORTED):
+        return replace(outside, whole_body=True, reported_body=mark == REPORTED)
     return replace(outside, tree=builder.root(part))
 
 
@@ -85,6 +91,7 @@ def _outside_body(builder: _Builder, shape: Any) -> Payload:
     """Return what is payload in the target and the headers of a message of that shape."""
     headers: list[str] = []
     object_headers: list[str] = []
+    encoded_headers: list[str] = []
     query: set[str] = set()
     has_key = False
     for member, part in shape.members.items():
@@ -92,12 +99,17 @@ def _outside_body(builder: _Builder, shape: Any) -> Payload:
         location = part.serialization.get("location")
         if mark is None:
             continue
-        (object_headers if mark == OBJECT else headers).extend(_header_names(part))
+        marked = {OBJECT: object_headers, ENCODED: encoded_headers}.get(str(mark), headers)
+        marked.extend(_header_names(part))
         if location == "querystring":
             query.add(part.serialization.get("name", member))
         has_key = has_key or (location == "uri" and mark == NAME)
     return Payload(
-        headers=tuple(headers), query=frozenset(query), object_headers=tuple(object_headers), has_key=has_key
+        headers=tuple(headers),
+        query=frozenset(query),
+        object_headers=tuple(object_headers),
+        has_key=has_key,
+        encoded_headers=tuple(encoded_headers),
     )
 
 

@@ -13,11 +13,12 @@ from xml.parsers import expat
 
 import orjson
 
-from replay_proxy.footprint.members.payload_members import OBJECT, QUOTED, PayloadCondition
+from replay_proxy.footprint.members.payload_members import ALL, OBJECT, QUOTED, PayloadCondition, PayloadExtent
 from replay_proxy.identifiers.rewriting.body import object_spans
 from replay_proxy.identifiers.rewriting.body.payload import ITEM, VALUE, BodyFormat, Tree
 
 Span = tuple[int, int]
+MarkedSpan = tuple[int, int, PayloadExtent]
 
 JSON_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 _LITERAL = re.compile(rb"'(?:[^']|'')*'")
@@ -25,21 +26,26 @@ _LITERAL = re.compile(rb"'(?:[^']|'')*'")
 
 def payload_spans(body: bytes, tree: Tree, body_format: BodyFormat) -> list[Span]:
     """Return the spans of `body` that `tree` marks, in order, not overlapping."""
+    return [(start, end) for start, end, _ in marked_spans(body, tree, body_format)]
+
+
+def marked_spans(body: bytes, tree: Tree, body_format: BodyFormat) -> list[MarkedSpan]:
+    """Return the spans of `body` that `tree` marks, in order, not overlapping, each with its mark."""
     if not tree:
         return []
     scan = {"json": _json_spans, "xml": _xml_spans, "form": _form_spans}[body_format]
     try:
         marked = scan(body, tree)
     except (ValueError, IndexError, expat.ExpatError):
-        return [(0, len(body))]
-    spans: list[Span] = []
+        return [(0, len(body), ALL)]
+    spans: list[MarkedSpan] = []
     for start, end, mark in marked:
         if mark == QUOTED:
-            spans += [match.span() for match in _LITERAL.finditer(body, start, end)]
+            spans += [(*match.span(), mark) for match in _LITERAL.finditer(body, start, end)]
         elif mark == OBJECT:
-            spans += object_spans.in_address(body, start, end)
+            spans += [(*span, mark) for span in object_spans.in_address(body, start, end)]
         else:
-            spans.append((start, end))
+            spans.append((start, end, mark))
     return spans
 
 
