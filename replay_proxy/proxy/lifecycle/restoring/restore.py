@@ -349,9 +349,7 @@ def _tell(report: RestoreReport) -> None:
     if report.unlisted:
         _log.warning("more is to be said of calls than a report lists", unlisted=report.unlisted)
     counts = {result.value: count for result, count in report.counts.items() if result is not Result.RESTORED}
-    for finding in report.findings:
-        if finding.loss:
-            _log.warning(f"lost: {finding.service}:{finding.operation}", seq=finding.seq, reason=finding.message)
+    _tell_losses(report)
     if report.lost:
         counts["lost"] = report.lost
     if report.answered:
@@ -359,6 +357,17 @@ def _tell(report: RestoreReport) -> None:
     if report.switched_off:
         counts["switched_off"] = report.switched_off
     _log.info(report.headline, superseded=report.superseded, **counts, seconds=round(report.seconds, 2))
+
+
+def _tell_losses(report: RestoreReport) -> None:
+    """Log what is lost: a line for each reason, however many reads say so."""
+    told: dict[tuple[str, str, str], list[int]] = {}
+    for finding in report.findings:
+        if finding.loss:
+            told.setdefault((finding.service, finding.operation, finding.message), []).append(finding.seq)
+    for (service, operation, reason), seqs in told.items():
+        times = {"times": len(seqs)} if len(seqs) > 1 else {}
+        _log.warning(f"lost: {service}:{operation}", seq=seqs[0], reason=reason, **times)
 
 
 async def restore_once(settings: Settings, progress: Progress) -> RestoreReport:
