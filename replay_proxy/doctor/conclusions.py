@@ -29,6 +29,7 @@ _RECORDED_ANSWERS: Final = 3
 """How many of the latest changes are looked at for what the emulator is known to show."""
 
 _Kept = set[tuple[str, str]]
+_Shown = set[tuple[str, str, str]]
 
 
 class Conclusions:
@@ -79,6 +80,7 @@ class Conclusions:
     def _check_links(self) -> _Kept:
         """Check the links of every resource that is there. Return types and members that the emulator is known to show."""
         kept: _Kept = set()
+        shown: _Shown = set()
         undecided: list[tuple[Check, Link]] = []
         for check in self._diagnosis.checks:
             resource = check.resource
@@ -94,15 +96,21 @@ class Conclusions:
                     continue
                 target = self._model.resources[link.target]
                 names = Names(self._model, target).all | {link.text, self._model.arn(target)} - {""}
-                holds = is_shown(self._descriptions[resource.number], link.member, frozenset(names))
+                description = self._descriptions[resource.number]
+                holds = is_shown(description, link.member, frozenset(names), resource.key.noun)
                 if holds is None:
                     undecided.append((check, link))
                     continue
                 if holds:
                     kept.add((resource.type, link.member))
+                    shown.add((resource.type, link.member, target.type))
                 check.links.append(LinkCheck(link, holds))
         for check, link in undecided:
-            proven = (check.resource.type, link.member) in kept or self._was_shown(check.resource, link.text)
+            resource = check.resource
+            # Where a function is shown, its alias need not be.
+            kind = (resource.type, link.member, self._model.resources[link.target].type)
+            proven = kind in shown or self._was_shown(resource, link.text)
+            proven = proven and not self._descriptions[resource.number].is_listed_by_name
             check.links.append(LinkCheck(link, holds=False if proven else None))
         return kept
 

@@ -16,7 +16,7 @@ from replay_proxy.doctor.conclusions import Conclusions
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Pending, State
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.pending import pending_of
-from replay_proxy.doctor.readings import Names, reading_after, readings_of
+from replay_proxy.doctor.readings import Names, members_answered, reading_after, readings_of
 from replay_proxy.doctor.seen_right import SeenRight
 from replay_proxy.doctor.stack_members import absent_members
 from replay_proxy.doctor.tags import answered_tags, lost_tags, shown_tags, tags_reading
@@ -110,6 +110,8 @@ class Examination:
                     check.status = _status_of(resource, described)
                     texts = Texts(described) if reading.search else texts
                 description = Description(texts, described or {})
+                description.members = members_answered(reading.service, reading.operation)
+                description.is_listed_by_name = reading.search and not answered.listing.describes(names.all)
                 self._descriptions[resource.number] = description
                 await self._read_parts(resource, names, description)
                 await self._read_tags(resource, names, description)

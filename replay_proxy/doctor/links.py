@@ -2,7 +2,8 @@
 
 Where a description does not, there are two reasons: the link is gone, or this emulator does not show that member. It is gone
 where the description has the map that held the member; where the read of exactly this member answered; where the recorded answer
-to the call that set it had shown it; or where another resource of the same type shows the same member today.
+to the call that set it had shown it; or where another resource of the same type shows the same member today, of a target of the
+same type. A read says nothing of a member that its model has not.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ class Description:
     """What the emulator says of a resource.
 
     texts: all texts in it, names of members included. shown: the structure that describes it. setters: the operations that
-    changed it, the latest first. dedicated: by such an operation, the texts in the answer to the read of just what it sets; empty
-    where nothing is set. parts: these answers. tags: None where nothing shows any. has_no_tags: the emulator says so, by an error
-    of its own.
+    changed it, the latest first. members: the names, in lower case, that the read's answer can have by its model.
+    is_listed_by_name: the read lists names alone, and describes nothing. dedicated: by such an operation, the texts in the answer
+    to the read of just what it sets; empty where nothing is set. parts: these answers. tags: None where nothing shows any.
+    has_no_tags: the emulator says so, by an error of its own.
     """
 
     texts: Texts = field(default_factory=Texts)
     shown: Mapping[str, Any] = field(default_factory=dict)
     setters: list[str] = field(default_factory=list)
+    members: frozenset[str] = frozenset()
+    is_listed_by_name: bool = False
     dedicated: dict[str, Texts] = field(default_factory=dict)
     parts: list[Mapping[str, Any]] = field(default_factory=list)
     tags: Mapping[str, str] | None = None
@@ -42,14 +46,16 @@ class Description:
         return any(not texts for texts in self.dedicated.values())
 
 
-def is_shown(description: Description, member: str, names: frozenset[str]) -> bool | None:
+def is_shown(description: Description, member: str, names: frozenset[str], noun: str) -> bool | None:
     """Return whether a description shows a link; None where it does not say.
 
-    member: the path to the member that holds it. names: of its target.
+    member: the path to the member that holds it. names: of its target. noun: of the resource.
     """
     if description.names(names):
         return True
+    holder = member.partition(".")[0].lower()
+    if holder == noun.lower() and member.rpartition(".")[2].lower() not in description.members:
+        return None  # `AssociateDhcpOptions` sets the network of `DhcpOptions`, which no read of these has
     if description.dedicated:
         return False
-    holder = member.partition(".")[0].lower()
     return False if holder in description.texts.folded else None

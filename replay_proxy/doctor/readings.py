@@ -17,7 +17,7 @@ from botocore.model import Shape
 from replay_proxy.doctor.answers import table
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.resources.folding.model import ResourceModel
-from replay_proxy.resources.kinds import Kind, kind_named
+from replay_proxy.resources.kinds import kind_named
 from replay_proxy.resources.resource import Resource
 from replay_proxy.wire.models.models import operation_model, service_model
 from replay_proxy.wire.mutability.judge import judge
@@ -166,7 +166,7 @@ def reading_after(names: Names, setter: str) -> Reading | None:
     for operation in operations:
         if operation in reads_of_service(service):
             reading = _filled(service, operation, names, search=False, entry=None)
-            if reading is not None:
+            if reading is not None and reading.parameters:  # else it lists all there are, perhaps by name alone
                 return reading
     return None
 
@@ -194,6 +194,27 @@ def reads_of_service(service: str) -> frozenset[str]:
     except LookupError:
         return frozenset()
     return frozenset(each for each in operations if not judge(service, each).mutates)
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def members_answered(service: str, operation: str) -> frozenset[str]:
+    """Return the names, in lower case, of all members that the answer of an operation can have."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    open_shapes = [operation_model(service, operation).output_shape]
+    while open_shapes:
+        shape = open_shapes.pop()
+        if shape is None or shape.name in seen:
+            continue
+        seen.add(shape.name)
+        if shape.type_name == "structure":
+            found |= {member.lower() for member in shape.members}
+            open_shapes += shape.members.values()
+        elif shape.type_name == "list":
+            open_shapes.append(shape.member)
+        elif shape.type_name == "map":
+            open_shapes.append(shape.value)
+    return frozenset(found)
 
 
 @lru_cache(maxsize=_OPERATIONS)
@@ -244,9 +265,12 @@ def parameters_naming(
             if member in required:
                 return None
             continue
-        if member not in required and member not in named_by and not _names_it(member, names.kind):
+        if member not in required and member not in named_by and not _names_it(member, names):
             continue
         value = names.value(named_by.get(member, member))
+        is_usual = names.kind is not None and value == names.kind.defaults.get(member, "")
+        if is_usual and member not in required:
+            continue  # not every emulator takes what is left out for the same as what it means
         if value is None or (is_number and not value.isdecimal()):
             if member in required:
                 return None
@@ -257,11 +281,11 @@ def parameters_naming(
     return parameters
 
 
-def _names_it(member: str, kind: Kind | None) -> bool:
+def _names_it(member: str, names: Names) -> bool:
     """Does a member that may be left out name the resource itself, or what it is a part of?"""
-    if kind is None:
-        return False
+    kind, noun = names.kind, names.resource.key.noun
     lower = member.lower().removesuffix("s")
-    stems = {kind.name.lower(), *(f"{kind.name}{ending}".lower() for ending in _ENDINGS)}
-    stems |= {each.lower().removesuffix("s") for each in (*kind.named, *kind.made_as, *kind.also_named)}
+    stems = {noun.lower(), *(f"{noun}{ending}".lower() for ending in _ENDINGS)}
+    if kind is not None:
+        stems |= {each.lower().removesuffix("s") for each in (*kind.named, *kind.made_as, *kind.also_named)}
     return lower in stems - {"version", "action", "type"}

@@ -107,10 +107,17 @@ class Listing:
 
     def element(self, names: Collection[str]) -> Mapping[str, Any] | None:
         """Return the one structure that mentions one of the names; None where there is none, or several."""
-        possible = sorted({number for name in names if name for number in self._with_words_of(name)})
-        found = [self._elements[number] for number in possible]
-        described = [each for each, texts in found if texts.mention(names)]
+        described = list(self._mentioning(names))
         return described[0] if len(described) == 1 else None
+
+    def describes(self, names: Collection[str]) -> bool:
+        """Return whether any structure mentions one of the names: not where names alone are listed."""
+        return any(True for _ in self._mentioning(names))
+
+    def _mentioning(self, names: Collection[str]) -> Iterator[Mapping[str, Any]]:
+        possible = sorted({number for name in names if name for number in self._with_words_of(name)})
+        found = (self._elements[number] for number in possible)
+        return (each for each, texts in found if texts.mention(names))
 
     def _with_words_of(self, name: str) -> Iterable[int]:
         """Return the elements that have every word of a name; all, where it is made of other characters."""

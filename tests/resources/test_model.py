@@ -133,6 +133,21 @@ def test_an_arn_names_what_is_in_its_region(region: str) -> None:
     assert ("DeadLetterConfig.TargetArn", "orders" if region == REGION else arn) in links(tape, "AWS::Lambda::Function")
 
 
+def test_addresses_without_a_path_are_told_apart_by_their_hosts() -> None:
+    tape = Tape()
+    provider = {"OpenIDConnectProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.hub.example"}
+    made = "<CreateOpenIDConnectProviderResponse><CreateOpenIDConnectProviderResult><OpenIDConnectProviderArn>"
+    made += f"{provider['OpenIDConnectProviderArn']}</OpenIDConnectProviderArn></CreateOpenIDConnectProviderResult>"
+    made += "</CreateOpenIDConnectProviderResponse>"
+    hub = {"Url": "https://token.hub.example"}
+    tape.call("iam", "CreateOpenIDConnectProvider", hub, protocol="query", body=made.encode())
+    function(
+        tape, "worker", Environment={"Variables": {"HOOK": "https://hook.example", "HUB": "https://token.hub.example"}}
+    )
+    found = {member for member, _ in links(tape, "AWS::Lambda::Function")}
+    assert found == {"Role", "Environment.Variables.HUB"}
+
+
 def test_plain_words_are_no_links() -> None:
     tape = Tape()
     queue(tape, "prod")

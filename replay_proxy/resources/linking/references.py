@@ -179,9 +179,10 @@ def _is_kind(resource: Resource, folded: str) -> bool:
 
 
 def _address(url: str) -> str:
-    """Return what an address is told by whatever host it is asked at: its path."""
+    """Return what an address is told by, whatever host it is asked at: its path, or where it has none its host."""
     try:
-        return f"url:{urlsplit(url).path.rstrip('/')}"
+        parts = urlsplit(url)
+        return f"url:{parts.path.rstrip('/') or f'//{parts.netloc}'}"
     except ValueError:
         return url
 
