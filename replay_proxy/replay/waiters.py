@@ -26,7 +26,7 @@ class Waiter:
     """What to ask after a call. ask: the operation. sources: for each parameter, the members that may hold its value, best first.
 
     status, told_at: where the status stands in the answer to the question, and in the answer to the call itself (empty: nowhere).
-    is_internal: what was begun is of use to its own service alone.
+    is_internal: what was begun is of use to its own service alone. optional: parameters that need not be known.
     """
 
     ask: str
@@ -35,6 +35,7 @@ class Waiter:
     pending: re.Pattern[str]
     is_internal: bool = False
     told_at: tuple[str | int, ...] = ()
+    optional: frozenset[str] = frozenset()
 
     def question(
         self, head: CallHead, answer: Mapping[str, Any], parameters: Mapping[str, Any]
@@ -43,6 +44,8 @@ class Waiter:
         found = {}
         for name, members in self.sources.items():
             value = next((source[m] for m in members for source in (answer, parameters) if source.get(m)), None)
+            if value is None and name in self.optional:
+                continue
             if not isinstance(value, str):
                 return None
             found[name] = value
@@ -84,7 +87,8 @@ def _waits() -> Mapping[tuple[str, str], Waiter]:
     for entry in orjson.loads(_DATA.read_bytes())["waits"]:
         sources = {name: tuple(members) for name, members in entry["parameters"].items()}
         pending, is_internal = re.compile(entry["while"]), entry.get("within", False)
-        wait = Waiter(entry["ask"], sources, tuple(entry["status"]), pending, is_internal, tuple(entry.get("told", ())))
+        told_at, optional = tuple(entry.get("told", ())), frozenset(entry.get("optional", ()))
+        wait = Waiter(entry["ask"], sources, tuple(entry["status"]), pending, is_internal, told_at, optional)
         for operation in entry["operations"]:
             table[entry["service"], operation] = wait
     return table

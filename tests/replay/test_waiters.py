@@ -55,6 +55,19 @@ def test_the_answer_is_believed_before_the_request() -> None:
     assert wait.question(head, {}, {}) is None
 
 
+@pytest.mark.parametrize("more", [{}, {"StackName": "shop"}])
+def test_an_execution_is_asked_for_by_its_change_set(more: dict[str, str]) -> None:
+    head = CallHead("cloudformation", "ExecuteChangeSet", "query")
+    wait = waiter_after(head)
+    assert wait is not None
+    sent = {"ChangeSetName": "arn:aws:cloudformation:us-east-1:000000000000:changeSet/cdk/1", **more}
+    question = wait.question(head, {}, sent)
+    assert question is not None
+    assert (question.head.operation, question.parameters) == ("DescribeChangeSet", sent)
+    assert wait.goes_on(Outcome(200, {"ExecutionStatus": "EXECUTE_IN_PROGRESS"}, "", ""))
+    assert not wait.goes_on(Outcome(200, {"ExecutionStatus": "EXECUTE_COMPLETE"}, "", ""))
+
+
 def test_most_calls_are_waited_for_by_nobody() -> None:
     assert waiter_after(CallHead("sqs", "CreateQueue", "json")) is None
 
