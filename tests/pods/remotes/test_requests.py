@@ -10,12 +10,12 @@ import pytest
 
 from replay_proxy.pods.oci.descriptor import REF_NAME
 from replay_proxy.pods.remotes.bucket.bucket import BucketRemote
-from replay_proxy.pods.remotes.bucket.bucket_numbers import version_key
 from replay_proxy.pods.remotes.location import open_remote
 from replay_proxy.pods.remotes.remote import Remote
 from replay_proxy.pods.remotes.transfer import push
 from replay_proxy.pods.store import PodStore, Version
 from tests.pods.remotes.conftest import Place
+from tests.pods.remotes.filling import number_anew
 from tests.pods.samples import saved
 from tests.support.storages import registry_missing
 
@@ -41,17 +41,6 @@ def _counted(remote: Any, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
-def _more_versions(remote: Any, manifest: bytes) -> None:
-    """Let there be so many versions, as another program that keeps to the documents would write them."""
-    for number in range(3, VERSIONS):
-        if isinstance(remote, BucketRemote):
-            pointer = remote.small_object(version_key("shop", 1))
-            assert pointer is not None
-            remote.put(version_key("shop", number), pointer.replace(b'"shop-1"', f'"shop-{number}"'.encode()))
-        else:
-            remote._put_manifest(f"shop-{number}", manifest)
-
-
 @pytest.mark.parametrize("kind", ["moto", REGISTRY])
 def test_a_push_takes_as_many_requests_whatever_is_there(
     kind: str, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -68,7 +57,7 @@ def test_a_push_takes_as_many_requests_whatever_is_there(
     assert pushed(versions[1], remote) == 2
     to_one = Counter(requests)
     assert sum(to_one.values()) < 25
-    _more_versions(remote, store.layout.manifest_bytes(versions[0].descriptor))
+    number_anew(remote, "shop", 1, range(3, VERSIONS))
     for tag in ("stable", "old", "good"):
         remote.set_tag("shop", tag, 7)
     assert pushed(versions[2], remote) == VERSIONS
