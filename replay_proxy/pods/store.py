@@ -124,10 +124,10 @@ def add_version(index: Index, name: str, descriptor: Descriptor, manifest: Manif
 
 
 class PodStore:
-    """The pods in one folder. Everything here is blocking; several processes may use the same folder."""
+    """The pods in one folder. Everything here is blocking; several processes may use the same folder. durable: as `Layout`."""
 
-    def __init__(self, root: Path, limits: Limits | None = None) -> None:
-        self.layout = Layout(root, limits)
+    def __init__(self, root: Path, limits: Limits | None = None, *, durable: bool = True) -> None:
+        self.layout = Layout(root, limits, durable=durable)
 
     @property
     def root(self) -> Path:

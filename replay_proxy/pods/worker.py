@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
-from typing import Final
 
-NICENESS: Final = 10
+from replay_proxy.priority import give_way
 
 
 def become_worker() -> None:
     """Take the lowest priority, and end when standard input does: its other end is open for as long as the parent lives."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(OSError):
-        os.nice(NICENESS)
+    give_way()
 
 
 def _end_with_parent() -> None:

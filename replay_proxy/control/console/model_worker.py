@@ -39,10 +39,10 @@ import orjson
 
 from replay_proxy.control.console.followed_recording import LINES_MAX, FollowedRecording, News
 from replay_proxy.errors import ReplayProxyError
+from replay_proxy.priority import give_way
 from replay_proxy.reports.page.data import call_details, call_row, gone_row, overview, resource_row
 from replay_proxy.reports.page.preview import page_json
 
-NICENESS: Final = 10
 LOOK_INTERVAL_S: Final = 0.2
 TROUBLE_INTERVAL_S: Final = 2.0
 ROWS_MAX, RESOURCES_MAX, CALLS_MAX = 5000, 500, 500
@@ -203,8 +203,7 @@ def _joined(documents: Iterable[str]) -> str:
 
 def main(data_dir: str) -> int:
     """Work for the proxy that started this process; the exit code."""
-    with suppress(OSError):
-        os.nice(NICENESS)
+    give_way()
     with suppress(BrokenPipeError, KeyboardInterrupt):
         Worker(Path(data_dir)).run()
     return 0

@@ -27,11 +27,11 @@ from replay_proxy.doctor.examination import Examination
 from replay_proxy.doctor.removal import Removal
 from replay_proxy.errors import EmulatorError, ReplayProxyError
 from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.priority import give_way
 from replay_proxy.reports.doctor_document import doctor_document
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.wire.signing.sigv4 import Credential
 
-NICENESS: Final = 10
 ROUNDS: Final = 3
 """Of a repair. What is made anew may get another identifier, which what refers to it has to be given in the next round."""
 
@@ -174,8 +174,7 @@ async def _updates(
 
 def main(data_dir: str) -> int:
     """Work for the proxy that started this process; the exit code."""
-    with suppress(OSError):
-        os.nice(NICENESS)
+    give_way()
     with suppress(BrokenPipeError, KeyboardInterrupt):
         try:
             tell({"document": asyncio.run(work(Path(data_dir)))})

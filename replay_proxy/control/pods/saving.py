@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
+import os
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -14,7 +14,6 @@ from replay_proxy.control.pods.events import FileBody, Tell, answer_with_events
 from replay_proxy.control.pods.remotes import in_remote, names_remote, pushed
 from replay_proxy.control.pods.request import PodRequest
 from replay_proxy.exchange import Headers
-from replay_proxy.pods.archive import write_archive
 from replay_proxy.pods.names import PodReference, check_name
 from replay_proxy.pods.oci.layout import Layout
 from replay_proxy.pods.state.save_request import SaveReport, SaveRequest
@@ -55,11 +54,12 @@ async def saved_file(request: PodRequest, name: str) -> Outgoing:
     warnings = await _warnings(request, wanted)
     stack = ExitStack()
     try:
-        layout, version, report = await saved_apart(request, wanted, stack)
+        folder = stack.enter_context(request.scratch())
+        store = PodStore(folder / "pods", request.limits, durable=False)
+        report = await request.pods.save(store, wanted, folder / "pod")
         report.warnings += warnings
-        file = stack.enter_context(tempfile.TemporaryFile(dir=layout.root))  # noqa: SIM115 - the stack closes it
-        await asyncio.to_thread(write_archive, layout, version, file)
-        size = file.tell()
+        file = stack.enter_context((folder / "pod").open("rb"))
+        size = file.seek(0, os.SEEK_END)
         file.seek(0)
     except BaseException:
         stack.close()
@@ -78,15 +78,10 @@ async def saved_file(request: PodRequest, name: str) -> Outgoing:
 
 async def saved_state(request: PodRequest, stack: ExitStack) -> tuple[Layout, Version]:
     """Save the state as it is, for somebody who wants to look into it; it is there until the stack ends."""
-    layout, version, _report = await saved_apart(request, _wanted(request, "state"), stack)
-    return layout, version
-
-
-async def saved_apart(request: PodRequest, wanted: SaveRequest, stack: ExitStack) -> tuple[Layout, Version, SaveReport]:
-    """Save into a store of its own, which is there until the stack ends."""
-    store = PodStore(stack.enter_context(request.scratch()), request.limits)
-    report = await request.pods.save(store, wanted)
-    return store.layout, store.find(PodReference(wanted.name)), report
+    store = PodStore(stack.enter_context(request.scratch()), request.limits, durable=False)
+    wanted = _wanted(request, "state")
+    await request.pods.save(store, wanted)
+    return store.layout, await asyncio.to_thread(store.find, PodReference(wanted.name))
 
 
 def _wanted(request: PodRequest, name: str) -> SaveRequest:

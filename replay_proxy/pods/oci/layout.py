@@ -107,13 +107,14 @@ class Layout:
     """An OCI image layout in a folder, which need not exist yet. Everything here is blocking.
 
     limits: what a manifest in it may name. name: of what was unpacked here, for messages; empty where the folder itself is
-    what people know.
+    what people know. durable: whether it is to outlive a power cut; what is on its way to somewhere else need not.
     """
 
-    def __init__(self, root: Path, limits: Limits | None = None, name: str = "") -> None:
+    def __init__(self, root: Path, limits: Limits | None = None, name: str = "", *, durable: bool = True) -> None:
         self.root = Path(root)
         self.limits = limits or Limits()
         self.name = name
+        self.durable = durable
         self._files = Files(self.root)
         self._unsynced: list[str] = []
 
@@ -368,6 +369,8 @@ class Layout:
     def sync(self) -> None:
         """Make every blob durable that was written through this object. Raises StorageError."""
         names, self._unsynced = self._unsynced, []
+        if not self.durable:
+            return
         try:
             # One after the other each would wait for a turn of the disk of its own; several share one.
             with ThreadPoolExecutor(SYNCS_AT_A_TIME) as pool:

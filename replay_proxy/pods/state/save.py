@@ -5,10 +5,13 @@ recording is changed, and nobody is kept waiting: it is read as it is at that mo
 model of its resources; lines and bodies stream.
 
 Run as a process (`python -m replay_proxy.pods.state.save`), this is the half of saving a running proxy's state that takes long.
+No thread of the proxy does it: one that holds the interpreter while the machine is busy with others keeps every request waiting.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -26,8 +29,10 @@ from replay_proxy.journal.interchange.export import catalogue_of
 from replay_proxy.journal.interchange.redaction.messages import name_of
 from replay_proxy.journal.interchange.redaction.redact import Redactor
 from replay_proxy.journal.interchange.redaction.secret_catalogue import CannotRedactError
-from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.storage.files import Files, storage_error
+from replay_proxy.pods.archive import write_archive
 from replay_proxy.pods.limits import Limits
+from replay_proxy.pods.names import PodReference
 from replay_proxy.pods.oci.descriptor import (
     AUTHORS,
     BODY_TYPE,
@@ -230,14 +235,28 @@ class _Saving:
         return b"".join(self._source.blobs.read(ref) if descriptor is None else self._layout.read(descriptor))
 
 
+def _move_into_file(store: PodStore, version: Version, path: Path) -> None:
+    """Write a version as an archive, and remove the store that it was in. Raises PodError, StorageError."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as sink:
+            write_archive(store.layout, version, sink)
+    except OSError as error:
+        if isinstance(error, ReplayProxyError):
+            raise
+        raise storage_error("write the pod", path, error) from error
+    shutil.rmtree(store.root, ignore_errors=True)
+
+
 def main(argument: str) -> int:
     """Save as `argument` says (JSON), print the report as JSON, and return the exit code."""
     become_worker()
     told = orjson.loads(argument)
     request = SaveRequest(**{**told["request"], "services": tuple(told["request"]["services"])})
-    store = PodStore(Path(told["store"]), Limits(**told["limits"]))
+    store = PodStore(Path(told["store"]), Limits(**told["limits"]), durable=told["durable"])
     try:
         report = save_recording(Files(Path(told["data_dir"])), store, request, end=told["end"])
+        if told["archive"]:
+            _move_into_file(store, store.find(PodReference(request.name, str(report.version))), Path(told["archive"]))
     except ReplayProxyError as error:
         sys.stdout.buffer.write(orjson.dumps({"message": error.message, "hint": error.hint}))
         return error.exit_code

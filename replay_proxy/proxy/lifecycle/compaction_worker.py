@@ -17,16 +17,14 @@ import orjson
 
 from replay_proxy.errors import ReplayProxyError
 from replay_proxy.journal.storage.files import Files
+from replay_proxy.priority import give_way
 from replay_proxy.replay.planning.compact_recording import stage_compaction
-
-NICENESS = 10
 
 
 def main(data_dir: str, end: str) -> int:
     """Compact what is below `end`; the exit code."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(OSError):
-        os.nice(NICENESS)
+    give_way()
     try:
         report = stage_compaction(Files(Path(data_dir)), int(end))
     except ReplayProxyError as error:

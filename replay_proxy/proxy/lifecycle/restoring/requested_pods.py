@@ -86,8 +86,10 @@ class RequestedPods:
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
-    async def save(self, store: PodStore, request: SaveRequest) -> SaveReport:
+    async def save(self, store: PodStore, request: SaveRequest, archive: Path | None = None) -> SaveReport:
         """Save the state as it is now as the next version of a pod.
+
+        archive: a file that takes the place of the store.
 
         Raises:
             UsageError: it cannot be saved so. RecordingError, StorageError: something cannot be read or written.
@@ -102,6 +104,8 @@ class RequestedPods:
         told = {
             "data_dir": str(self._recording.data_dir.resolve()),
             "store": str(store.root.resolve()),
+            "durable": store.layout.durable,
+            "archive": str(archive or ""),
             "limits": asdict(store.layout.limits),
             "end": end,
             "request": asdict(request),
