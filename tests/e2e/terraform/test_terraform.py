@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.diagnoses import wrong_in
-from tests.support.processes import Proxy, left_out, localstack_python
+from tests.support.processes import Proxy, left_out
+from tests.support.restarts import options
 from tests.support.terraform import Terraform, function_zip, missing_terraform
 
 STACK = Path(__file__).parent / "stack"
@@ -64,11 +65,6 @@ def service(address: str) -> str:
     found = re.match(r"aws_((?:cloudwatch_event)|(?:cloudwatch_log)|[a-z0-9]+)", address)
     assert found is not None, address
     return PREFIXES.get(found[1], found[1])
-
-
-def options(emulator: str) -> list[str]:
-    more = ["--emulator-python", str(localstack_python())] if emulator == "localstack" else []
-    return ["--emulator", emulator, *more]
 
 
 def test_no_restart_changes_a_stack(start_proxy: Callable[..., Proxy], emulator_name: str, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.terraform.test_terraform import LEFT_OUT, STACK, options
+from tests.e2e.terraform.test_terraform import LEFT_OUT, STACK
 from tests.pods.test_pods import pod
 from tests.support.processes import Proxy, left_out, missing
+from tests.support.restarts import options
 from tests.support.terraform import Terraform, function_zip, missing_terraform
 
 DIFFERS: Mapping[tuple[str, str], Mapping[str, str]] = {

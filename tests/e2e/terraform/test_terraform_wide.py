@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.terraform.test_terraform import options
-from tests.support.diagnoses import wrong_in
 from tests.support.processes import Proxy, left_out
+from tests.support.restarts import restarts_change_nothing
 from tests.support.terraform import Terraform, missing_terraform
 
 STACK = Path(__file__).parent / "wide"
 OTHER = "222222222222"
-RESTARTS = 3
 
 LEFT_OUT: Mapping[str, Mapping[str, str]] = {
     "moto": {"ipv6_subnet": "answers 500 to a DescribeSubnets that filters by the association of an IPv6 block"},
@@ -37,7 +35,7 @@ LEFT_OUT: Mapping[str, Mapping[str, str]] = {
 pytestmark = [
     pytest.mark.emulator,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(missing_terraform() is not None, reason=str(missing_terraform())),
 ]
 
@@ -52,24 +50,9 @@ def variables(emulator: str) -> dict[str, str]:
 def test_three_restarts_change_nothing(start_proxy: Callable[..., Proxy], emulator_name: str, tmp_path: Path) -> None:
     if reason := left_out(3):
         pytest.skip(f"Terraform in two regions and accounts on {emulator_name} {reason}")
-    proxy = start_proxy(*options(emulator_name))
     files = [file for file in sorted(STACK.glob("*.tf")) if file.stem not in LEFT_OUT[emulator_name]]
-    terraform = Terraform(tmp_path / "terraform", files, proxy.url, variables(emulator_name))
-    terraform.apply()
-    changes = terraform.changes()
-    assert changes == "", f"without any restart: {changes}"
-    assert wrong_in(proxy) == []
-    for turn in range(RESTARTS):
-        resources, outputs = terraform.resources(), terraform.outputs()
-        proxy.kill_all()
-        proxy = start_proxy(*options(emulator_name), port=proxy.port)
-        restore = proxy.status()["last_restore"]
-        changes = terraform.changes()
-        assert changes == "", f"restart {turn + 1}: {changes}\nrestore: {restore}"
-        assert (terraform.resources(), terraform.outputs()) == (resources, outputs)
-        assert restore["problems"] == []
-        assert wrong_in(proxy) == []
-        terraform.variables(owner=f"owner {turn}")
-        terraform.apply()
-    terraform.destroy()
-    assert terraform.resources() == []
+
+    def write(url: str) -> Terraform:
+        return Terraform(tmp_path / "terraform", files, url, variables(emulator_name))
+
+    restarts_change_nothing(start_proxy, emulator_name, write)
