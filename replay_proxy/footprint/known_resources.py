@@ -60,8 +60,9 @@ class KnownResources:
             self._of_data[identifier] = known
 
     def drawn_in(self, text: str) -> set[str]:
-        """Return the things of which a drawn name is a word of a text. Whatever that text names, it will be written otherwise."""
-        found = {known for word in words(text) if word in self._drawn for known in self._names.owners(word)}
+        """Return the things of which a drawn name stands in a text. Whatever that text names, it will be written otherwise."""
+        drawn = [name for name in self._names.names_in(text) if name in self._drawn]
+        found = {known for name in drawn for known in self._names.owners(name)}
         return found | self.data_in(text)
 
     def data_in(self, text: str) -> set[str]:
@@ -90,6 +91,13 @@ class KnownResources:
             else:
                 found.update(owners)
         return found | self.data_in(text)
+
+    def named_within(self, text: str) -> set[str]:
+        """Return the things that a text names by parts of it: a cluster and a service in `service/one/two`. None in an ARN."""
+        if text.startswith("arn:"):
+            return set()
+        found = self._names.found_in(text)
+        return {known for name, _, owners in found if name != text for known in owners}
 
 
 def names_of(value: str, answer: AnswerTexts) -> list[str]:

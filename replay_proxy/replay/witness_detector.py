@@ -7,7 +7,8 @@ them, so no replayed one could teach what they are called today. The reads that 
 
 A read is a witness when its answer shows an identifier that nothing in the recording explains: no answer to a mutation,
 no earlier witness, and nothing that a client sent. What is an identifier is told by the member in which it stands, not by its
-length or its letters: every member that names something, be it drawn or a name that the emulator made up. Secrets,
+length or its letters: every member that names something, be it drawn or a name that the emulator made up. An ARN is one in any
+member: whom an alarm tells is called `AlarmActions`. Secrets,
 fingerprints and certificates that the emulator drew count like identifiers. So does what a secret holds, where nobody has put
 that in: a template may have it generated. An answer explains
 what can be learned from it, which is what its shape describes; emulators also say things that the models do not know. Payload

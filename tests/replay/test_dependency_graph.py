@@ -100,6 +100,69 @@ def test_what_is_named_after_a_drawn_identifier_waits_for_it(lab: Lab) -> None:
     assert not made.waits("s3:CreateBucket", "ec2:CreateVpc")
 
 
+def test_what_is_named_after_a_revision_waits_for_the_call_that_drew_it(lab: Lab) -> None:
+    """It names nothing but the moment of a function, and is learned all the same."""
+    if lab.emulator.name != "ministack":
+        pytest.skip("moto shows no revisions of functions")
+    functions, sqs = lab.client("lambda"), lab.client("sqs")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context): return 1")
+    for name in ("f", "g"):
+        functions.create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role="arn:aws:iam::000000000000:role/r",
+            Handler="index.handler",
+            Code={"ZipFile": packed.getvalue()},
+        )
+    revision = functions.update_function_configuration(FunctionName="g", Description="2")["RevisionId"]
+    sqs.create_queue(QueueName=revision)
+    lab.client("sns").create_topic(Name="t", Tags=[{"Key": "of", "Value": f"revision {revision}"}])
+    lab.client("logs").create_log_group(logGroupName="l", tags={"of": "no revision"})
+    made = Made(lab.records)
+    assert made.waits("sqs:CreateQueue", "lambda:UpdateFunctionConfiguration")
+    assert made.waits("sns:CreateTopic", "lambda:UpdateFunctionConfiguration")
+    assert not made.waits("logs:CreateLogGroup", "lambda:UpdateFunctionConfiguration")
+
+
+def test_who_is_handed_a_drawn_secret_waits_for_it(lab: Lab) -> None:
+    """It is another one after a restart, and translated in environment variables."""
+    users, sns = lab.client("cognito-idp"), lab.client("sns")
+    pool = users.create_user_pool(PoolName="p")["UserPool"]["Id"]
+    made = users.create_user_pool_client(UserPoolId=pool, ClientName="c", GenerateSecret=True)
+    secret = made["UserPoolClient"]["ClientSecret"]
+    environment = [{"name": "CLIENT_SECRET", "value": secret}]
+    lab.client("ecs").register_task_definition(
+        family="t", containerDefinitions=[{"name": "w", "image": "i", "memory": 64, "environment": environment}]
+    )
+    sns.create_topic(Name="one", Tags=[{"Key": "secret", "Value": secret}])
+    lab.client("logs").create_log_group(logGroupName="l", tags={"secret": "none"})
+    graph = Made(lab.records)
+    assert graph.waits("ecs:RegisterTaskDefinition", "cognito-idp:CreateUserPoolClient")
+    assert graph.waits("sns:CreateTopic", "cognito-idp:CreateUserPoolClient")
+    assert not graph.waits("logs:CreateLogGroup", "cognito-idp:CreateUserPoolClient")
+
+
+def test_what_is_scaled_waits_for_its_service_each_time(lab: Lab) -> None:
+    """`service/CLUSTER/NAME` is known to application-autoscaling by then, and is one of ECS all the same."""
+    if lab.emulator.name != "moto":
+        pytest.skip("MiniStack has no application-autoscaling")
+    ecs, scaling = lab.client("ecs"), lab.client("application-autoscaling")
+    scaled = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceId": "service/c/s"}
+    for _ in range(2):
+        ecs.create_cluster(clusterName="c")
+        ecs.register_task_definition(family="t", containerDefinitions=[{"name": "w", "image": "i", "memory": 64}])
+        ecs.create_service(cluster="c", serviceName="s", taskDefinition="t", desiredCount=0)
+        scaling.register_scalable_target(MinCapacity=0, MaxCapacity=2, **scaled)
+        scaling.deregister_scalable_target(**scaled)
+        ecs.delete_service(cluster="c", service="s", force=True)
+        ecs.delete_cluster(cluster="c")
+    made = Made(lab.records)
+    for place in (0, 1):
+        assert made.waits("application-autoscaling:RegisterScalableTarget", "ecs:CreateService", place, place)
+
+
 def test_what_is_named_after_a_message_waits_for_it(lab: Lab) -> None:
     """What data is told by is drawn, too, and may be a name or a label."""
     sqs = lab.client("sqs")

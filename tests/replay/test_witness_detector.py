@@ -187,6 +187,22 @@ def test_an_identifier_is_told_by_its_member(read: tuple[CallHead, Request], sho
     assert witness_detector.is_witness(*read, answer(**shown)) is Verdict.NOTHING_NEW
 
 
+def test_an_arn_is_an_identifier_in_any_member() -> None:
+    """What an alarm does is called `AlarmActions`: a text by its member, and whom it tells all the same."""
+    witness_detector = WitnessDetector()
+    described = call("cloudwatch", "DescribeAlarms")
+    one = {"AlarmName": "a", "AlarmDescription": "made-by-drawn1"}
+    witness_detector.explain(*call("cloudwatch", "PutMetricAlarm", AlarmName="a"), answer())
+    assert witness_detector.is_witness(*described, answer(MetricAlarms=[one])) is Verdict.NOTHING_NEW
+    action = {"AlarmActions": ["arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:drawn1:policyName/p"]}
+    shown = answer(MetricAlarms=[one | action])
+    assert witness_detector.is_witness(*described, shown) is Verdict.WITNESS
+    large = Answer(200, JSON)
+    assert witness_detector.is_large_witness(*described, large, lambda: iter([shown.body])) is Verdict.WITNESS
+    witness_detector.explain(*described, shown)
+    assert witness_detector.is_witness(*described, shown) is Verdict.NOTHING_NEW
+
+
 def test_a_read_that_names_what_nothing_explains_explains_nothing() -> None:
     witness_detector = WitnessDetector()
     one = {"KeyId": "key-drawn", "Arn": "arn:aws:kms:us-east-1:123456789012:key/key-drawn", "AWSAccountId": "owner1"}

@@ -15,6 +15,7 @@ from replay_proxy.wire.codecs.answers import Outcome
 from replay_proxy.wire.codecs.streamed_values import streamed_texts
 from replay_proxy.wire.models.models import protocol_model
 
+_ARN = "arn:"
 _DEPTH = 64
 _OPERATIONS = 32768
 """What is worked out of operations is remembered for so many."""
@@ -26,7 +27,10 @@ class AnswerTexts:
 
     identifiers, listed: values of members that name something, at the top or in the structures there; in lists.
     accounts: values of members that hold accounts, which are no resources.
-    texts: values of members of which nothing is known; names: those of them that are in members that name a resource.
+    texts: values of members of which nothing is known; names: those of them that are in members that name a resource,
+    and those that are ARNs (what an alarm does is called `AlarmActions`, and says whom it tells).
+    beside: values of members that are labels or secrets. They name nothing, but an emulator may have drawn them, and a client
+    may call something after one.
     counted: numbers and versions, as texts; a part of an ARN that is one of them is a revision, and no name.
     paths: names with slashes, without the first and the last one.
     """
@@ -36,6 +40,7 @@ class AnswerTexts:
     accounts: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    beside: list[str] = field(default_factory=list)
     counted: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
 
@@ -92,7 +97,7 @@ def answer_texts(head: CallHead, outcome: Outcome) -> AnswerTexts:
 
 
 def names_shown(head: CallHead, outcome: Outcome) -> set[str]:
-    """Return the names in an outcome that are no identifiers by their member: texts of members that name a resource."""
+    """Return the names in an outcome that are no identifiers by their member: in members that name a resource, and ARNs."""
     found = AnswerTexts()
     _take(head, "", output_shape(head), outcome.parsed, found, False, 0)
     return found.names
@@ -113,17 +118,22 @@ def identifiers_in_chunks(head: CallHead, headers: Headers, chunks: Iterable[byt
         return rules.mark_of(shape, member, part) not in (None, NAME, OBJECT)
 
     for texts in streamed_texts(operation, headers, chunks, is_payload):
-        yield {each.text for each in texts if _names(head, each.member, each.shape)}
+        yield {each.text for each in texts if _names(head, each.member, each.shape, each.text)}
 
 
-def _names(head: CallHead, member: str, shape: Any) -> bool:
-    """Return whether a member names something: by its role, as an account, or by a name."""
+def _names(head: CallHead, member: str, shape: Any, text: str) -> bool:
+    """Return whether a text in a member names something: by its role, as an account, by a name, or as an ARN."""
     if names_range(member):
         return False
     if names_account(member, getattr(shape, "name", "")):
         return True
     role = role_of(head.service, head.operation, member, shape)
-    return role is Role.IDENTIFIER or (role is Role.TEXT and names_something(member))
+    return role is Role.IDENTIFIER or (role is Role.TEXT and _is_name(member, text))
+
+
+def _is_name(member: str, text: str) -> bool:
+    """Return whether a text whose role its member does not tell names a resource: by its member, or because it is an ARN."""
+    return names_something(member) or text.startswith(_ARN)
 
 
 def all_texts(value: Any, depth: int = _DEPTH) -> Iterator[str]:
@@ -169,8 +179,10 @@ def _take(head: CallHead, member: str, shape: Any, value: Any, found: AnswerText
                 (found.listed if listed else found.identifiers).append(value)
             case Role.TEXT if shape is None or shape.type_name == "string":
                 found.texts.append(value)
-                if names_something(member):
+                if _is_name(member, value):
                     found.names.add(value)
+            case Role.LABEL | Role.SECRET:
+                found.beside += value.split("\n")
             case Role.CONTENT if member.endswith("ersion"):
                 found.counted.add(value)
     elif isinstance(value, int):

@@ -18,7 +18,8 @@ account has one of (an organization), may touch anything of its service. So may 
 known to have made.
 
 What a call calls its *resource* is what it is about, of whatever service (a web ACL is associated with a balancer, a topic is
-tagged by the tagging service). Of such a thing it writes the part that is its service's business.
+tagged by the tagging service). Of such a thing it writes the part that is its service's business. A path there
+(`service/CLUSTER/NAME`) names things by its parts, also where the service itself knows it by then.
 
 A run, such as an export task, may write into everything that it names.
 
@@ -46,8 +47,14 @@ from replay_proxy.footprint.known_resources import KnownResources, is_of, names_
 from replay_proxy.footprint.members.answer_identifiers import AnswerTexts, all_texts, answer_texts, may_show_identifiers
 from replay_proxy.footprint.members.naming_members import names_subject, refers_by_identifier
 from replay_proxy.footprint.names.places import Places
-from replay_proxy.footprint.names.resource_names import arn_place, parts_of_name, short_name
+from replay_proxy.footprint.names.resource_names import (
+    arn_place,
+    names_in_identifier,
+    parts_of_name,
+    short_name,
+)
 from replay_proxy.footprint.parameter_texts import ParameterText, label_texts, parameter_texts
+from replay_proxy.identifiers.table.distinctive import is_distinctive
 from replay_proxy.replay.ordering.order_table import is_barrier, is_trigger
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.wire.codecs.answers import Outcome
@@ -238,6 +245,8 @@ class Footprints:
                         found.sent |= dict.fromkeys((text, short_name(text)), min(home, default=""))
                     if before or each.member in own:
                         found.refers |= self._known.drawn_in(text)
+                        if names_subject(each.member):
+                            found.refers |= self._known.named_within(text)
                         continue
             elif each.top and self._may_be_its_name(service, each):
                 found.sent.setdefault(text, "")
@@ -283,7 +292,29 @@ class Footprints:
             # What a witness teaches may stand in any text, such as the outputs of a stack.
             if value not in named.texts:
                 self._take_in(call.service, value, "", answer, named, writes, refers)
-        return writes, refers
+        return writes | self._drawn_beside(call, answer), refers
+
+    def _drawn_beside(self, call: Call, answer: AnswerTexts) -> set[str]:
+        """Return things that stand for what the answer is the first to show, and that names no resource by its member.
+
+        Labels, secrets and texts that only an emulator can have drawn are learned as identifiers are. So what a client calls
+        after one, or hands on, waits for the call that drew it.
+        """
+        shown = [text for text in (*answer.beside, *answer.texts) if self._is_drawn(text)]
+        sent = {*all_texts(call.params), *label_texts(call.params)} if shown else set[str]()
+        found = set()
+        for text in dict.fromkeys(shown):
+            names = [name for name in names_in_identifier(text) if name not in sent and self._is_drawn(name)]
+            if text not in sent:
+                one = thing(call.service, text)
+                self._known.add(names, one)
+                self._known.note_drawn(names)
+                found.add(one)
+        return found
+
+    def _is_drawn(self, text: str) -> bool:
+        """Return whether a text may be learned in a member that names nothing, and nothing is known by it."""
+        return is_distinctive(text) and not any(map(str.isspace, text)) and not self._known.owners(text)
 
     def _made(self, call: Call, named: _Named, made: Iterable[resource_kinds.ResourceKind]) -> str:
         """Return the one thing that a call makes; empty where it makes several, or it is not known which."""
