@@ -144,6 +144,26 @@ def test_who_is_handed_a_drawn_secret_waits_for_it(lab: Lab) -> None:
     assert not graph.waits("logs:CreateLogGroup", "cognito-idp:CreateUserPoolClient")
 
 
+def test_addresses_wait_for_the_network_that_they_were_drawn_for(lab: Lab) -> None:
+    """A rule of another network names them; after a restart the network has other ones."""
+    if lab.emulator.name != "moto":
+        pytest.skip("MiniStack provides no IPv6 blocks")
+    ec2 = lab.client("ec2")
+    other = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="g", Description="d", VpcId=other)["GroupId"]
+    ec2.create_vpc(CidrBlock="10.2.0.0/16")
+    vpc = ec2.create_vpc(CidrBlock="10.3.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    vpc = ec2.describe_vpcs(VpcIds=[vpc["VpcId"]])["Vpcs"][0]
+    block = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+    inside = f"{block.partition('::')[0]}::1/128"
+    for ranges in ({"Ipv6Ranges": [{"CidrIpv6": inside}]}, {"Ipv6Ranges": [{"CidrIpv6": "2001:db8::/64"}]}):
+        rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2} | ranges
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+    made = Made(lab.records)
+    assert made.waits("ec2:AuthorizeSecurityGroupIngress", "ec2:CreateVpc", 0, 2)
+    assert not made.waits("ec2:CreateSecurityGroup", "ec2:CreateVpc", 0, 2)
+
+
 def test_what_is_scaled_waits_for_its_service_each_time(lab: Lab) -> None:
     """`service/CLUSTER/NAME` is known to application-autoscaling by then, and is one of ECS all the same."""
     if lab.emulator.name != "moto":

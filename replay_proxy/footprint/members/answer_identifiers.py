@@ -31,6 +31,7 @@ class AnswerTexts:
     and those that are ARNs (what an alarm does is called `AlarmActions`, and says whom it tells).
     beside: values of members that are labels or secrets. They name nothing, but an emulator may have drawn them, and a client
     may call something after one.
+    ranges: blocks of addresses.
     counted: numbers and versions, as texts; a part of an ARN that is one of them is a revision, and no name.
     paths: names with slashes, without the first and the last one.
     """
@@ -41,6 +42,7 @@ class AnswerTexts:
     texts: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     beside: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
     counted: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
 
@@ -170,6 +172,7 @@ def _take(head: CallHead, member: str, shape: Any, value: Any, found: AnswerText
         found.accounts.append(value)
     elif isinstance(value, str):
         if names_range(member):
+            found.ranges.append(value)
             return
         if "/" in value and not value.startswith(("arn:", "http:", "https:")):
             parts_of_path = value.strip("/").split("/")

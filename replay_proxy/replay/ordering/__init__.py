@@ -8,6 +8,7 @@ what is below them; neither `replay.planning` nor `replay.execution`.
 |---|---|
 | `witness_order` | the recorded order, with each witness at the place where it was read |
 | `footprint` | what a call touches, as far as its order is concerned |
+| `drawn_beside` | what an emulator drew beside resources (secrets, revisions, blocks of addresses), as things to wait for |
 | `order_table` | which operations are barriers, triggers and senders (`data/order.json`) |
 | `trigger_roles` | which calls only make or set a trigger, so that little has to come after them |
 | `stack_triggers` | the triggers that a stack makes, and how they are put to rest (the same file) |

@@ -49,12 +49,11 @@ from replay_proxy.footprint.members.naming_members import names_subject, refers_
 from replay_proxy.footprint.names.places import Places
 from replay_proxy.footprint.names.resource_names import (
     arn_place,
-    names_in_identifier,
     parts_of_name,
     short_name,
 )
 from replay_proxy.footprint.parameter_texts import ParameterText, label_texts, parameter_texts
-from replay_proxy.identifiers.table.distinctive import is_distinctive
+from replay_proxy.replay.ordering.drawn_beside import DrawnBeside
 from replay_proxy.replay.ordering.order_table import is_barrier, is_trigger
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.wire.codecs.answers import Outcome
@@ -150,6 +149,10 @@ class Footprints:
     _hash_keys: dict[str, str] = field(default_factory=dict)
     _called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Of what is known by an id, what one of its kind has alone: the name or token of its client's; what a trigger watches."""
+    _beside: DrawnBeside = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._beside = DrawnBeside(self._known)
 
     def of(self, call: Call) -> Footprint:
         """Return the footprint of the next call."""
@@ -258,6 +261,8 @@ class Footprints:
             self._known.add((text, short_name(text)), known)
         for text in label_texts(call.params):
             found.refers |= self._known.drawn_in(text)
+        for text in found.texts:
+            found.refers |= self._beside.around(text)
         sent = (call.params.get(member) for member in resource_kinds.token_members(service, call.operation))
         found.tokens = {thing(service, f"{_IDEMPOTENT}{token}") for token in sent if isinstance(token, str)}
         return found
@@ -292,29 +297,7 @@ class Footprints:
             # What a witness teaches may stand in any text, such as the outputs of a stack.
             if value not in named.texts:
                 self._take_in(call.service, value, "", answer, named, writes, refers)
-        return writes | self._drawn_beside(call, answer), refers
-
-    def _drawn_beside(self, call: Call, answer: AnswerTexts) -> set[str]:
-        """Return things that stand for what the answer is the first to show, and that names no resource by its member.
-
-        Labels, secrets and texts that only an emulator can have drawn are learned as identifiers are. So what a client calls
-        after one, or hands on, waits for the call that drew it.
-        """
-        shown = [text for text in (*answer.beside, *answer.texts) if self._is_drawn(text)]
-        sent = {*all_texts(call.params), *label_texts(call.params)} if shown else set[str]()
-        found = set()
-        for text in dict.fromkeys(shown):
-            names = [name for name in names_in_identifier(text) if name not in sent and self._is_drawn(name)]
-            if text not in sent:
-                one = thing(call.service, text)
-                self._known.add(names, one)
-                self._known.note_drawn(names)
-                found.add(one)
-        return found
-
-    def _is_drawn(self, text: str) -> bool:
-        """Return whether a text may be learned in a member that names nothing, and nothing is known by it."""
-        return is_distinctive(text) and not any(map(str.isspace, text)) and not self._known.owners(text)
+        return writes | self._beside.drawn_by(call, answer), refers
 
     def _made(self, call: Call, named: _Named, made: Iterable[resource_kinds.ResourceKind]) -> str:
         """Return the one thing that a call makes; empty where it makes several, or it is not known which."""
