@@ -109,6 +109,30 @@ def test_what_nobody_was_shown_may_be_another_and_must_be_there() -> None:
     assert as_shown(State({Asked("ec2", "DescribeX", '{"Id": "rtb-drawn"}'): {}}), shown).answers == {}
 
 
+def test_an_arn_that_nobody_was_shown_may_be_another_in_any_text() -> None:
+    asked, shown = Asked("cloudwatch", "DescribeAlarms", "{}"), Shown(frozenset({"t"}), '["arn:aws:sns:r:1:t"]')
+
+    def compared_as_shown(before: str, after: str) -> list[str]:
+        alarms = [{"AlarmActions": [arn], "AlarmDescription": f"of {arn}, made"} for arn in (before, after)]
+        states = [as_shown(State({asked: {"MetricAlarms": [each]}}), shown) for each in alarms]
+        return [found.path for found in differences(*states)]
+
+    assert compared_as_shown("arn:aws:x:r:1:policy:drawn", "arn:aws:x:r:1:policy:drawn2") == []
+    assert compared_as_shown("arn:aws:sns:r:1:t", "arn:aws:sns:r:1:t2") != []
+
+
+def test_a_task_is_missed_in_its_own_cluster_alone() -> None:
+    """moto lists those of other clusters, too."""
+
+    def missed(cluster: str) -> list[str]:
+        asked = Asked("ecs", "ListTasks", f'{{"cluster": "{cluster}"}}')
+        states = [State({asked: {"taskArns": each}}) for each in (["arn:aws:ecs:r:1:task/a1/x"], [])]
+        return [found.path for found in differences(*states)]
+
+    assert missed("a") == missed("arn:aws:ecs:r:1:cluster/a") == []
+    assert missed("a1") == missed("arn:aws:ecs:r:1:cluster/a1") == [".taskArns[]"]
+
+
 def test_of_what_was_deleted_by_a_drawn_identifier_nothing_need_be_shown() -> None:
     world = World(lambda service: None, ["shop"])
     zone, kept = {"HostedZone": {"Id": "/hostedzone/Z1", "Name": "shop."}}, {"HostedZone": {"Id": "/hostedzone/Z2"}}

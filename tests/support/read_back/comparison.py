@@ -17,11 +17,22 @@ from tests.support.read_back.reader import Asked, State
 
 @dataclass(frozen=True)
 class Rule:
-    """An excuse: what differs in `member` of reads that match `read` is no difference. Both are regular expressions."""
+    """An excuse: what differs in `member` of reads that match `read` is no difference. Both are regular expressions.
+
+    shown: where given, only what matches it: the read, a line feed, and what the read showed before.
+    """
 
     read: str
     member: str
     reason: str
+    shown: str = ""
+
+    def excuses(self, difference: Difference) -> bool:
+        """Is a difference in a member of this rule's excused?"""
+        return (
+            not self.shown
+            or re.fullmatch(self.shown, f"{difference.asked}\n{difference.before}", re.DOTALL) is not None
+        )
 
 
 RULES = (
@@ -49,6 +60,9 @@ RULES = (
          "what moto makes for an archive, in a member that is users' payload and never rewritten"),
     Rule(r"ecs:DescribeServices .*", r"rolloutStateReason",
          "a sentence for people that repeats the id of a deployment; digits alone are not replaced inside sentences"),
+    Rule(r'ecs:(?:List|Describe)Tasks \{"cluster".*', r"tasks|taskArns",
+         "moto shows tasks of other clusters, too: of all whose ARN has the name in it, or of all; in their own they are read",
+         shown=r'[^"]*"cluster": "(?:[^"]*/)?([^"/]+)"[^\n]*\n(?!.*:task/\1/).*'),
     Rule(r"acm:(?:List|Describe)Certificates? .*", r"Status|ValidationStatus", "moto issues a certificate by and by"),
     Rule(r"autoscaling:DescribeAutoScalingGroups .*", r"DesiredCapacity",
          "moto keeps the capacity of a SetDesiredCapacity that it refuses; a call that was refused is not recorded"),
@@ -128,7 +142,12 @@ def _marked(asked: Asked, member: str, value: Any, shown: Shown) -> Any:
         role = role_by_name(asked.service, asked.operation, member)
         if role in (Role.IDENTIFIER, Role.LABEL, Role.SECRET) or names_something(member):
             return UNSHOWN
+        return _ARN.sub(lambda found: found[0] if found[0] in shown else UNSHOWN, value)
     return value
+
+
+_ARN = re.compile(r"arn:aws[^\s\"'<>,;()\[\]\\]+")
+"""An ARN names something in any text: in what an alarm does, and in its description."""
 
 
 UNSHOWN = "(shown to nobody)"
@@ -166,7 +185,8 @@ def differences(
         shown = answer, after.answers.get(asked, "not read")
         one_thing = LISTED_ONCE.get(f"{asked.service}:{asked.operation}", ())
         first, later = (_once(each, one_thing) for each in shown) if one_thing else shown
-        excused = [rule.member for rule in rules if re.fullmatch(rule.read, str(asked), re.DOTALL)]
+        fitting = [rule for rule in rules if re.fullmatch(rule.read, str(asked), re.DOTALL)]
+        excused = [rule.member for rule in fitting if not rule.shown]
         if excused:  # nor do elements of lists belong together by it
             first, later = (
                 _pruned(each, re.compile("|".join(f"(?:{each})" for each in excused))) for each in (first, later)
@@ -174,8 +194,9 @@ def differences(
         for path, one, other in _walk(first, later, "", 0.0 if exact_times else SECONDS):
             member = re.split(r"[.\[]", path.rstrip("]"))
             last = next((each for each in reversed(member) if each and not each.isdigit()), "")
-            if not any(re.fullmatch(member, last) for member in excused):
-                found.append(Difference(asked, path, one, other))
+            difference = Difference(asked, path, one, other)
+            if not any(re.fullmatch(rule.member, last) and rule.excuses(difference) for rule in fitting):
+                found.append(difference)
     return found
 
 
