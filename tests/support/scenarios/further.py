@@ -328,6 +328,34 @@ def grow(w: World) -> None:
     w("autoscaling", "SetDesiredCapacity", AutoScalingGroupName=group, DesiredCapacity=w.number % 3)
 
 
+@further("application-autoscaling")
+def scale_table(w: World) -> None:
+    scaled = {"ServiceNamespace": "dynamodb", "ScalableDimension": "dynamodb:table:ReadCapacityUnits",
+              "ResourceId": f"table/{w.pick('table')[0]}"}  # fmt: skip
+    w("application-autoscaling", "RegisterScalableTarget", MinCapacity=1, MaxCapacity=2 + w.number, **scaled)
+    w("application-autoscaling", "PutScalingPolicy", PolicyName=w.name, PolicyType="TargetTrackingScaling",
+      TargetTrackingScalingPolicyConfiguration={"TargetValue": 1.0}, **scaled)  # fmt: skip
+
+
+@ends("application-autoscaling")
+def scale_no_more(w: World) -> None:
+    cluster, service = w.pick("service")
+    scaled = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount",
+              "ResourceId": f"service/{cluster}/{service}"}  # fmt: skip
+    if w.number % 2:
+        w("application-autoscaling", "DeleteScalingPolicy", PolicyName=w.name, **scaled)
+    w("application-autoscaling", "DeregisterScalableTarget", **scaled)
+
+
+@further("cognito-idp")
+def hand_on_secret(w: World) -> None:
+    """A client's secret, which the emulator draws, stands in the environment of a container."""
+    made = w("cognito-idp", "CreateUserPoolClient", UserPoolId=w.pick("pool"), ClientName=w.name, GenerateSecret=True)
+    environment = [{"name": "SECRET", "value": made["UserPoolClient"]["ClientSecret"]}]
+    w("ecs", "RegisterTaskDefinition", family=w.other,
+      containerDefinitions=[{"name": w.name, "image": "i", "memory": 64, "environment": environment}])  # fmt: skip
+
+
 @further("ecs")
 def run_task(w: World) -> None:
     w("ecs", "RunTask", cluster=w.pick("cluster"), taskDefinition=w.pick("task_definition"), startedBy=w.name,

@@ -7,7 +7,7 @@ from functools import cache
 from hypothesis import strategies as st
 
 from replay_proxy.wire.models import models
-from tests.support.scenarios.world import DRAWN
+from tests.support.scenarios.world import DRAWN, STEPS
 
 SHORT = st.text("abcdwx019-_", min_size=1, max_size=3).filter(lambda text: text[0].isalnum() and text[-1].isalnum())
 DIGITS = st.integers(0, 10**13).map(str)
@@ -31,9 +31,9 @@ OWN = st.sampled_from(["300000000001", "300000000002", "us-east-1", "eu-west-2"]
 
 @cache
 def api_words() -> tuple[str, ...]:
-    """Names of operations and members of services, and of their enumerations."""
+    """Names of operations and members of the services that are played, and of their enumerations."""
     found = set()
-    for service in ("sqs", "sns", "s3", "ec2", "iam", "lambda", "dynamodb", "ecs", "logs", "events", "route53", "kms"):
+    for service in sorted(STEPS):
         model = models.service_model(service)
         for name in model.shape_names:
             shape = model.shape_for(name)
@@ -43,7 +43,10 @@ def api_words() -> tuple[str, ...]:
     return tuple(sorted(word for word in found if word.isascii() and word.isalnum() and len(word) <= 30))
 
 
-UNICODE = st.sampled_from(["größe", "名前", "é", "ключ", "naïve-1", "ß1", "🦊"])
+UNICODE = st.sampled_from(
+    ["größe", "名前", "é", "ключ", "naïve-1", "ß1", "🦊", "名", "ñ-2", "e\u0301", "a\u200db", "ＡＢ", "٣", "İ"]
+)
+"""Letters of other scripts, marks that combine or join, wide letters, digits that are not ASCII, a letter that grows in small."""
 API_WORDS = st.deferred(lambda: st.sampled_from(api_words()))
 NAMES = st.one_of(SHORT, DIGITS, LIKE_REGIONS, WORDS, LIKE_IDS, UNICODE, API_WORDS, LIKE_DRAWN, OWN)
 
