@@ -31,6 +31,8 @@ MESSAGE_OPERATIONS: Final = frozenset(
     }
 )
 """The operations of SQS and SNS that write messages and nothing else."""
+OBJECT_WRITES: Final = frozenset({"PutObject", "PostObject", "CopyObject", "CompleteMultipartUpload"})
+"""The operations of S3 that write a whole object. A form sent by a browser (`PostObject`) is one of them."""
 _ITEM_OPERATIONS: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 
 

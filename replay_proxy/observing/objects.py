@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from replay_proxy.exchange import BlobRef
+from replay_proxy.footprint.data_parts import OBJECT_WRITES
 from replay_proxy.observing.container import Caller
 from replay_proxy.observing.expected import UNKNOWN, ExpectedContents, Look
 from replay_proxy.observing.finding import Finding
@@ -44,7 +45,6 @@ _RETENTION: Final = ("ObjectLockMode", "ObjectLockRetainUntilDate")
 _CHECKSUMS: Final = ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
 _OF_PARTS: Final = "-"
 """What stands in the checksum of an object that was uploaded in parts: it is one of their checksums."""
-_WRITES: Final = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "PostObject"})
 _APART: Final = frozenset({"CreateMultipartUpload", "UploadPart", "UploadPartCopy", "AbortMultipartUpload"})
 
 
@@ -54,7 +54,7 @@ class Objects(ExpectedContents):
     def see(self, call: Call) -> None:
         """Take in a call to the bucket."""
         operation, params = call.operation, call.params
-        if operation in _WRITES:
+        if operation in OBJECT_WRITES:
             tag = call.result.get("ETag") or (call.result.get("CopyObjectResult") or {}).get("ETag")
             tag = tag or call.answer.headers.get("etag")
             self.put(_part(params["Key"], _version_in(call)), _tag(tag))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -70,6 +71,7 @@ class Account:
         s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
         for key in ("a key/+%", "plain"):
             s3.put_object(Bucket="bucket", Key=key, Body=key.encode(), Metadata={"of": "me"})
+        send_form(s3.generate_presigned_post("bucket", "by form/${filename}"), "a file")
         for number in range(2):
             s3.put_object(Bucket="kept", Key="key", Body=str(number).encode())
             time.sleep(1.1)
@@ -107,7 +109,7 @@ class Account:
         for listing in (s3.list_objects_v2, s3.list_objects):
             for each in listing(Bucket="bucket")["Contents"]:
                 yield f"{listing.__name__} {each['Key']}", each["LastModified"]
-        for key in ("a key/+%", "plain"):
+        for key in ("a key/+%", "plain", "by form/a file"):
             yield f"get {key}", s3.get_object(Bucket="bucket", Key=key)["LastModified"]
             yield f"head {key}", s3.head_object(Bucket="bucket", Key=key)["LastModified"]
         for each in s3.list_object_versions(Bucket="kept")["Versions"]:
@@ -143,6 +145,17 @@ class Account:
 
 
 TEMPLATE = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "of-stack"}}}}
+
+
+def send_form(signed: dict[str, Any], filename: str) -> None:
+    """Upload a file as a browser does, by a form that was signed before."""
+    fields = [(f'name="{name}"', value) for name, value in signed["fields"].items()]
+    fields.append((f'name="file"; filename="{filename}"', "content"))
+    parts = (f"--of-form\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n" for head, value in fields)
+    body = "".join([*parts, "--of-form--\r\n"]).encode()
+    kind = {"Content-Type": "multipart/form-data; boundary=of-form"}
+    with urllib.request.urlopen(urllib.request.Request(signed["url"], body, kind, method="POST"), timeout=60) as answer:
+        assert answer.status < 300
 
 
 def as_datetime(value: Any) -> datetime:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from replay_proxy.footprint.data_parts import copy_source, objects_read, objects_written
+from replay_proxy.footprint.data_parts import OBJECT_WRITES, copy_source, objects_read, objects_written
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.pods.merge.data_edits import ObjectName, is_by_parts
@@ -26,7 +26,6 @@ from replay_proxy.wire.mutability.judge import is_data
 _READ_DEPTH: Final = 4
 _WHOLE, _CHANGE, _END = "whole", "change", "end"
 _VERBS: Final = {"put": _WHOLE, "update": _CHANGE, "delete": _END}
-_OBJECT_VERBS: Final = {"PutObject": _WHOLE, "CopyObject": _WHOLE, "CompleteMultipartUpload": _WHOLE}
 Part = tuple[Key, str]
 """An item or an object: the key of what holds it, and its own."""
 
@@ -187,7 +186,7 @@ def _written(call: Call, touched: Collection[Resource], ours: Side) -> Iterator[
     held = {each.key.names[-1]: each for each in touched}
     try:
         if call.service == "s3":
-            verb = _OBJECT_VERBS.get(call.operation, _CHANGE)
+            verb = _WHOLE if call.operation in OBJECT_WRITES else _CHANGE
             ends = call.operation in ("DeleteObject", "DeleteObjects")
             for (bucket, text), version in zip(objects_written(call.params), _versions(call.params), strict=True):
                 if bucket in held:

@@ -13,6 +13,7 @@ from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Request
 from replay_proxy.footprint import resource_kinds
 from replay_proxy.footprint.additions import makes, own_name_members
+from replay_proxy.footprint.data_parts import OBJECT_WRITES
 from replay_proxy.footprint.members.answer_identifiers import all_texts, answer_texts, output_shape
 from replay_proxy.footprint.members.member_roles import Role
 from replay_proxy.footprint.members.naming_members import names_account, names_something, naming_at_top
@@ -55,7 +56,7 @@ from replay_proxy.wire.mutability.judge import is_data
 
 _ROUNDED = 1.0
 """Seconds by which a time that is shown may differ from when it was."""
-_OBJECTS = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload", "DeleteObject"})
+_OBJECTS = OBJECT_WRITES | {"DeleteObject"}
 _UPLOADED = frozenset({"UploadPart", "UploadPartCopy"})
 _OF_PARTS = frozenset(
     {"s3", "sqs", "kinesis", "logs", "dynamodb", "firehose", "sns", "cloudwatch", "events", "iot-data"}

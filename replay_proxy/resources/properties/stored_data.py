@@ -66,11 +66,9 @@ class StoredData:
         parts = _data(bucket, "objects").parts
         key = params.get("Key", "")
         match operation:
-            case "PutObject":
-                parts[key] = (
-                    _body_size(call),
-                    str(call.result.get("ETag", "")).strip('"') or _digest(call.request.body),
-                )
+            case "PutObject" | "PostObject":
+                etag = call.result.get("ETag") or call.answer.headers.get("etag")
+                parts[key] = (_body_size(call), str(etag).strip('"') or _digest(call.request.body))
             case "CopyObject":
                 source = copy_source(params)
                 held = find("Bucket", source[0]) if source else None

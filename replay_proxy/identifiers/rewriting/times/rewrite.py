@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
+from replay_proxy.footprint.data_parts import OBJECT_WRITES
 from replay_proxy.identifiers.rewriting.body import bodies, derived_headers
 from replay_proxy.identifiers.rewriting.body.body_values import BodyValue, body_values
 from replay_proxy.identifiers.rewriting.times import conditions
@@ -40,7 +41,6 @@ from replay_proxy.identifiers.table.scan import Replacement
 
 __all__ = ["Moment", "Pair", "Times", "object_name", "original_in", "seconds_of", "shows_times"]
 
-_MADE_OBJECT = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
 _RESTORE = "x-amz-restore"
 _STATE_CHANGE = "StateChange"
 _EXPIRY = re.compile(r'expiry-date="([^"]+)"')
@@ -138,7 +138,7 @@ class Times(RememberedTimes):
 
     def forget_changed(self, head: CallHead, request: Request) -> None:
         """Forget the times of an object that a client has written anew: it is no longer the one that was restored."""
-        if self.has_moments and head.service == "s3" and head.operation in _MADE_OBJECT:
+        if self.has_moments and head.service == "s3" and head.operation in OBJECT_WRITES:
             self.forget(head, object_of(parameters(head, request)))
 
 
