@@ -24,11 +24,8 @@ def tells_made_account(head: CallHead) -> bool:
     return head.service == "organizations" and _MAKING.fullmatch(head.operation) is not None
 
 
-def account_given(head: CallHead, params: Mapping[str, Any], outcome: Outcome) -> str:
-    """Return the account of the key that a call gave: of its role or user, else of its caller.
-
-    Empty for the emulator's default.
-    """
+def account_given(params: Mapping[str, Any], outcome: Outcome) -> str:
+    """Return the account of the key that a call gave, of its role or user. Empty where nothing in it names one."""
     for text in (*all_texts(outcome.parsed), *all_texts(params)):
         if principal := _PRINCIPAL.match(text):
             return principal[1]
@@ -36,4 +33,4 @@ def account_given(head: CallHead, params: Mapping[str, Any], outcome: Outcome) -
         value = params.get(member)
         if isinstance(value, str) and _ACCOUNT.fullmatch(value):
             return value
-    return head.account
+    return ""

@@ -8,8 +8,9 @@ used, where it is given.
 Emulators that look at no other signature look at those of presigned URLs, which stand for the whole right to do what they
 say. Where no secret is known, these are signed with `test`, the secret that nearly everybody uses with an emulator.
 
-An emulator tells by the access key for which account a call is meant. Where the key is itself an account, its 12 digits say
-so. Of a key that was given, the call that gave it tells: the role that was assumed, or else the caller's own account.
+An emulator tells by the access key for which account a call is meant. Some take a key that is spelled like an account (12
+digits) for that account, and others do not, so the emulator is asked. Of a key that was given, the call that gave it tells: the
+role that was assumed. Where it tells none, it is the caller's own account until the emulator has been asked.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ class AccessKeys:
         self.secrets: dict[str, str] = dict(secrets or {})
         self.tokens: dict[str, str] = dict(tokens or {})
         self.accounts: dict[str, str] = dict(accounts or {})
+        self.guessed: set[str] = set()
+        """Keys that another account's caller was given, and of which nobody told whose they are."""
         self.default_account = default_account
         self._token_characters = sum(map(len, self.tokens.values()))
 
@@ -89,13 +92,22 @@ class AccessKeys:
         """Note the account of the keys in the answer to any call, as its client saw it. params: of the call."""
         if not outcome.ok or not gives_credentials(head.service, head.operation):
             return
-        account = account_given(head, params, outcome)
+        account = account_given(params, outcome)
         for key in issued_keys(outcome.parsed):
             if len(key.access_key) <= _KEY_CHARACTERS_MAX:
-                self.accounts.pop(key.access_key, None)
-                self.accounts[key.access_key] = account
+                self.note_account(key.access_key, account or head.account)
+                if head.account and not account:
+                    self.guessed.add(key.access_key)
+
+    def note_account(self, access_key: str, account: str) -> None:
+        """Note whose a key is: as clients know both."""
+        self.accounts.pop(access_key, None)
+        self.accounts[access_key] = account
+        self.guessed.discard(access_key)
         while len(self.accounts) > SECRETS_MAX:
-            del self.accounts[next(iter(self.accounts))]
+            oldest = next(iter(self.accounts))
+            del self.accounts[oldest]
+            self.guessed.discard(oldest)
 
     def _remember(self, key: str, secret: str, token: str) -> None:
         if len(key) + len(secret) > _KEY_CHARACTERS_MAX or len(token) > _TOKEN_CHARACTERS_MAX:
@@ -115,14 +127,16 @@ class AccessKeys:
         self._token_characters -= len(self.tokens.pop(key, ""))
 
     def placed(self, head: CallHead, default_account: str) -> CallHead:
-        """Return a client's call with the account of the key that signed it, where that key was given.
+        """Return a client's call with the account of the key that signed it, where that is known.
 
-        default_account: as clients know it. A call that is meant for that names no account, whoever signed it.
+        default_account: as clients know it. A call that is meant for that names no account, whoever signed it. An account that
+        a field of the request names stays.
         """
         account = self.accounts.get(head.access_key)
-        if not account or account == default_account or head.account:
+        if not account or head.account not in ("", head.access_key):
             return head
-        return replace(head, account=account)
+        placed = "" if account == default_account else account
+        return head if placed == head.account else replace(head, account=placed)
 
     def identity_request(self, host: str, access_key: str = USUAL_KEY) -> Request:
         """Return the request that asks the emulator whose `access_key` is. host: for its `Host`."""

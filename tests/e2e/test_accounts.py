@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -415,3 +416,34 @@ def test_accounts_that_a_field_names_stay_apart(start_proxy: Callable[..., Proxy
     assert named("sqs").list_queues()["QueueUrls"] == urls[1:]
     received = named("sqs").receive_message(QueueUrl=urls[1], MaxNumberOfMessages=10)["Messages"]
     assert sorted(each["Body"] for each in received) == ["theirs 0", "theirs 1", "theirs 2"]
+
+
+def test_a_key_is_of_the_account_that_the_emulator_says(story: Story) -> None:
+    """Not of the one that it is spelled like, nor always of the account of whoever was given it: moto knows neither."""
+    home = Holder(story.proxy.url)
+    role = home.assume(THIRD, "deploy")
+    keys = [
+        {"AccessKeyId": name, "SecretAccessKey": "x"} for name in (OTHER, home("sts").get_caller_identity()["Account"])
+    ]
+    spelled, own = (Holder(story.proxy.url, each) for each in keys)
+    session = Holder(story.proxy.url, role("sts").get_session_token()["Credentials"])
+    everybody = [home, spelled, own, session, role]
+    accounts = [each("sts").get_caller_identity()["Account"] for each in everybody]
+    for number, each in enumerate(everybody):
+        each("ssm").put_parameter(Name=f"of-{number}", Value="x", Type="String")
+
+    def told() -> list[dict[str, float]]:
+        found = [each("ssm").describe_parameters()["Parameters"] for each in everybody]
+        return [{each["Name"]: each["LastModifiedDate"].timestamp() for each in own} for own in found]
+
+    first = told()
+    journal = [each.get("account", "") for each in story.proxy.records() if each["operation"] == "PutParameter"]
+    assert journal == ["" if each == accounts[0] else each for each in accounts]
+    time.sleep(2.2)
+    story.restart()
+    again = told()
+    assert [each.keys() for each in again] == [each.keys() for each in first]
+    late = [
+        (one, two) for one, two in zip(first, again, strict=True) for name in one if abs(one[name] - two[name]) > 1.05
+    ]
+    assert late == []

@@ -63,7 +63,7 @@ class RequestPolicy:
         self._witness_watcher = witness_watcher
         self._on_learned = on_learned
         self._effect_notes = effect_notes
-        self._held_keys = None if recorder is None else HeldKeys(translator, recorder)
+        self._held_keys = HeldKeys(translator, recorder)
         self.run_watcher: RunWatcher | None = None
         self.traffic: Traffic | None = None
 
@@ -74,15 +74,15 @@ class RequestPolicy:
 
     def may_carry_new_key(self, data: bytes, body_at: int) -> bool:
         """Return whether `recognise_held` may have something to ask of a request of these bytes. Quick."""
-        return self._held_keys is not None and self._held_keys.may_be_new(data, body_at)
+        return self._held_keys.may_be_new(data, body_at)
 
     async def recognise_held(self, request: Request) -> CallHead | None:
         """Do as `recognise`, after asking the emulator whose the key is that signed, where nothing tells that."""
         head = self.recognise(request)
-        if head is not None and self._held_keys is not None and self._held_keys.is_new(head, request):
+        if head is not None and self._held_keys.is_new(head, request):
             if await self._held_keys.identify(head, request):
                 self._on_learned()
-            head = self.translator.placed(head)
+            head = self.recognise(request)
         return head
 
     def classify(self, head: CallHead | None, request: Request) -> tuple[Recorder | None, AnswerObserver | None]:

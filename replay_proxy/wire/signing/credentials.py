@@ -39,9 +39,11 @@ class Credentials(NamedTuple):
 
     @property
     def account(self) -> str:
-        """Return the account where the access key id is one: 12 digits (moto, LocalStack and MiniStack read it so)."""
-        key = self.access_key
-        return key if len(key) == 12 and key.isascii() and key.isdigit() else ""
+        """Return the account that the access key id is spelled like (LocalStack and MiniStack take it for that); else empty.
+
+        moto does not: whoever can ask the emulator knows better (`AccessKeys.placed`).
+        """
+        return self.access_key if is_spelled_like_account(self.access_key) else ""
 
 
 UNSIGNED = Credentials()
@@ -51,6 +53,11 @@ TOKEN_HEADER = "x-amz-security-token"  # noqa: S105  # the name of a field
 _TOKEN_PARAMETER = re.compile(r"[?&]x-amz-security-token=", re.IGNORECASE)
 SCOPE_CHARACTERS_MAX = 512
 """Longer credential scopes are not remembered. An access key id has 128 characters at most, the rest is shorter."""
+
+
+def is_spelled_like_account(access_key: str) -> bool:
+    """Return whether an access key id is spelled like an account: 12 digits."""
+    return len(access_key) == 12 and access_key.isascii() and access_key.isdigit()
 
 
 def has_session_token(request: Request) -> bool:

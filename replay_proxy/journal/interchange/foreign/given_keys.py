@@ -58,7 +58,7 @@ class GivenKeys:
         try:
             outcome = parse_answer(head, answer, record.request)
             keys = issued_keys(outcome.parsed)
-            account = account_given(head, parse_parameters(head, record.request), outcome)
+            account = account_given(parse_parameters(head, record.request), outcome) or head.account
         except MalformedMessage:
             return record
         for key in keys:

@@ -52,6 +52,7 @@ from replay_proxy.wire.models import models
 from replay_proxy.wire.models.pagination import Pagination
 from replay_proxy.wire.mutability.judge import gives_credentials
 from replay_proxy.wire.recognition.recognise import recognise
+from replay_proxy.wire.signing.credentials import is_spelled_like_account
 from replay_proxy.wire.signing.sigv4 import Credential
 from replay_proxy.wording import duration
 
@@ -196,7 +197,7 @@ class CallReplayer:
         await self._learn_keys(call, outcome)
         self._stand_ins.learn(head, answer, sent.answer)
         self._one_time_secrets.learn(head, answer, sent.answer)
-        note_times(self._times, record, head, original, answer, sent.begun, sent.ended)
+        note_times(self._times, record, await self._placed(head), original, answer, sent.begun, sent.ended)
         if self._learner.says_nothing_new(original, answer, sent.answer):
             return EQUAL
         return self._learner.learn_from_answers(record, head, original, answer, outcome, call.report)
@@ -224,6 +225,26 @@ class CallReplayer:
             sent if answer is sent.answer else sent._replace(answer=answer, outcome=parse_answer(head, answer, request))
         )
 
+    async def _placed(self, head: CallHead) -> CallHead:
+        """Return a recorded call as those of clients are placed: in the account that the emulator says."""
+        keys, key = self._access_keys, head.access_key
+        if head.account != key or not is_spelled_like_account(key):
+            return head
+        if key not in keys.accounts:
+            with suppress(ConnectionError, MalformedMessage, TimeoutError):
+                await self._learn_default_account()
+                request = keys.identity_request(self._endpoints.upstream, key)
+                told = parse_answer(IDENTITY, await self._sender.send(request), request).parsed.get("Account")
+                keys.note_account(key, self._aliases.to_client(str(told or key)))
+        return keys.placed(head, self._aliases.to_client(keys.default_account))
+
+    async def _learn_default_account(self) -> None:
+        """Ask the emulator for its default account, unless it is known. Raises as `RestoreTarget.send`, or MalformedMessage."""
+        keys = self._access_keys
+        if not keys.default_account:
+            request = keys.identity_request(self._endpoints.upstream)
+            keys.learn_default_account(parse_answer(IDENTITY, await self._sender.send(request), request))
+
     async def _learn_keys(self, call: CallInProgress, outcome: Outcome) -> None:
         """Take in the access keys that a call has given. outcome: as the emulator told it. Raises MalformedMessage."""
         keys, head = self._access_keys, call.head
@@ -232,10 +253,8 @@ class CallReplayer:
         keys.learn(head, outcome)
         with suppress(MalformedMessage):
             keys.learn_account(head, call.parameters, call.recorded)
-        if not keys.default_account:
-            request = keys.identity_request(self._endpoints.upstream)
-            with suppress(ConnectionError, MalformedMessage, TimeoutError):
-                keys.learn_default_account(parse_answer(IDENTITY, await self._sender.send(request), request))
+        with suppress(ConnectionError, MalformedMessage, TimeoutError):
+            await self._learn_default_account()
 
     async def _put_back(self, call: CallInProgress, outcome: Outcome) -> bool:
         """Write what a recorded read showed and the emulator has drawn anew. Returns whether it was. Raises as `_ask_again`.
