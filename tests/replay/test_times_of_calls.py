@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+import pytest
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.identifiers.rewriting.times.rewrite import Times
@@ -22,6 +23,7 @@ AGAIN = 1_795_000_001
 FIRST = 1_700_000_000
 APART = 100
 """Seconds between two calls at first."""
+PLACE = "{}:us-east-1:000000000000"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -37,15 +39,17 @@ class Restored:
         where = {"account": "000000000000", "region": "us-east-1"} if signed else {}
         return CallHead(self._service, operation, self._protocol, **where)
 
-    def call(self, operation: str, params: Any, answer: Any, target: str = "/", *, signed: bool = True) -> int:
-        """Return when it was called at first, in seconds since the epoch."""
+    def call(
+        self, operation: str, params: Any, answer: Any, target: str = "/", *, signed: bool = True, after: float = 0.0
+    ) -> int:
+        """Return when it was called at first, in seconds since the epoch. after: by how much later it is made again."""
         at = FIRST + APART * self._made
         self._made += 1
         head = self._head(operation, signed=signed)
         time = datetime.fromtimestamp(at - 0.001, UTC).isoformat()
         sent, given = _request(params, target), _answer(answer)
         record = Record(self._made, time, 1.0, RecordKind.MUTATION, head, sent, given)
-        note_times(self._times, record, head, sent, given, AGAIN + 0.1, AGAIN + 0.2)
+        note_times(self._times, record, head, sent, given, AGAIN + after + 0.1, AGAIN + after + 0.2)
         return at
 
     def read(self, operation: str, params: Any, answer: Any, target: str = "/") -> Any:
@@ -212,3 +216,47 @@ def test_parts_that_an_update_shows_first_are_of_that_update() -> None:
     for number, at in ((1, made), (2, changed)):
         shown = restored.read("DescribeServices", asked, {"services": [service(number)]})["services"][0]
         assert (shown["createdAt"], shown["deployments"][0]["createdAt"]) == (made, at)
+
+
+def test_what_a_change_lets_a_thing_refer_to_was_not_changed() -> None:
+    """The function that rotates a secret stands beside the date of the secret, which a later call has changed."""
+    restored = Restored("secretsmanager", "json")
+    arn, function = (
+        f"arn:aws:{each}"
+        for each in (f"{PLACE.format('secretsmanager')}:secret:s-AbCdEf", f"{PLACE.format('lambda')}:function:f")
+    )
+    restored.call("CreateSecret", {"Name": "s"}, {"ARN": arn, "Name": "s"})
+    restored.call("RotateSecret", {"SecretId": "s", "RotationLambdaARN": function}, {"ARN": arn, "Name": "s"})
+    changed = restored.call("PutSecretValue", {"SecretId": "s", "SecretString": "x"}, {"ARN": arn, "Name": "s"})
+    secret = {"ARN": arn, "Name": "s", "RotationLambdaARN": function, "LastChangedDate": AGAIN}
+    assert restored.read("DescribeSecret", {"SecretId": "s"}, secret)["LastChangedDate"] == changed
+
+
+@pytest.mark.parametrize("operation", ["AdminConfirmSignUp", "AdminResetUserPassword", "AdminSetUserPassword"])
+def test_a_change_that_its_name_does_not_tell_of_has_its_time_where_that_is_exact(operation: str) -> None:
+    restored = Restored("cognito-idp", "json")
+    up = restored.call("SignUp", {"ClientId": "c", "Username": "u"}, {"UserSub": "s"}, signed=False)
+    user = {"UserPoolId": "us-east-1_a", "Username": "u"}
+    changed = restored.call(operation, user, {}, after=0.5)
+
+    def shown(modified: float) -> dict[str, float]:
+        users = {"Users": [{"Username": "u", "UserCreateDate": AGAIN + 0.15, "UserLastModifiedDate": modified}]}
+        found: dict[str, float] = restored.read("ListUsers", {"UserPoolId": "us-east-1_a"}, users)["Users"][0]
+        return found
+
+    assert round(shown(AGAIN + 0.65)["UserLastModifiedDate"]) == changed
+    assert round(shown(AGAIN + 0.15)["UserLastModifiedDate"]) == up
+    assert shown(AGAIN + 0.65)["UserCreateDate"] < changed - 1
+
+
+def test_an_executed_change_set_has_updated_its_stack() -> None:
+    restored = Restored("cloudformation", "query")
+    call = {"Action": "ExecuteChangeSet", "Version": "2010-05-15", "StackName": "s", "ChangeSetName": "c"}
+    at = restored.call("ExecuteChangeSet", call, b"<ExecuteChangeSetResponse/>")
+    stack = (
+        b"<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>s</StackName><LastUpdatedTime>%s"
+        b"</LastUpdatedTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    )
+    again, first = (datetime.fromtimestamp(each, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for each in (AGAIN, at))
+    params = {"Action": "DescribeStacks", "Version": "2010-05-15"}
+    assert restored.read("DescribeStacks", params, stack % again.encode()) == (stack % first.encode()).decode()

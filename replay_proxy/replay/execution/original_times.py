@@ -98,9 +98,12 @@ def note_times(
     of_part = creates and not names and not mentioned
     if of_part:
         names = [value for _, value in naming_at_top(_parameters(head, original))]
-    if not names and not mentioned:
-        return
     taken, took = seconds_of(record.time), record.duration_ms / 1000
+    if not names and not mentioned:
+        called = (taken + took, begun, ended)
+        aside = Moment(*called, creates=False, guessed=True, operation=head.operation, took=took, aside=True)
+        times.remember(head, _named_by_the_way(head, original), aside)
+        return
     shown = original_in(answer, head, taken - _ROUNDED, taken + took + _ROUNDED)
     within = () if of_part or is_data(head.service, head.operation) else _parents(head, original, names, creates)
     moment = Moment(shown or taken + took, begun, ended, creates, shown is None, head.operation, of_part, took, within)
@@ -217,25 +220,36 @@ def _named(head: CallHead, request: Request, answer: Answer) -> tuple[list[str],
         told = set(all_texts(params))
         shown = answer_texts(head, parse_answer(head, answer, request))
         new = [value for value in (*shown.identifiers, *shown.listed) if value not in told]
-        names = [*_named_by_kind(service, bare, params), *_names_inside(bare, params), *_bearers(params)]
+        names = [*_named_by_kind(service, bare, params), *_names_inside(bare, params), *_users(service, params)]
         return names, new, False
     outcome = parse_answer(head, answer, request)
     found = [name for kind in made for each in resource_kinds.names_made(kind, params, outcome.parsed) for name in each]
     if not found:
         found = _own_names(bare, params)
-    if service == "cognito-idp" and isinstance(params.get("Username"), str):
-        found.append(params["Username"])
+    found += _users(service, params)
     shown = answer_texts(head, outcome)
     sent = set(all_texts(params))
     beside = [params[member] for member in members_beside(service, operation) if isinstance(params.get(member), str)]
     return found, [*beside, *(value for value in (*shown.identifiers, *shown.listed) if value not in sent)], True
 
 
+def _named_by_the_way(head: CallHead, request: Request) -> list[str]:
+    """Return what a call names that may have changed it, though its name does not say so; nothing where it ends something."""
+    bare, params = head.operation.removeprefix(_BY_ADMIN), _parameters(head, request)
+    if bare.startswith(_ENDING):
+        return []
+    return [*(value for _, value in naming_at_top(params)), *_users(head.service, params)]
+
+
 def _named_by_kind(service: str, operation: str, params: Mapping[str, Any]) -> list[str]:
-    """Return what a change names, also by members that are called as a kind is, such as `service`."""
-    members = _identity(service, operation)
+    """Return what a change names, also by members that are called as a kind is, such as `service`.
+
+    Not what it lets its thing refer to: the function of a `RotateSecret`.
+    """
+    members, named = _identity(service, operation), naming_at_top(params)
     by_kind = [value for member, value in params.items() if member in members and isinstance(value, str)]
-    return list(dict.fromkeys([*by_kind, *(value for _, value in naming_at_top(params))]))
+    own = [value for _, value in _of_identity(named, members)]
+    return list(dict.fromkeys([*by_kind, *own] or [value for _, value in named]))
 
 
 def _identity(service: str, operation: str) -> frozenset[str]:
@@ -245,10 +259,12 @@ def _identity(service: str, operation: str) -> frozenset[str]:
     return frozenset(member for kind in kinds for member in kind.named)
 
 
-def _bearers(params: Mapping[str, Any]) -> list[str]:
-    """Return the user whose token a call carries."""
-    name = claims_of(params.get("AccessToken")).get("username")
-    return [name] if isinstance(name, str) else []
+def _users(service: str, params: Mapping[str, Any]) -> list[str]:
+    """Return the users of a pool that a call is about: the one that it names, and the one whose token it carries."""
+    named = [claims_of(params.get("AccessToken")).get("username")]
+    if service == "cognito-idp":
+        named.append(params.get("Username"))
+    return [each for each in named if isinstance(each, str)]
 
 
 def _drawn_within(head: CallHead, request: Request, answer: Answer) -> list[str]:

@@ -21,7 +21,8 @@ class Moment:
     creates: whether it made something, or changed it. guessed: no answer showed the original time, so that it is that of the
     call's end. operation: what was called. of_part: what was made has no name, and is a part of what is named. took: how long
     the call took at first, in seconds. within: the short names of what the call named beside what it made or changed: two parents
-    may have children of one name.
+    may have children of one name. aside: whether the name of the call does not say that it has changed what it names: it may have
+    (`ExecuteChangeSet`), or not (`TagResource`).
     """
 
     original: float
@@ -33,6 +34,7 @@ class Moment:
     of_part: bool = False
     took: float = 0.5
     within: tuple[str, ...] = ()
+    aside: bool = False
 
     @property
     def beginning(self) -> tuple[float, float, str]:
@@ -42,6 +44,10 @@ class Moment:
     def covers(self, seconds: float) -> bool:
         """Return whether this time (seconds since the epoch) lies in the moment in which the call was made again."""
         return self.begun - CLOCK_SLACK_S < seconds <= self.ended + CLOCK_SLACK_S
+
+    def surely_covers(self, seconds: float) -> bool:
+        """Return whether this time, which tells parts of seconds, lies between the beginning and the end of the call."""
+        return bool(seconds % 1) and self.begun <= seconds <= self.ended
 
     def original_of(self, seconds: float) -> float:
         """Return the original of a time in this moment: as long before the end of the call, where only that is known.
@@ -55,7 +61,7 @@ class Moment:
 
     def listing(self) -> list[Any]:
         """Return everything as JSON; `of_listing` reads it."""
-        flags = self.creates + 2 * self.guessed + 4 * self.of_part
+        flags = self.creates + 2 * self.guessed + 4 * self.of_part + 8 * self.aside
         return [self.original, self.begun, self.ended, flags, self.operation, self.took, *self.within]
 
     @classmethod
@@ -63,8 +69,8 @@ class Moment:
         """Return the moment that `listing` gave."""
         original, begun, ended, flags, *rest = listing
         operation, took, *within = rest or ("", 0.5)  # of sessions that began with an earlier version
-        creates, guessed, of_part = (bool(int(flags) & bit) for bit in (1, 2, 4))
-        return cls(original, begun, ended, creates, guessed, operation, of_part, took, tuple(within))
+        creates, guessed, of_part, aside = (bool(int(flags) & bit) for bit in (1, 2, 4, 8))
+        return cls(original, begun, ended, creates, guessed, operation, of_part, took, tuple(within), aside)
 
 
 class Pair(NamedTuple):
@@ -168,6 +174,17 @@ def latest(known: list[Named], seconds: float, place: TimePlace) -> Moment | Non
     known = _exact(known, seconds) or known
     # A child that stands beside the time of its parent, as the version that counts, tells of it where nothing else does.
     return _latest(known, seconds, place, of_children=False) or _latest(known, seconds, place, of_children=True)
+
+
+def or_aside(found: Moment | None, asides: list[Moment], seconds: float) -> Moment | None:
+    """Return the moment of a change: `found`, or that of a call which may have made it, where this fits better.
+
+    asides: the moments of such calls. They count where parts of seconds tell, or where nothing else was found.
+    """
+    if found is not None and (found.surely_covers(seconds) or not seconds % 1):
+        return found
+    fitting = [each for each in asides if each.surely_covers(seconds) or (not seconds % 1 and each.covers(seconds))]
+    return max(fitting, key=lambda moment: moment.original, default=found)
 
 
 def _latest(known: list[Named], seconds: float, place: TimePlace, of_children: bool) -> Moment | None:

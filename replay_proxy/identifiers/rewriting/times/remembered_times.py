@@ -26,6 +26,7 @@ from replay_proxy.identifiers.rewriting.times.moments import (
     latest,
     made,
     named_in,
+    or_aside,
 )
 from replay_proxy.identifiers.rewriting.times.time_members import tells_of_change
 from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope
@@ -55,6 +56,7 @@ class RememberedTimes:
 
     def __init__(self) -> None:
         self._moments: dict[str, list[Moment]] = {}
+        self._asides: dict[str, list[Moment]] = {}
         self._pairs: dict[str, list[Pair]] = {}
         self._far: set[int] = set()
         self._size = 0
@@ -63,10 +65,10 @@ class RememberedTimes:
         self._far_prefixes: tuple[bytes, ...] | None = None
 
     def __len__(self) -> int:
-        return len(self._moments.keys() | self._pairs.keys())
+        return len(self._moments.keys() | self._asides.keys() | self._pairs.keys())
 
     def __bool__(self) -> bool:
-        return bool(self._moments or self._pairs)
+        return bool(self._moments or self._asides or self._pairs)
 
     def remember(
         self,
@@ -110,7 +112,8 @@ class RememberedTimes:
         self._far_prefixes = None
 
     def _keep(self, key: str, moment: Moment) -> None:
-        known = self._moments.get(key)
+        moments = self._asides if moment.aside else self._moments
+        known = moments.get(key)
         size = MOMENT_BYTES + (NAME_BYTES + len(key) if known is None else 0)
         size += sum(WITHIN_BYTES + len(each) for each in moment.within)
         if moment.of_part and known is not None and len(known) >= PARTS_OF_NAME_MAX:
@@ -119,7 +122,7 @@ class RememberedTimes:
             return
         self._size += size
         if known is None:
-            self._moments[key] = [moment]
+            moments[key] = [moment]
         else:
             known.append(moment)
         self._widen(moment)
@@ -139,7 +142,7 @@ class RememberedTimes:
         return self._shows_restore(data) or (bool(self._pairs) and self._shows_pair(data)) or self._shows_distance(data)
 
     def _shows_restore(self, data: bytes) -> bool:
-        if not self._moments:
+        if not self._moments and not self._asides:
             return False
         prefixes = self._time_prefixes
         if prefixes is None:
@@ -216,6 +219,10 @@ class RememberedTimes:
         # Of a change the call tells more than what a read showed earlier, unless that was of this very moment.
         if tells_of_change(place.member) and not (seconds % 1 and exact):
             found = latest(known, seconds, place)
+            if self._asides:
+                found = or_aside(
+                    found, self._asides_of(head, [name for member, name in names if not place.refers(member)]), seconds
+                )
             original = exact if found is None else found.original_of(seconds)
         else:
             original = exact
@@ -229,6 +236,11 @@ class RememberedTimes:
             found = latest(known, seconds - distance, place)
             original = None if found is None else found.original_of(seconds - distance) + distance
         return "" if original is None else format_like(text, original)
+
+    def _asides_of(self, head: CallHead, names: Iterable[str]) -> list[Moment]:
+        """Return the moments of calls that may have changed what has one of these names; unsigned ones say no region."""
+        unsigned = replace(head, account="", region="")
+        return [each for name in names for at in {head, unsigned} for each in self._asides.get(_key(at, name), ())]
 
     def _named(self, head: CallHead, member: str, name: str, scope: Scope) -> Named:
         moments = self._moments.get(_key(head, name), [])
@@ -282,6 +294,8 @@ class RememberedTimes:
         listing: dict[str, list[Any]] = {
             key: [each.listing() for each in moments] for key, moments in self._moments.items()
         }
+        for key, asides in self._asides.items():
+            listing.setdefault(key, []).extend(each.listing() for each in asides)
         for key, pairs in self._pairs.items():
             listing.setdefault(key, []).extend(list(each) for each in pairs)
         return listing
