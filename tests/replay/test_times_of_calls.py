@@ -115,11 +115,12 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_a_reason_in_words_tells_when_the_state_has_changed() -> None:
+@pytest.mark.parametrize("operation", ["StopInstances", "TerminateInstances"])
+def test_a_reason_in_words_tells_when_the_state_has_changed(operation: str) -> None:
     restored = Restored("ec2", "ec2")
     instance = b"<R><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></R>"
     restored.call("RunInstances", {"Action": "RunInstances", "ImageId": "ami-1"}, instance)
-    stopped = restored.call("StopInstances", {"Action": "StopInstances", "InstanceId.1": "i-1"}, instance)
+    stopped = restored.call(operation, {"Action": operation, "InstanceId.1": "i-1"}, instance)
     body = "<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><reason>{}</reason>"
     body += f"<launchTime>{_iso(AGAIN)}</launchTime></item></instancesSet></item></reservationSet></R>"
     words = "User initiated ({} {} UTC)"

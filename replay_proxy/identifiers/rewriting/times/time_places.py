@@ -30,9 +30,9 @@ _WRAPPER = re.compile(
     r"(?:summar(?:y|ies)|details?|descriptions?|list|set|items?|members?|entr(?:y|ies)|response|result)$"
 )
 _NAMING = re.compile(r"(?:identifier|id|arn|name|url)s?$", re.IGNORECASE)
-CHANGING = ("Update", "Put", "Set", "Modify", "Change", "Rotate", "Start", "Stop", "Enable", "Disable")
+CHANGING = ("Update", "Put", "Set", "Modify", "Change", "Rotate", "Start", "Stop", "Enable", "Disable", "Terminate")
 """How the names of operations begin after which a thing is said to have been modified; not so after `Attach` or `Tag`."""
-_OF_STATE = frozenset({"Start", "Stop", "Enable", "Disable"})
+_OF_STATE = frozenset({"Start", "Stop", "Enable", "Disable", "Terminate"})
 _NUMBER = re.compile(r"(?<=.)(?:Number|Version|Revision)$", re.IGNORECASE)
 _CREATION = "creat"
 _STATE = re.compile(r"stat(?:e|us)", re.IGNORECASE)
@@ -97,7 +97,7 @@ class TimePlace:
     def may_tell_of(self, operation: str) -> bool:
         """Return whether a member that tells of changes may tell of this one: not of one to a thing of another kind.
 
-        What is started, stopped, enabled or disabled has changed its state, and is not said to have been modified.
+        What is started, stopped, terminated, enabled or disabled has changed its state, and is not said to have been modified.
         """
         verb = _VERB.match(operation)
         if verb and verb[0] in _OF_STATE and not self.fits(operation) and not _STATE.search(self.member):
