@@ -633,8 +633,7 @@ def graphs(draw: st.DrawFn) -> DependencyGraph:
             graph.before[-joins] = tuple(draw(st.sets(st.sampled_from(earlier), max_size=4)))
             earlier.append(-joins)
         graph.before[seq] = tuple(draw(st.sets(st.sampled_from(earlier), max_size=4))) if earlier else ()
-        followed = set(graph.following.values())
-        calls = [other for other in graph.before[seq] if other > 0 and other not in followed]
+        calls = [other for other in graph.before[seq] if other > 0]
         if calls and draw(st.booleans()):
             graph.following[seq] = draw(st.sampled_from(calls))
         graph.order.append(seq)

@@ -37,7 +37,7 @@ class Schedule:
         self._rank = {seq: place - count * (seq in urgent) for place, seq in enumerate(graph.order)}
         self._open_waits: dict[int, int] = {}
         self._after: dict[int, list[int]] = {}
-        self._followers: dict[int, int] = {}
+        self._followers: dict[int, list[int]] = {}
         self._ready: list[tuple[int, int]] = []
         free: list[int] = []
         for node in nodes:
@@ -46,7 +46,7 @@ class Schedule:
             self._open_waits[node] = len(waits)
             for other in waits:
                 if graph.following.get(node) == other:
-                    self._followers[other] = node
+                    self._followers.setdefault(other, []).append(node)
                 else:
                     self._after.setdefault(other, []).append(node)
             if not waits:
@@ -80,8 +80,7 @@ class Schedule:
 
     def answered(self, seq: int) -> None:
         """Note that a call that is under way has its answer; the work that it started may go on."""
-        follower = self._followers.pop(seq, None)
-        if follower is not None:
+        for follower in self._followers.pop(seq, ()):
             self._open_waits[follower] -= 1
             if not self._open_waits[follower]:
                 self._release(follower, [])
