@@ -21,6 +21,7 @@ a deletion.
 | `reader` | asking the emulator, in clients' identifiers |
 | `expected` | what the expected contents of all kinds have in common |
 | `messages`, `items`, `objects`, `records` | the expected contents of queues, tables, buckets, streams |
+| `unshown_versions` | versions of objects that calls made without naming them |
 | `log_events` | the expected contents of log groups |
 | `values` | the expected contents of the stores of parameters and secrets |
 | `schedules` | the expected schedules of EventBridge Scheduler |

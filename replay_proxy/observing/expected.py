@@ -85,6 +85,9 @@ class ExpectedContents(ABC):
         """Note that the emulator was restarted, and the recorded state restored: nothing is confirmed any more."""
         self.unconfirmed = set(self.parts)
 
+    def forget_explained(self) -> None:  # noqa: B027  # most kinds expect nothing else than what calls show
+        """Note that the emulator's calls were made again: what they made without showing it is another one now."""
+
     def begin_look(self) -> None:
         """Forget what calls touched before."""
         self.touched.clear()

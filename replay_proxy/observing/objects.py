@@ -15,10 +15,11 @@ from urllib.parse import urlencode
 
 from replay_proxy.exchange import BlobRef
 from replay_proxy.footprint.data_parts import OBJECT_WRITES
-from replay_proxy.observing.container import Caller
+from replay_proxy.observing.container import Caller, Container
 from replay_proxy.observing.expected import UNKNOWN, ExpectedContents, Look
 from replay_proxy.observing.finding import Finding
 from replay_proxy.observing.reader import LookError, Reader
+from replay_proxy.observing.unshown_versions import UnshownVersions
 from replay_proxy.replay.recorded_call import Call
 
 _SEPARATOR: Final = "\0"
@@ -51,13 +52,19 @@ _APART: Final = frozenset({"CreateMultipartUpload", "UploadPart", "UploadPartCop
 class Objects(ExpectedContents):
     """The objects of one bucket."""
 
+    def __init__(self, container: Container) -> None:
+        super().__init__(container)
+        self._unshown = UnshownVersions()
+
     def see(self, call: Call) -> None:
         """Take in a call to the bucket."""
         operation, params = call.operation, call.params
         if operation in OBJECT_WRITES:
             tag = call.result.get("ETag") or (call.result.get("CopyObjectResult") or {}).get("ETag")
             tag = tag or call.answer.headers.get("etag")
-            self.put(_part(params["Key"], _version_in(call)), _tag(tag))
+            version = _version_in(call)
+            if not self._unshown.see_write(params["Key"], _tag(tag), shown=version != _NO_VERSION):
+                self.put(_part(params["Key"], version), _tag(tag))
         elif operation == "DeleteObject":
             self._delete(params["Key"], params.get("VersionId"), call.result)
         elif operation == "DeleteObjects":
@@ -70,6 +77,10 @@ class Objects(ExpectedContents):
                     )
         elif operation == "DeleteBucket":
             self.clear()
+            self._unshown.clear()
+        elif operation == "PutBucketVersioning":
+            status = (params.get("VersioningConfiguration") or {}).get("Status")
+            self._unshown.see_versioning(enabled=status == "Enabled")
         elif operation not in _APART and isinstance(params.get("Key"), str):
             self.touch(_part(params["Key"], str(params.get("VersionId") or _NO_VERSION)))
 
@@ -78,8 +89,9 @@ class Objects(ExpectedContents):
         if version:
             self.drop(_part(key, version))
         elif marker:
+            self._unshown.see_write(key, _MARKER, shown=marker != _NO_VERSION)
             self.put(_part(key, marker), _MARKER)
-        else:
+        elif not self._unshown.see_write(key, _MARKER, shown=False):
             self.drop(_part(key, _NO_VERSION))
 
     async def look(self, reader: Reader, caller: Caller, *, thorough: bool) -> Look:
@@ -95,7 +107,7 @@ class Objects(ExpectedContents):
             ):
                 part = _part(each["Key"], each.get("VersionId") or _NO_VERSION)
                 look.seen[part] = tag
-                if self.parts.get(part) != tag:
+                if self._is_unexplained(part, each, tag):
                     changed.append((each.get("LastModified"), part, each, tag))
             if not page.get("IsTruncated") or not page.get("NextKeyMarker"):
                 break
@@ -117,6 +129,19 @@ class Objects(ExpectedContents):
                 look.seen[part] = look.seen.pop(part)
                 look.changed[part] = finding
         return look
+
+    def _is_unexplained(self, part: str, each: Mapping[str, Any], tag: bytes) -> bool:
+        """Return whether no call tells of a version; one that a call made without naming it is expected from now on."""
+        if part not in self.parts and self._unshown.explains(
+            part, each["Key"], tag, is_latest=bool(each.get("IsLatest"))
+        ):
+            self.parts[part] = tag
+        return self.parts.get(part) != tag
+
+    def forget_explained(self) -> None:
+        """Expect the versions no longer that calls made without naming them: calls made again draw other versions."""
+        for part in self._unshown.begin_generation():
+            self.parts.pop(part, None)
 
     def _marker(self, each: Mapping[str, Any]) -> Finding:
         parameters = {"Bucket": self.container.name, "Key": each["Key"]}

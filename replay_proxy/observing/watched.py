@@ -147,6 +147,7 @@ class Watched:
     def begin_generation(self, whole: Collection[str]) -> None:
         """Note that the emulator was restarted, and the recorded state restored. whole: services of which all is surely back."""
         for container, contents in self.contents.items():
+            contents.forget_explained()
             if container.service not in whole:
                 contents.begin_generation()
 

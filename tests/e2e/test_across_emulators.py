@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Callable
 
 import pytest
@@ -51,3 +53,24 @@ def test_a_recording_moves_to_another_emulator(start_proxy: Callable[..., Proxy]
     assert [(each["GroupName"], each["VpcId"]) for each in found] == [("web", vpc)]
     again = iam.get_user(UserName="u")["User"]
     assert (again["Arn"], again["UserId"]) == (user["Arn"], user["UserId"])
+
+
+def test_what_one_emulator_makes_beyond_another_is_there_once(start_proxy: Callable[..., Proxy]) -> None:
+    """MiniStack marks as deleted what was never there, moto does not."""
+    if reason := missing("ministack"):
+        pytest.skip(reason)
+    proxy = start_proxy("--emulator", "moto")
+    s3 = client("s3", proxy.url)
+    s3.create_bucket(Bucket="kept")
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    s3.delete_object(Bucket="kept", Key="never-there")
+    seen = []
+    for _ in range(3):
+        proxy.kill_all()
+        proxy = start_proxy("--emulator", "ministack", port=proxy.port)
+        seen.append([each["Key"] for each in s3.list_object_versions(Bucket="kept").get("DeleteMarkers", [])])
+        looked = urllib.request.Request(f"{proxy.url}/_replay/observe/s3", method="POST")
+        with urllib.request.urlopen(looked, timeout=60) as answer:
+            assert json.load(answer)["found"] == {}
+    assert seen == [["never-there"]] * 3
+    assert proxy.records("observation") == []
