@@ -23,6 +23,7 @@ from replay_proxy.exchange import Answer, BlobRef, CallHead, Headers, Request
 from replay_proxy.identifiers.rewriting.endpoints import Endpoints
 from replay_proxy.journal.format.encode import encode_header, encode_record
 from replay_proxy.journal.format.records import JOURNAL_NAME, Record, RecordKind
+from replay_proxy.journal.format.sendable import flaw_of_request
 from replay_proxy.journal.read.reader import read
 from replay_proxy.proxy.http.framing import request_head
 from replay_proxy.replay.execution.executor import Executor
@@ -242,8 +243,6 @@ def test_any_line_with_the_right_checksum_is_restored_failed_or_refused_with_its
 @example("GET", "/a b", "x")
 @example("GET", "/", "\n")
 def test_what_is_found_without_flaw_can_be_sent(method: str, target: str, value: str) -> None:
-    from replay_proxy.journal.format.sendable import flaw_of_request
-
     request = Request(method, target, Headers([("A", value)]))
     try:
         request_head(method, target, request.headers, None, body=False, host="x")
@@ -276,3 +275,23 @@ def test_verbs_over_such_recordings_end_with_their_exit_codes(verb: str, tmp_pat
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode in (0, 4), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("CONNECT", "/"),
+        ("POST", "/moto-api/reset"),
+        ("POST", "/%6doto-api/reset?x"),
+        ("POST", "//moto-api/./reset"),
+        ("POST", "http://127.0.0.1/_ministack/reset"),
+        ("POST", "/_localstack/state/sqs/reset"),
+    ],
+)
+def test_what_is_no_call_is_never_sent(method: str, target: str) -> None:
+    assert flaw_of_request(Request(method, target, Headers()))
+
+
+@pytest.mark.parametrize("target", ["/", "/bucket/moto-api/reset", "/_aws/execute-api/a/b", "/queue?x=/moto-api/reset"])
+def test_what_looks_a_little_like_it_is_a_call(target: str) -> None:
+    assert flaw_of_request(Request("POST", target, Headers())) == ""

@@ -1,15 +1,20 @@
-"""Tell whether HTTP can carry a recorded call, and why not where it cannot. Pure.
+"""Tell whether a recorded call can be sent as one, and why not where it cannot. Pure.
 
 A line may be whole, and still hold what HTTP cannot carry: it was edited, came from another tool, or another program wrote
 it. One such call must not keep all others from being restored, so it is named a flaw of its record (`Record.flaw`), counted
 as failed, and left alone by everything that decides about calls.
+
+Nor is a request sent that is no call at all, whatever its line says that it is: a request for a tunnel, or one by which an
+emulator is controlled. A recording of somebody else's could empty the emulator with it in the middle of a restore.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from datetime import datetime
 from typing import Final
+from urllib.parse import unquote
 
 from replay_proxy.exchange import Headers, Request
 
@@ -23,6 +28,10 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _NOT_IN_TARGET: Final = re.compile(r"[\x00-\x20\x7f]")
 _NOT_IN_VALUE: Final = re.compile(r"[\x00\r\n]")
 _SHOWN: Final = 60
+_NO_CALLS: Final = frozenset({"CONNECT", "TRACE"})
+"""Methods that are about the connection, and that no API has."""
+_CONTROLS: Final = ("/moto-api/", "/_ministack/", "/_localstack/", "/_floci/", "/_replay/")
+"""Below these paths emulators and the proxy are controlled. No bucket has such a name."""
 
 
 def flaw_of_request(request: Request) -> str:
@@ -31,7 +40,19 @@ def flaw_of_request(request: Request) -> str:
         return f"its method is {_shown(request.method)}"
     if not request.target or _NOT_IN_TARGET.search(request.target):
         return f"a space or a control character in its target, {_shown(request.target)}"
+    if request.method.upper() in _NO_CALLS:
+        return f"its method is {request.method}, which no API has"
+    if _path(request.target).startswith(_CONTROLS):
+        return f"it would control an emulator: {_shown(request.target)}"
     return _flaw_of_headers(request.headers)
+
+
+def _path(target: str) -> str:
+    """Return the path of a target as an emulator reads it: decoded, with single slashes, without dots."""
+    path = unquote(target.partition("?")[0])
+    if "://" in path:
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    return posixpath.normpath("/" + path.lstrip("/")) + "/"
 
 
 def _flaw_of_headers(headers: Headers) -> str:
