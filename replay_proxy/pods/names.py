@@ -52,6 +52,7 @@ def is_tag(text: str) -> bool:
 
 def check_name(text: str) -> str:
     """Return the name of a pod. Raises UsageError where no pod can be called so."""
+    _check_length(text, "a pod's name")
     if not is_name(text):
         raise UsageError(
             f"{text!r} is not a name for a pod",
@@ -62,6 +63,7 @@ def check_name(text: str) -> str:
 
 def check_tag(text: str) -> str:
     """Return a tag. Raises UsageError where none can be called so."""
+    _check_length(text, "a tag")
     if not is_tag(text):
         raise UsageError(
             f"{text!r} is not a tag",
@@ -70,10 +72,21 @@ def check_tag(text: str) -> str:
     return text
 
 
+def _check_length(text: str, what: str) -> None:
+    """Raise UsageError where a name is longer than any."""
+    if len(text) > NAME_LENGTH_MAX:
+        raise UsageError(
+            f"{text[:20]!r}… is {len(text)} characters long; {what} has {NAME_LENGTH_MAX} at most",
+            hint="choose a shorter one",
+        )
+
+
 def parse_reference(text: str) -> PodReference:
     """Return what `NAME`, `NAME:VERSION` or `NAME:TAG` means. Raises UsageError."""
     name, colon, which = text.partition(":")
     check_name(name)
+    if not _VERSION.fullmatch(which):
+        _check_length(which, "a tag")
     if colon and not (_VERSION.fullmatch(which) or which == LATEST or is_tag(which)):
         raise UsageError(
             f"{text!r} names no version of a pod",

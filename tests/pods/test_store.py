@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import stat
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import orjson
 import pytest
 
+from replay_proxy.cli.pod.places import found
+from replay_proxy.config import Settings
 from replay_proxy.errors import UsageError
 from replay_proxy.pods.archive import new_file, read_archive, write_archive
 from replay_proxy.pods.limits import Limits, PodError
-from replay_proxy.pods.names import parse_reference
+from replay_proxy.pods.names import check_name, check_tag, parse_reference
 from replay_proxy.pods.oci import parts
 from replay_proxy.pods.oci.layout import Layout, blob_path
 from replay_proxy.pods.store import NoSuchPodError, PodStore
@@ -132,3 +136,17 @@ def test_what_is_not_what_its_digest_says_is_refused(tmp_path: Path, monkeypatch
     (store.root / blob_path(layer.digest)).symlink_to("/etc/passwd")
     with pytest.raises(Exception, match="symbolic link"):
         list(store.layout.read(layer))
+
+
+@pytest.mark.parametrize("check", [check_name, check_tag, lambda text: parse_reference(f"shop:{text}")])
+def test_a_name_that_is_too_long_is_told_its_length(check: Callable[[str], object]) -> None:
+    check("a" * 100)
+    with pytest.raises(UsageError, match=r"is 101 characters long; .* has 100 at most"):
+        check("a" * 101)
+
+
+def test_a_named_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.pod"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="it is a pipe"), found(str(pipe), Settings()):
+        pass

@@ -115,8 +115,14 @@ def _source(text: str, settings: Settings) -> Iterator[IO[bytes]]:
         ):
             yield file
         return
+    path = Path(text).expanduser()
+    if path.exists() and not path.is_file():
+        raise UsageError(
+            f"cannot read {text}: it is a pipe or a device, and a pod file is read at more than one place",
+            hint="write what comes from it into a file first",
+        )
     try:
-        source = Path(text).expanduser().open("rb")
+        source = path.open("rb")
     except OSError as error:
         raise UsageError(
             f"cannot read {text}: {error.strerror}", hint="write NAME, NAME:VERSION, or the path of a pod file"
