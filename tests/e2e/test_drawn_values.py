@@ -161,6 +161,44 @@ def test_certificates_that_an_emulator_makes(start_proxy: Callable[..., Proxy]) 
     assert "key pair" in finding["message"]
 
 
+def test_a_device_keys_of_macs_and_credentials_of_an_identity(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy()
+    iam, kms, identities, cognito = (
+        client(service, proxy.url) for service in ("iam", "kms", "cognito-identity", "cognito-idp")
+    )
+    made = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
+    signer = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+    mac = {"KeyId": signer, "Message": b"text", "MacAlgorithm": "HMAC_SHA_256"}
+    old = kms.generate_mac(**mac)["Mac"]
+    pool = identities.create_identity_pool(IdentityPoolName="p", AllowUnauthenticatedIdentities=True)["IdentityPoolId"]
+    identity = identities.get_id(IdentityPoolId=pool)["IdentityId"]
+
+    users = cognito.create_user_pool(PoolName="p")["UserPool"]["Id"]
+    cognito.create_user_pool_domain(UserPoolId=users, Domain="shop")
+
+    def read_domain() -> str:
+        return str(cognito.describe_user_pool_domain(Domain="shop")["DomainDescription"]["AWSAccountId"])
+
+    def shown() -> Any:
+        (device,) = iam.list_virtual_mfa_devices()["VirtualMFADevices"]
+        given = identities.get_credentials_for_identity(IdentityId=identity)["Credentials"]
+        return device["Base32StringSeed"], device["QRCodePNG"], given["SecretKey"]
+
+    before = shown()
+    assert before[:2] == (made["Base32StringSeed"], made["QRCodePNG"])
+    assert read_domain() != read_domain(), "moto draws it at each read, so it is no finding"
+    until(lambda: "DescribeUserPoolDomain" in {each["operation"] for each in proxy.records("witness")})
+    proxy.kill_all()
+    proxy = start_proxy(port=proxy.port)
+    assert shown() == before
+    # Nor can a key for MACs be given to an emulator, so the report names it.
+    assert kms.verify_mac(**mac, Mac=old)["MacValid"] is True
+    assert kms.generate_mac(**mac)["Mac"] != old
+    (finding,) = proxy.status()["last_restore"]["findings"]
+    assert finding["call"] == "kms:CreateKey"
+    assert "MAC" in finding["message"]
+
+
 def test_a_secret_that_a_template_lets_generate(start_proxy: Callable[..., Proxy]) -> None:
     if reason := missing("ministack"):
         pytest.skip(reason)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.identifiers.learning.drawn_values import learn_drawn
 from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.identifiers.table.alias_table import AliasTable, Origin
-from replay_proxy.wire.codecs.answers import parse_answer
+from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 
 CREATE = CallHead("cognito-idp", "CreateUserPoolClient", "json", region="us-east-1")
 REQUEST = Request("POST", "/", Headers(), b"{}")
@@ -126,3 +127,45 @@ def test_a_message_stays_whole_whatever_was_drawn(mine: str, theirs: str) -> Non
     assert isinstance(shown.body, bytes)
     value: Any = json.loads(shown.body)["UserPoolClient"]["ClientSecret"]
     assert value == mine or unpaired
+
+
+@pytest.mark.parametrize(
+    ("head", "spelled"),
+    [
+        (CallHead("cognito-identity", "GetCredentialsForIdentity", "json"), ("SecretKey", "SessionToken")),
+        (CallHead("sso", "GetRoleCredentials", "rest-json"), ("secretAccessKey", "sessionToken")),
+    ],
+)
+def test_zeros_in_the_place_of_a_secret_are_never_shown(head: CallHead, spelled: tuple[str, str]) -> None:
+    """A recording holds zeros in the place of what signs with a temporary key, and of its token."""
+    holder = "Credentials" if head.service == "cognito-identity" else "roleCredentials"
+    key = "AccessKeyId" if head.service == "cognito-identity" else "accessKeyId"
+
+    def given(secret: str, token: str) -> Answer:
+        body = {holder: {key: "ASIAQWERTZUIOPASDFGH", spelled[0]: secret, spelled[1]: token}}
+        return Answer(200, Headers(), json.dumps(body).encode())
+
+    real = given("ABCSECRETKEY", "token-of-today")
+    table = AliasTable()
+    outcomes = [parse_answer(head, each, REQUEST) for each in (given("0" * 12, "0" * 14), real)]
+    assert not learn_drawn(head, *outcomes, table, learned_from=Origin(1, f"{head.service}:{head.operation}"))
+    assert answer_to_client(real, head, REQUEST, table).body == real.body
+
+
+def test_bytes_are_shown_as_before_but_not_those_of_a_key() -> None:
+    def made(member: str, head: CallHead, *values: bytes) -> AliasTable:
+        table = AliasTable()
+        outcomes = [Outcome(200, {member: {"Base32StringSeed": v} if head.service == "iam" else v}) for v in values]
+        assert not learn_drawn(head, *outcomes, table, learned_from=Origin(1, f"{head.service}:{head.operation}"))
+        return table
+
+    device = CallHead("iam", "CreateVirtualMFADevice", "query")
+    table = made("VirtualMFADevice", device, b"JBSWY3DPEHPK3PXP", b"GEZDGNBVGY3TQOJQ")
+    answer = (
+        b"<CreateVirtualMFADeviceResponse><CreateVirtualMFADeviceResult><VirtualMFADevice><Base32StringSeed>%s"
+        b"</Base32StringSeed></VirtualMFADevice></CreateVirtualMFADeviceResult></CreateVirtualMFADeviceResponse>"
+    )
+    mine, theirs = (answer % base64.b64encode(each) for each in (b"JBSWY3DPEHPK3PXP", b"GEZDGNBVGY3TQOJQ"))
+    assert answer_to_client(Answer(200, Headers(), theirs), device, REQUEST, table).body == mine
+    pair = CallHead("kms", "GenerateDataKeyPair", "json")
+    assert len(made("PublicKey", pair, b"one half of a key", b"one half of another")) == 0

@@ -27,7 +27,7 @@ def head(service: str, operation: str, protocol: str = "json") -> CallHead:
 def test_every_entry_names_what_the_model_has(entry: dict[str, Any]) -> None:
     model = service_model(entry["service"])
     names = set(model.shape_names)
-    assert entry["reason"] and (entry.get("shapes") or entry.get("members") or entry.get("references"))
+    assert entry["reason"] and any(entry.get(each) for each in ("shapes", "members", "references", "except"))
     for shape in entry.get("shapes", ()):
         assert shape in names
     assert entry.get("extent", ALL) in (ALL, QUOTED, NAME, OBJECT)

@@ -67,12 +67,22 @@ def beside_print(service: str, member: str) -> str:
 
 
 def is_drawn(service: str, operation: str, member: str, shape: Any) -> bool:
-    """Return whether a member of an answer shows a drawn value that matters later."""
+    """Return whether a member of an answer shows a drawn value that matters later.
+
+    shape: of the member; None where it is not known.
+    """
+    if shape is not None and shape.type_name == "blob" and makes_with_keys(service):
+        return False
     return (
         role_of(service, operation, member, shape) is Role.SECRET
         and _SHOWN_ONCE.fullmatch(member) is None
         and _PUT_IN.fullmatch(member) is None
     )
+
+
+def makes_with_keys(service: str) -> bool:
+    """Return whether the bytes in a service's answers are made with a key, or are one half of it: they fit that key alone."""
+    return service == "kms"
 
 
 def drawn_texts(head: CallHead, outcome: Outcome) -> set[str]:

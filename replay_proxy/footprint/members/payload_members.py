@@ -64,6 +64,8 @@ class PayloadRules:
         """Return how the member `member`, of the shape `part`, is marked as a whole in the structure `shape`."""
         path = f"{shape.name}.{member}"
         if part.type_name == "blob":
+            if path in self.exceptions:
+                return None
             return REPORTED if self.members.get(path) == REPORTED else ALL
         return self.members.get(path) or (None if path in self.exceptions else self.shapes.get(part.name))
 

@@ -10,7 +10,11 @@ stands for another one already, or for itself, cannot stand for two: certificate
 time, and may have been of two seconds before; those of one name share lines where they begin at the same place of one. It is
 paired together with the lines before it, back to one that is its own certificate's.
 Where there is none, the text is named as not restored. What no later call shows or takes, such as a private key, is not
-learned.
+learned. Nor are the secret and the token of an access key, whatever their members are called: of a temporary key a recording
+holds zeros in their place, and the others are given out again by `replay.access_keys`.
+
+Bytes (the seed of an authenticator device) are paired as the base64 in which messages spell them. Not those of KMS: what is made
+with a key fits that key alone.
 
 The print of content that the emulator has packed itself is drawn, too, since it packs at another time. It is paired where a read
 shows it, and beside it that the content is as large as before (`drawn_prints.json` of `footprint.members`). The answer to a call
@@ -20,14 +24,15 @@ that brings content of its own teaches no such pair: that content has one print.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.answer_identifiers import output_shape
-from replay_proxy.footprint.members.drawn_members import beside_print, is_drawn
+from replay_proxy.footprint.members.drawn_members import beside_print, is_drawn, makes_with_keys
 from replay_proxy.footprint.members.member_roles import Role
 from replay_proxy.identifiers.learning.align import AlignedValue, walk
 from replay_proxy.identifiers.learning.learn import known_from
@@ -37,12 +42,16 @@ from replay_proxy.identifiers.table.scan import translated
 from replay_proxy.identifiers.table.scope import Scope, scope_of
 from replay_proxy.wire.codecs.answers import Outcome
 from replay_proxy.wire.mutability.judge import Effect, judge
+from replay_proxy.wire.signing.issued_keys import issued_keys
 
-NEW_KEY_PAIR = (
+_NEW_KEY_PAIR = (
     "its key pair is another one this time: what the emulator signed or encrypted with it still verifies and decrypts there, "
     "but what is done with the public key alone fits only what was made with the same pair"
 )
-"""What is to be said of a key of KMS with two halves: neither can be given to an emulator."""
+_NEW_MAC_KEY = (
+    "its key is another one this time: a MAC that the emulator made before still verifies there, but a MAC that it makes now "
+    "is another one than it made of the same message before"
+)
 _NETWORK_MEMBER = re.compile(r".*ipv6.*|.*cidr.*", re.IGNORECASE)
 _LINE_CHARACTERS_MAX = 2048
 _LINES_MAX = 100
@@ -66,10 +75,11 @@ def learn_drawn(
     found = walk(head, output_shape(head), recorded.parsed, replayed.parsed, known)
     places = [place for place in found if isinstance(place, AlignedValue)]
     same = {place.path for place in places if place.recorded == place.replayed}
-    for place in places:
+    given = {text for key in issued_keys(recorded.parsed) for text in (key.secret_key, key.session_token)}
+    for place in (_spelled(head, place) for place in places):
         if place.path in same:
             continue
-        if not isinstance(place.recorded, str) or not isinstance(place.replayed, str):
+        if not isinstance(place.recorded, str) or not isinstance(place.replayed, str) or place.recorded in given:
             continue
         lines = _Lines(table, scope, Origin(learned_from.seq, learned_from.call, place.path))
         if _is_print_of_same(head, place, same):
@@ -80,13 +90,26 @@ def learn_drawn(
     return [each.path for each in doubtful if translated(each.replayed, table, scope, to_client=True) != each.recorded]
 
 
-def draws_key_pair(head: CallHead, recorded: Outcome) -> bool:
-    """Return whether a call made a key of KMS with two halves, which the emulator drew itself."""
+def _spelled(head: CallHead, place: AlignedValue) -> AlignedValue:
+    """Return a place with drawn bytes as messages spell them."""
+    if not isinstance(place.recorded, bytes) or not isinstance(place.replayed, bytes) or makes_with_keys(head.service):
+        return place
+    recorded, replayed = (b64encode(each).decode() for each in (place.recorded, place.replayed))
+    return replace(place, recorded=recorded, replayed=replayed)
+
+
+def said_of_new_key(head: CallHead, recorded: Outcome) -> str:
+    """Return what is to be said of a key of KMS that a call made, and that the emulator drew itself; empty for most calls.
+
+    Neither a key pair nor a key for MACs can be given to an emulator. Of other keys nothing shows that they are others.
+    """
     if (head.service, head.operation) != ("kms", "CreateKey") or not recorded.ok:
-        return False
+        return ""
     metadata = recorded.parsed.get("KeyMetadata", {})
     spec = metadata.get("KeySpec") or metadata.get("CustomerMasterKeySpec") or ""
-    return metadata.get("Origin", "AWS_KMS") == "AWS_KMS" and not spec.startswith(("SYMMETRIC", "HMAC")) and bool(spec)
+    if metadata.get("Origin", "AWS_KMS") != "AWS_KMS" or not spec or spec.startswith("SYMMETRIC"):
+        return ""
+    return _NEW_MAC_KEY if spec.startswith("HMAC") else _NEW_KEY_PAIR
 
 
 def _is_print_of_same(head: CallHead, place: AlignedValue, same: Collection[str]) -> bool:
@@ -182,7 +205,7 @@ def _has_drawn(service: str, operation: str, member: str, shape: Any, depth: int
         return _has_drawn(service, operation, member, shape.member, depth + 1)
     if shape.type_name == "map":
         return _has_drawn(service, operation, member, shape.value, depth + 1)
-    if shape.type_name != "string":
+    if shape.type_name not in ("string", "blob"):
         return False
     if _NETWORK_MEMBER.fullmatch(member) is not None or beside_print(service, member):
         return True

@@ -10,7 +10,7 @@ from replay_proxy.footprint.members.member_roles import Role
 from replay_proxy.footprint.members.readable_secrets import can_be_read_again
 from replay_proxy.identifiers.learning.accounts import mixed_accounts, note_same_accounts
 from replay_proxy.identifiers.learning.compare import Comparison, compare_outcomes
-from replay_proxy.identifiers.learning.drawn_values import NEW_KEY_PAIR, draws_key_pair, learn_drawn
+from replay_proxy.identifiers.learning.drawn_values import learn_drawn, said_of_new_key
 from replay_proxy.identifiers.learning.learn import learn
 from replay_proxy.identifiers.rewriting.rewrite import names_known
 from replay_proxy.identifiers.table.alias_table import Origin
@@ -86,8 +86,8 @@ class AnswerLearner:
             report.find(record.seq, head.service, head.operation, text)
         for path in learn_drawn(head, recorded, outcome, self._aliases, learned_from=origin):
             report.find(record.seq, head.service, head.operation, f"{path}: drawn anew, and not shown as before")
-        if draws_key_pair(head, recorded):
-            report.find(record.seq, head.service, head.operation, NEW_KEY_PAIR)
+        if said := said_of_new_key(head, recorded):
+            report.find(record.seq, head.service, head.operation, said)
         self._client_secrets.learn(head, recorded, outcome)
         note_pairs(self._times, record, head, original, recorded, outcome, self._aliases)
         verdict = compare_outcomes(head, recorded, outcome, self._aliases, original)
