@@ -7,7 +7,8 @@ else to standard error. May import every other package; nothing imports it.
 - `main`: the list of commands (`VERBS`), help, and errors as messages with exit codes.
 - `serve`, `run`, `restore`: run the proxy; a command beside it; restore once. `serving`: what the first two share.
 - `observe`: ask a running proxy to look at what its emulator did by itself.
-- `doctor`: ask a running proxy whether everything is there and wired. `control_client`: asks a proxy.
+- `doctor`: ask a running proxy whether everything is there and wired. `control_client`: asks a proxy; `interrupted`: what
+  is said where that is ended early.
 - `env`, `completion`: lines and a script for a shell. What clients need to reach the proxy: `replay_proxy.client_environment`.
 - `explain`: what a request is, and why.
 - `reset`: have the emulator behind a running proxy forget.

@@ -65,15 +65,22 @@ class ControlClient:
         Raises:
             EmulatorError: no proxy answers, or it cannot do what is asked. UsageError: it refuses what is asked.
         """
+        return self._asked("POST", target, body, TIMEOUT_S)
+
+    def get(self, target: str, timeout: float = TIMEOUT_S) -> Any:
+        """Return what the proxy answers to a GET, read as JSON. Raises as `post`."""
+        return self._asked("GET", target, None, timeout)
+
+    def _asked(self, method: str, target: str, body: bytes | None, timeout: float) -> Any:
         import orjson
 
-        request = urllib.request.Request(self.url + target, data=body, method="POST")  # noqa: S310 - http, and its own address
+        request = urllib.request.Request(self.url + target, data=body, method=method)  # noqa: S310 - http, and its own address
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
             # A proxy of the environment is for other machines than this one's.
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(request, timeout=TIMEOUT_S) as answer:
+            with opener.open(request, timeout=timeout) as answer:
                 return orjson.loads(answer.read())
         except urllib.error.HTTPError as error:
             raise refusal_of(error.code, error.read(), self.url) from error

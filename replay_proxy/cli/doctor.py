@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replay_proxy.cli.control_client import ControlClient, add_endpoint
+from replay_proxy.cli.interrupted import repair_so_far
+from replay_proxy.cli.pod.running import going_on
 from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import add_options, resolve
 from replay_proxy.errors import DivergedError, UsageError
@@ -77,11 +79,13 @@ def run(args: argparse.Namespace) -> int:
     client = ControlClient.named(args, settings)
     if args.smoke is not None:
         return _smoke(args, client, settings)
-    asked = [f"services={client.quoted(args.services)}"] if args.services else []
+    asked = [f"endpoint={client.quoted([client.url])}"]
+    asked += [f"services={client.quoted(args.services)}"] if args.services else []
     asked += ["before_save=1"] if args.before_save else []
-    query = f"?{'&'.join(asked)}" if asked else ""
+    query = f"?{'&'.join(asked)}"
     document: dict[str, Any]
-    document = _examined(settings, args) if args.upstream is not None else client.post(f"/_replay/doctor{query}")
+    with going_on(lambda: "nothing was changed: the emulator was only asked"):
+        document = _examined(settings, args) if args.upstream is not None else client.post(f"/_replay/doctor{query}")
     whole: dict[str, Any] = document
     repaired = False
     if args.repair and any(finding["mendable"] for finding in document["findings"]):
@@ -89,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
             _print(document, args, everything=args.all)
             _would_repeat(document)
         elif _consents(document, yes=args.yes):
-            separator = "&" if query else "?"
-            whole = client.post(f"/_replay/doctor{query}{separator}repair=1")
+            with going_on(lambda: repair_so_far(client)):
+                whole = client.post(f"/_replay/doctor{query}&repair=1")
             document, repaired = whole["after"], True
     if args.json:
         import orjson

@@ -9,6 +9,8 @@ import argparse
 import sys
 
 from replay_proxy.cli.control_client import ControlClient, add_endpoint
+from replay_proxy.cli.interrupted import observation_counts, observed_so_far
+from replay_proxy.cli.pod.running import going_on
 from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import add_options, resolve
 from replay_proxy.wording import counted
@@ -32,7 +34,9 @@ def run(args: argparse.Namespace) -> int:
     import orjson
 
     client = ControlClient.named(args, settings)
-    found = client.post("/_replay/observe" + (f"/{client.quoted(args.services)}" if args.services else ""))
+    before = observation_counts(client)
+    with going_on(lambda: observed_so_far(client, before)):
+        found = client.post("/_replay/observe" + (f"/{client.quoted(args.services)}" if args.services else ""))
     if args.json:
         sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
         return 0

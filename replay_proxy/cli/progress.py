@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from replay_proxy.replay.execution.reporting.report import RestoreReport
+from replay_proxy.wording import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,9 +22,11 @@ class RestoreProgress:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._wanted = sys.stderr.isatty()
+        self._report: RestoreReport | None = None
 
     def __call__(self, report: RestoreReport) -> None:
         """Draw the state of `report`."""
+        self._report = report
         if not self._wanted:
             return
         if report.done >= report.total:
@@ -38,6 +41,15 @@ class RestoreProgress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+    def so_far(self) -> str:
+        """Return how far a restore had come when it was ended, and what is to be done then."""
+        report = self._report
+        if report is None:
+            return "no recorded call was done by then; the emulator may hold the first of them"
+        left = max(report.total - report.done, 0)
+        said = f"{report.done} of {counted(report.total, 'recorded call')} made again, {left} not"
+        return f"{said}; restart the emulator before it is restored again: it may hold a part of the recording"
 
     def _open(self) -> None:
         from rich.console import Console

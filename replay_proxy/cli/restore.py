@@ -12,11 +12,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from replay_proxy.cli.pod.running import going_on
 from replay_proxy.config import Settings, add_options, resolve
 from replay_proxy.errors import DivergedError, UsageError
 from replay_proxy.wording import counted
+
+if TYPE_CHECKING:
+    from replay_proxy.cli.progress import RestoreProgress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("restore needs to know the emulator", hint="add --upstream http://127.0.0.1:PORT")
     from replay_proxy import log
     from replay_proxy.cli.loop import run_loop
+    from replay_proxy.cli.progress import RestoreProgress
 
     smoke = None
     if settings.smoke is not None:
@@ -46,33 +51,27 @@ def run(args: argparse.Namespace) -> int:
 
         smoke = read_smoke_tests(settings.smoke)  # a mistake in it is told before anything is restored
     log.set_up(settings.log_format, settings.log_level)
-    try:
-        said = [run_loop(_restore(settings, args.json))]
-    except (KeyboardInterrupt, SystemExit):  # by SIGTERM
-        print(
-            "interrupted: the emulator may hold a part of the recording\nhint: restart it before it is restored again",
-            file=sys.stderr,
-        )
-        raise
-    if settings.check_wiring or args.doctor_report is not None:
-        said.append(_wiring(settings, args.doctor_report))
-    if smoke is not None:
-        said.append(_smoke(settings, smoke))
+    progress = RestoreProgress()
+    with going_on(progress.so_far):
+        said = [run_loop(_restore(settings, progress, as_json=args.json))]
+    with going_on(lambda: "everything was made again; what comes after that was not finished"):
+        if settings.check_wiring or args.doctor_report is not None:
+            said.append(_wiring(settings, args.doctor_report))
+        if smoke is not None:
+            said.append(_smoke(settings, smoke))
     wrong = [each for each in said if each]
     if wrong:
         raise DivergedError("; ".join(wrong), hint="each is named above; --json prints the whole report of the restore")
     return 0
 
 
-async def _restore(settings: Settings, as_json: bool) -> str:
+async def _restore(settings: Settings, progress: RestoreProgress, *, as_json: bool) -> str:
     """Restore, and return what did not come back, in words; empty where all did."""
     import orjson
 
-    from replay_proxy.cli.progress import RestoreProgress
     from replay_proxy.proxy.lifecycle.restoring.restore import restore_once
     from replay_proxy.replay.execution.reporting.report import Result
 
-    progress = RestoreProgress()
     try:
         report = await restore_once(settings, progress)
     finally:

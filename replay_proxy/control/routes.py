@@ -49,6 +49,8 @@ ENDPOINTS = {
     "make the recorded calls again that mend what is wrong",
     "GET /_replay/doctor": "the latest diagnosis of everything: asked for, after a restore, or before a save; null before "
     "the first",
+    "GET /_replay/doctor/repair": "how far the latest repair has come: `running`, how many calls are `planned`, and each "
+    "that was `made`; null before the first",
     "POST /_replay/smoke": "carry out the smoke tests in the body (YAML or JSON, docs/doctor.md); nothing is recorded of them",
     "POST /_replay/observe/<service>": "the same for one service, or for several, separated by commas",
     "POST /_localstack/state/save": "make everything recorded so far durable; under MANUAL, a save point. With ?strict=1: not "
@@ -118,6 +120,7 @@ def _own(proxy: Proxy, console: Console, incoming: Incoming) -> _Endpoint | None
             "/_replay/aliases": _aliases,
             "/_replay/metrics": _metrics,
             "/_replay/doctor": _diagnosis,
+            "/_replay/doctor/repair": _repair,
             "/_replay/": _index,
         }
         return _guarded(shown.get(path, _missing))
@@ -198,6 +201,12 @@ async def _diagnosis(proxy: Proxy, _incoming: Incoming) -> Outgoing:
     from replay_proxy.control.doctor.endpoint import latest_diagnosis
 
     return latest_diagnosis(proxy)
+
+
+async def _repair(proxy: Proxy, _incoming: Incoming) -> Outgoing:
+    from replay_proxy.control.doctor.endpoint import latest_repair
+
+    return latest_repair(proxy)
 
 
 async def _doctor(proxy: Proxy, incoming: Incoming) -> Outgoing:

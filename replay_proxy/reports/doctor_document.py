@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +18,8 @@ CommandOf = Callable[[int], str]
 """Returns a recorded call, by its number, as a command of the AWS CLI; empty where it cannot be written as one."""
 
 
-def doctor_document(model: ResourceModel, diagnosis: Diagnosis, command_of: CommandOf) -> dict[str, Any]:
-    """Return the document. Blocking: the commands are read from the recording."""
+def doctor_document(model: ResourceModel, diagnosis: Diagnosis, command_of: CommandOf, endpoint: str) -> dict[str, Any]:
+    """Return the document. endpoint: that its commands are for. Blocking: the commands are read from the recording."""
     states = [check.state for check in diagnosis.checks]
     return {
         "sound": diagnosis.is_sound,
@@ -29,15 +30,20 @@ def doctor_document(model: ResourceModel, diagnosis: Diagnosis, command_of: Comm
             **{state.value.replace(" ", "_"): states.count(state) for state in State},
         },
         "links": {"checked": diagnosis.links_checked, "held": diagnosis.links_held},
-        "findings": [_finding(model, each, command_of) for each in diagnosis.findings],
-        "notes": [_finding(model, each, lambda _seq: "") for each in diagnosis.notes],
+        "findings": [_finding(model, each, command_of, endpoint) for each in diagnosis.findings],
+        "notes": [_finding(model, each, lambda _seq: "", endpoint) for each in diagnosis.notes],
         "pending": [_pending(model, each) for each in diagnosis.pending],
         "tree": [_check(model, check) for check in diagnosis.checks],
     }
 
 
-def _finding(model: ResourceModel, finding: Finding, command_of: CommandOf) -> dict[str, Any]:
+def _finding(model: ResourceModel, finding: Finding, command_of: CommandOf, endpoint: str) -> dict[str, Any]:
     resource = model.resources[finding.resource]
+    commands = [
+        *_commands(resource, finding.before),
+        *_commands(resource, finding.update),
+        *(command for seq in finding.repair if (command := command_of(seq))),
+    ]
     return {
         "resource": model.id(resource),
         "service": resource.service,
@@ -50,11 +56,7 @@ def _finding(model: ResourceModel, finding: Finding, command_of: CommandOf) -> d
         "answer": finding.answer,
         "cause": finding.cause,
         "repair": list(finding.repair),
-        "commands": [
-            *_commands(resource, finding.before),
-            *_commands(resource, finding.update),
-            *(command for seq in finding.repair if (command := command_of(seq))),
-        ],
+        "commands": [f"{each} --endpoint-url {shlex.quote(endpoint)}" for each in commands],
         "mendable": bool(finding.repair or finding.update),
     }
 

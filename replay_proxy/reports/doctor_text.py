@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ TICK: Final = "✓"
 CROSS: Final = "✗"
 UNKNOWN: Final = "?"
 _COMMANDS_MAX: Final = 12
+_COMMAND_CHARACTERS_MAX: Final = 16_384
 WHOLE_RESTORE: Final = "POST /_localstack/state/load?reset=1 empties the emulator, and restores everything anew"
 
 
@@ -86,7 +88,7 @@ def _finding_lines(finding: Mapping[str, Any], indent: str) -> Iterator[str]:
         yield f"{indent}recorded by call {finding['call']}"
     commands = finding["commands"]
     for command in commands[:_COMMANDS_MAX]:
-        yield f"{indent}$ {plain(command, 16_384)}"
+        yield f"{indent}$ {plain(command, _COMMAND_CHARACTERS_MAX)}"
     if len(commands) > _COMMANDS_MAX:
         yield f"{indent}and {counted(len(commands) - _COMMANDS_MAX, 'more call')}; --json lists all"
     if any(SECRET in command for command in commands):
@@ -107,10 +109,17 @@ def doctor_markdown(document: Mapping[str, Any]) -> str:
         lines += ["| resource | what is wrong | likely cause | what mends it |", "| -- | -- | -- | -- |"]
         for finding in document["findings"]:
             member = f" `{_cell(finding['member'])}`" if finding["member"] else ""
-            commands = "<br>".join(f"`{_cell(each)}`" for each in finding["commands"][:3]) or "-"
+            commands = "<br>".join(map(_code, finding["commands"][:3])) or "-"
             name = f"{_cell(finding['type'])} {_cell(finding['name'])}"
             lines.append(f"| {name} | {finding['problem']}{member} | {_cell(finding['cause'])} | {commands} |")
     return "\n".join(lines) + "\n"
+
+
+def _code(command: str) -> str:
+    """Return a command as code in a cell of a table, so that what is copied is the command."""
+    text = plain(command, _COMMAND_CHARACTERS_MAX).replace("|", "\\|")
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    return f"{fence}{text}{fence}" if fence == "`" else f"{fence} {text} {fence}"
 
 
 def _cell(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from replay_proxy.reports.doctor_text import WHOLE_RESTORE, tree_lines
+from replay_proxy.reports.doctor_text import WHOLE_RESTORE, doctor_markdown, tree_lines
 
 ABOUT = {"resource": "a", "service": "sqs", "type": "AWS::SQS::Queue", "name": "orders"}
 
@@ -39,6 +39,16 @@ def test_a_command_with_a_placeholder_says_so(value: str, told: bool) -> None:
 def test_what_no_call_mends_says_what_does(mendable: bool) -> None:
     lines = shown(finding(mendable=mendable, commands=["aws sqs set-queue-attributes"] if mendable else []))
     assert any(WHOLE_RESTORE in line for line in lines) is not mendable
+
+
+def test_a_command_in_markdown_can_be_copied() -> None:
+    command = "aws sqs create-queue --queue-name 'a|b`c``d' --tags '" + "x" * 400 + "'"
+    document = {
+        "resources": {"checked": 1, "there": 0},
+        "links": {"checked": 0, "held": 0},
+        "findings": [finding(member="", problem="missing", commands=[command])],
+    }
+    assert f"``` {command.replace('|', chr(92) + '|')} ```" in doctor_markdown(document)
 
 
 def test_a_note_names_the_member() -> None:

@@ -39,10 +39,16 @@ def latest_diagnosis(proxy: Proxy) -> Outgoing:
     return json_answer(proxy.diagnosis)
 
 
+def latest_repair(proxy: Proxy) -> Outgoing:
+    """Return how far the latest repair has come; null before the first."""
+    return json_answer(None if proxy.repair is None else proxy.repair.as_json())
+
+
 async def doctor(proxy: Proxy, query: str) -> Outgoing:
     """Examine what is recorded, and mend it where `query` says `repair=1`. services=LIST: only resources of these.
 
-    before_save=1: with what is under way, and would not be in a state that is saved now.
+    before_save=1: with what is under way, and would not be in a state that is saved now. endpoint=URL: the address of the proxy
+    that the commands are to name.
     """
     asked = parse_qs(query, keep_blank_values=True)
     if proxy.recording is None:
@@ -60,6 +66,7 @@ async def doctor(proxy: Proxy, query: str) -> Outgoing:
     try:
         if proxy.recording.writer is not None:
             await proxy.recording.writer.promised()
-        return json_answer(await examine(proxy, services, repair=repair, before_save=before_save))
+        endpoint = asked.get("endpoint", [""])[-1]
+        return json_answer(await examine(proxy, services, repair=repair, before_save=before_save, endpoint=endpoint))
     except ReplayProxyError as error:
         return problem(503, error.message, error.hint)

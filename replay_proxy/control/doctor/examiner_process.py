@@ -11,11 +11,13 @@ from typing import Any, Final
 
 import orjson
 
+from replay_proxy.client_environment import client_url
 from replay_proxy.control.doctor.messages import LINE_BYTES_MAX, answer_of, read_question
 from replay_proxy.errors import EmulatorError, ReplayProxyError
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.proxy.lifecycle.proxy import Proxy
 from replay_proxy.proxy.lifecycle.repair import repeat_calls
+from replay_proxy.proxy.lifecycle.repair_progress import RepairProgress
 from replay_proxy.proxy.lifecycle.restoring.trial_emptying import Delete
 from replay_proxy.proxy.observation.questions import Questions
 from replay_proxy.wire.signing.sigv4 import Credential
@@ -36,17 +38,22 @@ async def examine(
     smoke: Mapping[str, Any] | None = None,
     remove: bool = False,
     until: int | None = None,
+    endpoint: str = "",
 ) -> dict[str, Any]:
     """Return the document of a diagnosis (`reports.doctor_document`), or of a repair.
 
     One of everything is kept (`Proxy.diagnosis`). before_save: with what is under way. smoke: smoke tests to be carried out
     (`doctor.smoke.document`), instead of all else. remove: delete what is recorded, instead of all else (`doctor.removal`).
-    until: what records up to this number made; all of it where it is None.
+    until: what records up to this number made; all of it where it is None. endpoint: that commands are for; where the proxy says
+    that it listens, if it is empty.
 
     Raises:
         EmulatorError: the emulator does not answer, or no process can be started. RecordingError, StorageError: the recording
         cannot be read.
     """
+    progress = RepairProgress()
+    if repair:
+        proxy.repair = progress
     writer = None if proxy.recording is None else proxy.recording.writer
     options = {
         "services": sorted(services),
@@ -56,6 +63,7 @@ async def examine(
         "remove": remove,
         "seen_right": proxy.seen_right,
         "until": until,
+        "endpoint": endpoint or client_url(proxy.settings.listen.host, proxy.settings.listen.port),
         "with_pending": writer is not None and writer.has_pending,
     }
     command = [sys.executable, "-m", "replay_proxy.control.doctor.examiner_worker", str(proxy.settings.data_dir)]
@@ -71,7 +79,7 @@ async def examine(
                 await stack.enter_async_context(proxy.observer.at_rest())
             assert child.stdin is not None
             child.stdin.write(orjson.dumps(options, option=orjson.OPT_APPEND_NEWLINE))
-            document = await _serve(proxy, child)
+            document = await _serve(proxy, child, progress)
             proxy.seen_right = document.pop("seen_right", proxy.seen_right)
             if smoke is None and not remove and not services:
                 found = document.get("after", document)
@@ -83,6 +91,7 @@ async def examine(
         with suppress(ProcessLookupError):
             child.kill()
         await child.wait()
+        progress.running = False
 
 
 def deletion(proxy: Proxy) -> Delete:
@@ -94,8 +103,8 @@ def deletion(proxy: Proxy) -> Delete:
     return delete
 
 
-async def _serve(proxy: Proxy, child: Process) -> dict[str, Any]:
-    """Answer what the child asks, until it has a document."""
+async def _serve(proxy: Proxy, child: Process, progress: RepairProgress) -> dict[str, Any]:
+    """Answer what the child asks, until it has a document. progress: notes what a repair has made."""
     assert child.stdout is not None
     assert child.stdin is not None
     questions = Questions(proxy.engine.translator, proxy.upstream, proxy.settings.call_timeout)
@@ -112,7 +121,9 @@ async def _serve(proxy: Proxy, child: Process) -> dict[str, Any]:
             if "ask" in asked:
                 told = {"answer": answer_of(await ask(*read_question(asked["ask"])))}
             else:
-                told = {"repeated": await repeat_calls(proxy, asked["repeat"])}
+                before = len(progress.made)
+                await repeat_calls(proxy, asked["repeat"], progress.made)
+                told = {"repeated": progress.made[before:]}
         except (OSError, TimeoutError, ReplayProxyError) as error:
             told = {"error": str(error) or type(error).__name__}
         with suppress(ConnectionError):
@@ -128,12 +139,19 @@ async def _serve(proxy: Proxy, child: Process) -> dict[str, Any]:
                 return document
             if "failed" in message:
                 raise EmulatorError(message["failed"], hint=message["hint"])
+            if "planned" in message:
+                progress.planned += message["planned"]
+                continue
+            if "made" in message:
+                progress.made += message["made"]
+                continue
             task = asyncio.create_task(answer(message))
             answering.add(task)
             task.add_done_callback(answering.discard)
     finally:
         for task in answering:
             task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
     raise EmulatorError(
         f"the process that examines has ended with {await child.wait()}", hint="its error is in the log of the proxy"
     )

@@ -1,8 +1,8 @@
 """The child process that examines: `python -m replay_proxy.control.doctor.examiner_worker DIR`.
 
 The first line of its standard input are its options, as JSON: `{"services": ["sqs"], "repair": true, "before_save": false,
-"smoke": null, "remove": false, "until": null, "seen_right": {}, "with_pending": false}`. What is said after that is in
-`messages`. It has a low priority, and ends with its parent.
+"smoke": null, "remove": false, "until": null, "endpoint": "http://127.0.0.1:4566", "seen_right": {}, "with_pending": false}`.
+What is said after that is in `messages`. It has a low priority, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ async def examine(parent: Parent, data_dir: Path, options: dict[str, Any]) -> di
         return found
 
     def document(found: Diagnosis) -> dict[str, Any]:
-        return doctor_document(model, found, facts.command)
+        return doctor_document(model, found, facts.command, options["endpoint"])
 
     first = after = await diagnosis()
     if not options.get("repair"):
@@ -145,8 +145,10 @@ async def examine(parent: Parent, data_dir: Path, options: dict[str, Any]) -> di
     for _round in range(ROUNDS):
         before = after
         asker = Asker(parent.ask, facts.facts, 1)
-        repeated += await _updates(model, {each.resource: each.before for each in before.findings}.items(), asker)
         seqs = sorted({seq for finding in before.findings for seq in finding.repair})
+        single = [each for finding in before.findings for each in (finding.before, finding.update) if each is not None]
+        tell({"planned": len(seqs) + len(single)})
+        repeated += await _updates(model, {each.resource: each.before for each in before.findings}.items(), asker)
         repeated += await parent.repeat(seqs) if seqs else []
         repeated += await _updates(model, [(each.resource, each.update) for each in before.findings], asker)
         after = await diagnosis()
@@ -169,6 +171,7 @@ async def _updates(
         failed = answered.outcome is None or not answered.outcome.ok
         call = f"{resource.service}:{update.operation}"
         done.append({"seq": 0, "call": call, "problem": answered.said if failed else ""})
+        tell({"made": done[-1:]})
     return done
 
 

@@ -41,7 +41,7 @@ async def examine_emulator(settings: Settings, services: Collection[str], *, bef
         model = await asyncio.to_thread(facts.model)
         services = services_in(services, {each.service for each in model.calls})
         examination = Examination(model, questions.ask, facts.facts, services=services, before_save=before_save)
-        return doctor_document(model, await examination.run(), facts.command)
+        return doctor_document(model, await examination.run(), facts.command, str(settings.upstream))
 
 
 async def smoke_emulator(settings: Settings, document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ shut. It may import everything below `proxy/requests`; `control` and `cli` stand
 - `shutdown`: the steps of the end, each of which is taken.
 - `status`: what `/_replay/status` shows.
 - `restoring`: bringing the state back: at once, in parts, or when it is asked for; the session.
-- `repair`: makes single recorded calls again, for the doctor.
+- `repair`, `repair_progress`: makes single recorded calls again, for the doctor; how far that has come.
 - `backend`: the emulator, managed or external: brought up, watched, emptied, stopped.
 - `sender`: sends stored requests to the emulator.
 - `background_compaction`, `compaction_worker`: the recording is compacted beside the traffic, in a child process.

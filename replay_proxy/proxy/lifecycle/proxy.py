@@ -29,6 +29,7 @@ from replay_proxy.proxy.intercept.opening import interception_door_of
 from replay_proxy.proxy.lifecycle.backend import Backend, ExternalEmulator
 from replay_proxy.proxy.lifecycle.background_compaction import BackgroundCompaction
 from replay_proxy.proxy.lifecycle.emulator_recovery import EmulatorRecovery, end_task
+from replay_proxy.proxy.lifecycle.repair_progress import RepairProgress
 from replay_proxy.proxy.lifecycle.restoring.load_strategy import LoadStrategy
 from replay_proxy.proxy.lifecycle.restoring.requested_load import RequestedLoads
 from replay_proxy.proxy.lifecycle.restoring.requested_pods import RequestedPods
@@ -73,6 +74,7 @@ class Proxy:
     recorded or restored.
     recorder, compaction, observer: None where the recording is only read, too. diagnosis: the latest one of the doctor, as JSON
     values; None before the first. seen_right: what the diagnoses of this session saw as it was recorded, for the next one.
+    repair: the latest one of the doctor; None before the first.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Proxy:
         self.observer = self._observer()
         self.diagnosis: dict[str, Any] | None = None
         self.seen_right: dict[str, list[Any]] = {}
+        self.repair: RepairProgress | None = None
         self.requested_pods = None
         if recording is not None and self.requested_loads is not None and self.load_strategy is not None:
             self.requested_pods = RequestedPods(

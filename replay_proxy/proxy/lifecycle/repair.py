@@ -19,8 +19,10 @@ from replay_proxy.replay.execution.executor import Executor
 from replay_proxy.replay.execution.reporting.report import RestoreReport, Result
 
 
-async def repeat_calls(proxy: Proxy, seqs: Sequence[int]) -> list[dict[str, Any]]:
-    """Make recorded calls again, one after the other. Return of each its number, its name, and why it was refused, if so.
+async def repeat_calls(proxy: Proxy, seqs: Sequence[int], done: list[dict[str, Any]]) -> None:
+    """Make recorded calls again, one after the other. Add of each its number, its name, and why it was refused, if so, to `done`.
+
+    A call that has begun is made wholly, also where this is cancelled.
 
     Raises:
         RecordingError, StorageError: the recording cannot be read.
@@ -31,19 +33,26 @@ async def repeat_calls(proxy: Proxy, seqs: Sequence[int]) -> list[dict[str, Any]
     executor = Executor(target_of(sender, translator.endpoints, settings, translator.session_state))
     report = RestoreReport(str(settings.data_dir))
     slots = executor.new_slots()
-    done = []
-    for seq in seqs:
+
+    async def made_again(seq: int) -> dict[str, Any]:
         try:
             record = await asyncio.to_thread(recording.fetch, seq)
         except (RecordingError, StorageError, LookupError) as error:
-            done.append({"seq": seq, "call": "", "problem": f"it cannot be read: {error}"})
-            continue
+            return {"seq": seq, "call": "", "problem": f"it cannot be read: {error}"}
         async with slots:
             result = await executor.replay(record, report)
-        problem = (
-            "" if result.result in (Result.RESTORED, Result.DIVERGED) else result.reason or "; ".join(result.details)
-        )
-        done.append({"seq": seq, "call": f"{result.service}:{result.operation}", "problem": problem})
-    if proxy.session is not None and not settings.read_only:
-        await asyncio.to_thread(proxy.session.save, translator.session_state)
-    return done
+        is_well = result.result in (Result.RESTORED, Result.DIVERGED)
+        problem = "" if is_well else result.reason or "; ".join(result.details)
+        return {"seq": seq, "call": f"{result.service}:{result.operation}", "problem": problem}
+
+    try:
+        for seq in seqs:
+            making = asyncio.ensure_future(made_again(seq))
+            try:
+                done.append(await asyncio.shield(making))
+            except asyncio.CancelledError:
+                done.append(await making)
+                raise
+    finally:
+        if proxy.session is not None and not settings.read_only:
+            await asyncio.to_thread(proxy.session.save, translator.session_state)
