@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -365,7 +365,9 @@ def nameable(service: str, operation: str) -> tuple[Kind, ...]:
         )
         particular = len(kind.named) > 1 and not spellings <= _GENERAL
         if particular or specific or kind.name in operation:
-            found.append(kind)
+            # What is left out means the usual one where an operation is about such a thing: not in one about another.
+            own = kind.named[-1] if kind.name not in operation else ""
+            found.append(replace(kind, defaults={member: v for member, v in kind.defaults.items() if member != own}))
     return tuple(sorted(found, key=lambda kind: _subject_rank(kind, operation)))
 
 

@@ -621,3 +621,36 @@ def test_a_key_that_waits_for_its_end_is_not_enabled() -> None:
     assert one(tape.model(), "AWS::KMS::Key").attributes["KeyEnabled"]
     tape.call("kms", "ScheduleKeyDeletion", {"KeyId": key, "PendingWindowInDays": 7}, {"KeyId": key})
     assert not one(tape.model(), "AWS::KMS::Key").attributes["KeyEnabled"]
+
+
+def test_what_hangs_on_a_function_without_a_qualifier_is_told_apart() -> None:
+    tape = Tape()
+    function(tape, "work")
+    url, invoked, runs = (
+        tape.call("lambda", operation, {"FunctionName": "work", **given}, {}, protocol="rest-json")
+        for operation, given in (
+            ("CreateFunctionUrlConfig", {"AuthType": "NONE"}),
+            ("PutFunctionEventInvokeConfig", {"MaximumRetryAttempts": 1}),
+            ("PutRuntimeManagementConfig", {"UpdateRuntimeOn": "Auto"}),
+        )
+    )
+    model = tape.model()
+    assert one(model, "AWS::Lambda::Url").calls() == [url]
+    assert one(model, "AWS::Lambda::EventInvokeConfig").calls() == [invoked]
+    assert one(model, "AWS::Lambda::Function").calls()[-1] == runs
+
+
+def test_tags_of_a_network_are_not_those_of_what_is_tied_to_it() -> None:
+    tape = Tape()
+    here: dict[str, Any] = {"protocol": "ec2"}
+    made = b"<R><vpc><vpcId>vpc-1a2b3c4d</vpcId></vpc></R>"
+    tape.call("ec2", "CreateVpc", {"CidrBlock": "10.0.0.0/16"}, body=made, **here)
+    made = b"<R><internetGateway><internetGatewayId>igw-1a2b3c4d</internetGatewayId></internetGateway></R>"
+    tape.call("ec2", "CreateInternetGateway", {}, body=made, **here)
+    tie = {"InternetGatewayId": "igw-1a2b3c4d", "VpcId": "vpc-1a2b3c4d"}
+    tied = tape.call("ec2", "AttachInternetGateway", tie, body=b"<R/>", **here)
+    tags = {"Resources": ["vpc-1a2b3c4d"], "Tags": [{"Key": "Name", "Value": "shop"}]}
+    tagged = tape.call("ec2", "CreateTags", tags, body=b"<R/>", **here)
+    model = tape.model()
+    assert one(model, "AWS::EC2::VPC").calls()[-1] == tagged
+    assert one(model, "AWS::EC2::VPCGatewayAttachment").calls() == [tied]

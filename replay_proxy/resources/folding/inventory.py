@@ -221,13 +221,16 @@ class Inventory:
         resource.name = next((value for value in (*chosen, *plain) if not value.startswith("arn:")), own)
 
     def named_things(self, call: Call) -> list[tuple[str, Resource]]:
-        """Return the resources of the call's service that it names by members at its top."""
+        """Return the resources of the call's service that it names by members at its top.
+
+        The id of a network is also a part of the names of what is tied to it. It means the network.
+        """
         found: dict[int, tuple[str, Resource]] = {}
         for member, value in named_at_top(call.params):
-            for number in self.references.named(call.service, value):
-                resource = self.resources[number]
-                if self.is_near(call.head, resource) or value.startswith("arn:"):
-                    found.setdefault(number, (member, resource))
+            named = (self.resources[number] for number in self.references.named(call.service, value))
+            near = [each for each in named if self.is_near(call.head, each) or value.startswith("arn:")]
+            whole = [each for each in near if each.key.names == (short_name(value),)]
+            found = {each.number: (member, each) for each in whole or near} | found
         return list(found.values())
 
 

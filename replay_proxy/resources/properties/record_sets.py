@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from replay_proxy.resources.resource import Key
+
+
+def is_record_set(key: Key) -> bool:
+    """Return whether a key is one of a record set."""
+    return (key.service, key.noun) == ("route53", "ResourceRecordSet")
+
 
 def record_set_changes(params: Mapping[str, Any]) -> Iterator[tuple[bool, tuple[str, ...], Mapping[str, Any]]]:
     """Return of each change: whether the record set is there afterwards, its names, and what it is."""
