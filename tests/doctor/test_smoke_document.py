@@ -147,6 +147,8 @@ def test_a_command_that_is_none_is_refused_with_a_hint(text: str) -> None:
         ({"a": {"b": 1}}, {"query": "a.b", "is": 2}, "'a.b' is 1, and not 2"),
         ({"a": 1, "b": 2}, {"has": {"a": 1}}, ""),
         ({"a": 1}, {"has": {"b": 1}}, "it has b null, and not 1"),
+        ({"a": [{"b": True}]}, {"is": {"a": [{"b": 1}]}}, 'it is {"a":[{"b":true}]}, and not {"a":[{"b":1}]}'),
+        ({"a": [1, 2.0]}, {"is": {"a": [1.0, 2]}}, ""),
         ("all is well", {"contains": "well"}, ""),
         ("all is well", {"matches": "^al+ "}, ""),
         ("all", {"matches": "("}, "is no regular expression"),

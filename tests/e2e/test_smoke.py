@@ -60,6 +60,10 @@ checks:
   - name: no such error
     invoke: {function: count}
     expect: {error: KeyError}
+  - name: no error
+    within_s: 0.2
+    aws: s3api head-bucket --bucket orders-bucket
+    expect: {error: NoSuchBucket}
   - name: wrong name
     within_s: 0.2
     aws: sqs get-queue-url --queue-name orders
@@ -104,17 +108,70 @@ def test_checks_of_each_kind_pass_or_say_why_not_and_leave_no_trace(
     assert code == 3
     assert "✗ wrong count: 'n' is 2, and not 3" in out
     assert "✗ no such function: lambda:Invoke: ResourceNotFoundException" in out
-    assert "✗ no such path: the status is 404" in out
+    assert "✗ no such path: the status is 404, and not below 400: <?xml" in out
+    assert "✗ no error: the error is none, and not NoSuchBucket" in out
     assert "✗ no such queue: sqs:GetQueueUrl: " in out
-    assert "✗ no such table: dynamodb:DeleteItem: ResourceNotFoundException" in out
+    assert "✗ no such table: dynamodb:GetItem: ResourceNotFoundException" in out
     assert "✗ no such error: the error is none, and not KeyError" in out
     assert "✗ wrong name: 'QueueUrl' is " in out
-    assert "7 of 7 checks did not pass" in err
+    assert "8 of 8 checks did not pass" in err
     code, _out, err = smoke("checks:\n  - nme: x\n")
     assert code == 2
     assert "line 2" in err
     assert json.loads(json.dumps(proxy.status()["unrecorded"])) == 0
     assert proxy.journal.read_bytes() == before
+
+
+QUEUES = """\
+checks:
+  - name: beside the messages of others
+    queue: {name: full, send: smoke}
+    expect: {is: smoke}
+  - name: into one that delays
+    queue: {name: late, send: smoke}
+  - name: into one that keeps the order
+    queue: {name: turns.fifo, send: smoke}
+  - name: into one that counts
+    queue: {name: counting, send: smoke}
+"""
+
+
+def test_messages_of_others_stay_in_the_queues_that_are_checked(
+    start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
+    proxy = start_proxy("--check-wiring", "0", "--flush-interval", "600")
+    sqs = client("sqs", proxy.url)
+    counting = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": 1})
+    given: dict[str, dict[str, str]] = {
+        "dead": {},
+        "full": {},
+        "late": {"DelaySeconds": "600"},
+        "turns.fifo": {"FifoQueue": "true"},
+        "counting": {"RedrivePolicy": counting},
+    }
+    urls = {
+        name: sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"] for name, attributes in given.items()
+    }
+    for number in range(25):
+        sqs.send_message(QueueUrl=urls["full"], MessageBody=f"of somebody {number}")
+    sqs.send_message(QueueUrl=urls["counting"], MessageBody="of somebody")
+    before = proxy.journal.read_bytes()
+    path = tmp_path / "smoke.yaml"
+    path.write_text(QUEUES)
+    command = [*replay_proxy(), "doctor", "--endpoint", proxy.url, "--smoke", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 3, done.stdout
+    assert done.stdout.count("✓") == 3, done.stdout
+    assert "✗ into one that counts: counting holds 1 of other messages" in done.stdout
+    held: dict[str, list[str]] = {}
+    for name, url in urls.items():
+        held[name] = []
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600).get("Messages"):
+            held[name] += sorted(each["Body"] for each in found)
+    assert sorted(held.pop("full")) == sorted(f"of somebody {number}" for number in range(25))
+    assert held == {"dead": [], "late": [], "turns.fifo": [], "counting": ["of somebody"]}
+    assert proxy.journal.read_bytes().startswith(before)
+    assert b"smoke" not in proxy.journal.read_bytes()[len(before) :]
 
 
 STREAM = """\

@@ -11,4 +11,5 @@ In: a file, and functions that send requests. Out: of each check whether it pass
 | `commands` | a command of the AWS CLI, as an operation with its parameters |
 | `expectations` | whether what came is what is expected |
 | `checks` | carrying out one check of each kind |
+| `queue_check` | passing a message through a queue, beside the messages of others |
 """

@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 import orjson
 
 from replay_proxy.doctor.smoke.commands import parse_command
-from replay_proxy.doctor.smoke.expectations import failure_of
+from replay_proxy.doctor.smoke.expectations import failure_of, short
+from replay_proxy.doctor.smoke.queue_check import CheckFailed, QueueCheck
 from replay_proxy.errors import ReplayProxyError
 from replay_proxy.exchange import Answer, Headers, Request
 from replay_proxy.wire.codecs.answers import Outcome
@@ -47,10 +48,6 @@ Fetch = Callable[[Request], Awaitable[Answer]]
 _CarryOut = Callable[[Any, Mapping[str, Any], str, float], Awaitable[str]]
 
 
-class _Failed(Exception):
-    """A check was not carried out; its message says why."""
-
-
 class SmokeTests:
     """Carries out the checks of one file."""
 
@@ -70,14 +67,14 @@ class SmokeTests:
         kinds: dict[str, _CarryOut] = {
             "invoke": self._invoke,
             "http": self._http,
-            "queue": self._queue,
+            "queue": QueueCheck(self._ok).run,
             "stream": self._stream,
             "aws": self._aws,
         }
         kind = next(each for each in kinds if each in check)
         try:
             failure = await kinds[kind](check[kind], check.get("expect", {}), region, deadline)
-        except (_Failed, ReplayProxyError) as error:
+        except (CheckFailed, ReplayProxyError) as error:
             failure = str(error)
         except (OSError, TimeoutError) as error:
             failure = f"there is no answer: {error or type(error).__name__}"
@@ -86,7 +83,7 @@ class SmokeTests:
     async def _ok(self, service: str, operation: str, region: str, **parameters: Any) -> dict[str, Any]:
         outcome = await self._call(service, operation, parameters, region)
         if not outcome.ok:
-            raise _Failed(f"{service}:{operation}: {outcome.error_code}: {outcome.error_message}")
+            raise CheckFailed(f"{service}:{operation}: {outcome.error_code}: {outcome.error_message}")
         return outcome.parsed
 
     async def _invoke(
@@ -108,7 +105,7 @@ class SmokeTests:
         else:
             error, said = "", ""
         if wanted is not None:
-            return "" if error == wanted else f"the error is {error or 'none'}, and not {wanted}"
+            return _other_error(error, wanted)
         return said or failure_of(payload, expected)
 
     async def _http(self, asked: Mapping[str, Any], expected: Mapping[str, Any], _region: str, _deadline: float) -> str:
@@ -120,29 +117,17 @@ class SmokeTests:
         answer = await self._fetch(Request(asked.get("method", "GET"), asked["path"], Headers(fields), content))
         wanted = expected.get("status")
         if answer.status != wanted if wanted is not None else answer.status >= _STATUS_MAX:
-            return f"the status is {answer.status}" + (f", and not {wanted}" if wanted is not None else "")
+            body = answer.body.decode("utf-8", "replace") if isinstance(answer.body, bytes) else ""
+            return f"the status is {answer.status}, and not {wanted or 'below 400'}: {short(body) or 'no body'}"
         came = _read(answer.body if isinstance(answer.body, bytes) else b"")
         return failure_of(came, {name: value for name, value in expected.items() if name != "status"})
-
-    async def _queue(self, asked: Mapping[str, Any], expected: Mapping[str, Any], region: str, deadline: float) -> str:
-        found = await self._ok("sqs", "GetQueueUrl", region, QueueName=asked["name"])
-        url = found["QueueUrl"]
-        sent = await self._ok("sqs", "SendMessage", region, QueueUrl=url, MessageBody=asked["send"])
-        while True:
-            received = await self._ok(
-                "sqs", "ReceiveMessage", region, QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1
-            )
-            for message in received.get("Messages", ()):
-                if message["MessageId"] == sent["MessageId"]:
-                    await self._ok("sqs", "DeleteMessage", region, QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                    return failure_of(message["Body"], expected)
-            if time.monotonic() > deadline:
-                return "the message was sent, and did not come back: has the queue a consumer?"
-            await asyncio.sleep(_PAUSE_S)
 
     async def _stream(self, asked: Mapping[str, Any], expected: Mapping[str, Any], region: str, deadline: float) -> str:
         read = asked["read"]
         both = ((asked["table"], asked["key"]), (read["table"], read["key"]))
+        there = await self._ok("dynamodb", "GetItem", region, TableName=asked["table"], Key=asked["key"])
+        if there.get("Item", asked["put"]) != asked["put"]:
+            return f"{asked['table']} has another item under this key, which the check would delete: choose a key of its own"
         # A put that changes nothing is told to no consumer, and what another one wrote earlier says nothing of this one.
         for table, key in both:
             await self._ok("dynamodb", "DeleteItem", region, TableName=table, Key=key)
@@ -161,7 +146,7 @@ class SmokeTests:
                 await asyncio.sleep(_PAUSE_S)
         finally:
             for table, key in both:
-                with suppress(_Failed, OSError, TimeoutError):
+                with suppress(CheckFailed, OSError, TimeoutError):
                     await self._ok("dynamodb", "DeleteItem", region, TableName=table, Key=key)
 
     async def _aws(self, asked: str, expected: Mapping[str, Any], region: str, deadline: float) -> str:
@@ -171,7 +156,7 @@ class SmokeTests:
             outcome = await self._call(service, operation, parameters, region)
             wanted = expected.get("error")
             if wanted is not None:
-                failure = "" if outcome.error_code == wanted else f"the error is {outcome.error_code or 'none'}"
+                failure = _other_error(outcome.error_code, wanted)
             elif not outcome.ok:
                 failure = f"{outcome.error_code}: {outcome.error_message}"
             else:
@@ -179,6 +164,10 @@ class SmokeTests:
             if not failure or changes or time.monotonic() > deadline:
                 return failure
             await asyncio.sleep(_PAUSE_S)
+
+
+def _other_error(error: str, wanted: str) -> str:
+    return "" if error == wanted else f"the error is {error or 'none'}, and not {wanted}"
 
 
 def _read(body: Any) -> Any:
