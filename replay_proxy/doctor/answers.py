@@ -17,6 +17,8 @@ from replay_proxy.wire.models.models import operation_model
 
 _DATA = Path(__file__).parent / "data" / "readings.json"
 _NOT_FOUND: Final = 404
+_DEPTH: Final = 8
+"""`Reservations`, `Instances`, and what is in them."""
 _SERVER_ERROR_MIN: Final = 500
 
 
@@ -68,6 +70,26 @@ def status_in(value: Any, depth: int = 3) -> str:
     elif isinstance(value, list) and len(value) == 1:
         return status_in(value[0], depth - 1)
     return ""
+
+
+def end_in(kind: str, described: Mapping[str, Any]) -> str:
+    """Return the state by which a description says that such a resource is gone (`ended` in data/readings.json); else ""."""
+    entry = next((each for each in table()["ended"] if each["kind"] == kind), None)
+    return "" if entry is None else _state_in(described, frozenset(entry["states"]), _DEPTH)
+
+
+def _state_in(value: Any, states: frozenset[str], depth: int) -> str:
+    """Return the first of these states in a description: a read of one thing may show it as the only one in lists."""
+    if isinstance(value, list):
+        return _state_in(value[0], states, depth - 1) if len(value) == 1 and depth else ""
+    if not isinstance(value, Mapping) or not depth:
+        return ""
+    own = (below for member, below in value.items() if member.lower() in _status_members())
+    # The state of an instance is a structure with its name.
+    names = [each.get("Name") if isinstance(each, Mapping) else each for each in own]
+    found = next((name for name in names if isinstance(name, str) and name in states), "")
+    below = (_state_in(each, states, depth - 1) for each in value.values() if isinstance(each, Mapping | list))
+    return found if names else next((each for each in below if each), "")
 
 
 @lru_cache(maxsize=1)

@@ -14,13 +14,21 @@ from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, 
 from replay_proxy.doctor.entries import lost_listed
 from replay_proxy.doctor.links import Description, is_shown
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.repair import is_numbered, members_of, removal_before, repair_of, update_of
+from replay_proxy.doctor.repair import (
+    is_numbered,
+    members_of,
+    record_set_update,
+    removal_before,
+    repair_of,
+    update_of,
+)
 from replay_proxy.doctor.seen_right import SeenRight, missing_texts
 from replay_proxy.doctor.switches import switched_off
 from replay_proxy.doctor.tags import lost_tags, tags_update
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.observing.exposure import runs_code
 from replay_proxy.resources.folding.model import ResourceModel
+from replay_proxy.resources.properties.record_sets import is_record_set
 from replay_proxy.resources.properties.tags import is_tagging
 from replay_proxy.resources.resource import Link, Resource, leaves
 
@@ -104,6 +112,7 @@ class Conclusions:
                 if holds:
                     kept.add((resource.type, link.member))
                     shown.add((resource.type, link.member, target.type))
+                    self._seen.note(resource, _mark_of(link))
                 check.links.append(LinkCheck(link, holds))
         for check, link in undecided:
             resource = check.resource
@@ -111,6 +120,7 @@ class Conclusions:
             kind = (resource.type, link.member, self._model.resources[link.target].type)
             proven = kind in shown or self._was_shown(resource, link.text)
             proven = proven and not self._descriptions[resource.number].is_listed_by_name
+            proven = proven or self._seen.was(resource, _mark_of(link))
             check.links.append(LinkCheck(link, holds=False if proven else None))
         return kept
 
@@ -316,6 +326,8 @@ class Conclusions:
 
     def _members_sent(self, resource: Resource) -> set[str]:
         """Return the members, in lower case, that the calls about a resource could set. Others are the emulator's own."""
+        if is_record_set(resource.key):
+            return {member.lower() for member in resource.attributes}
         operations = {self._operations.get(seq, "") for seq in (resource.made_by, *resource.changed_by)}
         nouns = {noun.lower() for noun in resource.set_by}
         return nouns | {member.lower() for each in operations for member in members_of(resource.service, each)}
@@ -345,9 +357,10 @@ class Conclusions:
         calls: tuple[int, ...] = (),
     ) -> None:
         """Add a finding. update, calls: what mends it, where that is known; an update before calls."""
+        update = update or record_set_update(resource)
         calls = () if update is not None else calls or repair_of(self._model, resource, problem, member)
         if member and not calls and update is None and problem is not Problem.LINK_TO_NOTHING:
-            update = update_of(Names(self._model, resource), member)
+            update = update_of(Names(self._model, resource), member, self._descriptions[resource.number].shown)
         before = None
         if problem in (Problem.LINK_LOST, Problem.CHANGED) and not calls and update is None and resource.made_by:
             before = removal_before(Names(self._model, resource))
@@ -356,6 +369,11 @@ class Conclusions:
         self._diagnosis.findings.append(
             Finding(resource.number, problem, member, call, answer, cause, recorded, calls, update, before)
         )
+
+
+def _mark_of(link: Link) -> str:
+    """Return what is noted of a link that was seen to hold."""
+    return f"{link.member} -> {link.text}"
 
 
 def _about_the_same(path: str, other: str) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from replay_proxy.doctor.answers import Refusal, refusal_of, status_in
+from replay_proxy.doctor.answers import Refusal, end_in, refusal_of, status_in
 from replay_proxy.doctor.asking import Ask, Asker, CallFacts
 from replay_proxy.doctor.conclusions import Conclusions
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Pending, State
@@ -104,8 +104,12 @@ class Examination:
                 if reading.search and not texts.mention(names.all):
                     check.state, check.answer = State.ABSENT, f"{reading.operation} does not list it"
                     break
-                check.state, check.answer = State.THERE, ""
                 described = answered.listing.element(names.all) if reading.search else outcome.parsed
+                end = end_in(f"{resource.service}:{resource.key.noun}", described or {})
+                if end:
+                    check.state, check.answer = State.ABSENT, f"{reading.operation} says that it is {end}"
+                    break
+                check.state, check.answer = State.THERE, ""
                 if described is not None:
                     check.status = _status_of(resource, described)
                     texts = Texts(described) if reading.search else texts

@@ -40,6 +40,16 @@ class Description:
         """Return whether any of these names is mentioned."""
         return self.texts.mention(names) or any(texts.mention(names) for texts in self.dedicated.values())
 
+    def value_of(self, member: str) -> str | None:
+        """Return the text in the member of this name, at the top or in the one structure; None where that is not told so.
+
+        It decides: a service may also show, in another place, what it was tied to before.
+        """
+        folded = member.lower()
+        structures = [self.shown, *(each for each in self.shown.values() if isinstance(each, Mapping))]
+        held = [value for each in structures for name, value in each.items() if str(name).lower() == folded]
+        return held[0] if len(held) == 1 and isinstance(held[0], str) and held[0] else None
+
     @property
     def has_empty_part(self) -> bool:
         """Whether something that was set is not set at all any more."""
@@ -51,6 +61,9 @@ def is_shown(description: Description, member: str, names: frozenset[str], noun:
 
     member: the path to the member that holds it. names: of its target. noun: of the resource.
     """
+    told = description.value_of(member)
+    if told is not None:
+        return Texts(told).mention(names)
     if description.names(names):
         return True
     holder = member.partition(".")[0].lower()

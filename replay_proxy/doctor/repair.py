@@ -16,16 +16,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from botocore.model import Shape
+
 from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.diagnosis import Problem, Update
 from replay_proxy.doctor.readings import Names
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.kinds import switched_by
 from replay_proxy.resources.properties.attributes import noun_of
+from replay_proxy.resources.properties.record_sets import is_record_set
 from replay_proxy.resources.resource import Hidden, Long, Resource
 from replay_proxy.wire.models.models import operation_model, service_model
 
 _DEPTH: Final = 16
+_VERSIONS: Final = {"IfMatch": "ETag", "LockToken": "LockToken"}
+"""Members of updates, and of reads what they want."""
 _CHANGING: Final = ("Update", "Modify", "Set", "Put")
 _ABOUT: Final = ("", "Configuration", "Attributes", "Settings", "Config", "Properties")
 
@@ -97,10 +102,11 @@ def members_of(service: str, operation: str) -> frozenset[str]:
     return frozenset(shape.members) if shape is not None else frozenset()
 
 
-def update_of(names: Names, member: str) -> Update | None:
+def update_of(names: Names, member: str, shown: Mapping[str, Any]) -> Update | None:
     """Return a call that sets a member of a resource to what is recorded; None where no operation does, or its value is not kept.
 
-    member: its path in the attributes; what is set is the whole of its first part.
+    member: its path in the attributes; what is set is the whole of its first part. shown: what the emulator says of the resource:
+    some updates must name the version that they change.
     """
     resource = names.resource
     top = member.partition(".")[0]
@@ -125,10 +131,57 @@ def update_of(names: Names, member: str) -> Update | None:
             taken, value = "patchOperations", [{"op": "replace", "path": f"/{top}", "value": _word(value)}]
         if shape is None or taken is None:
             continue
-        parameters = {each: names.value(each) for each in shape.required_members if each != taken}
-        if all(parameters.values()):
+        parameters = _given_to(names, shape, taken) | _version_in(shown, shape)
+        if all(each is not None for each in parameters.values()):
             return Update(operation, {**parameters, **_also_given(names, operation), taken: value})
     return None
+
+
+def _given_to(names: Names, shape: Shape, taken: str) -> dict[str, Any]:
+    """Return what an update is given besides the member that it is for; None for a required one that is not known.
+
+    One that wants attributes again sets all there are (`UpdateSchedule`): so it gets all that are recorded. Others get names.
+    """
+    recorded = names.resource.attributes
+    again = [each for each in shape.required_members if each in recorded]
+    found: dict[str, Any] = {}
+    for member in shape.required_members:
+        found[member] = _recorded(recorded[member]) if member in again else names.value(member) or None
+    if any(each != taken for each in again):
+        found |= {each: value for each in shape.members if (value := _recorded(recorded.get(each))) is not None}
+    found |= _also_naming(names, shape)
+    found.pop(taken, None)
+    return found
+
+
+def _also_naming(names: Names, shape: Shape) -> dict[str, str]:
+    """Return the members of parameters that may be left out, and without which another resource would be meant: `cluster`."""
+    kind = names.kind
+    optional = () if kind is None else [each for each in kind.named if each not in shape.required_members]
+    found = {each: names.value(each) for each in optional if each in shape.members}
+    return {each: value for each, value in found.items() if value and value != kind.defaults.get(each)} if kind else {}
+
+
+def _version_in(shown: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """Return the members of an update that say which version of a resource it changes, as the read of it shows them."""
+    return {member: shown[name] for member, name in _VERSIONS.items() if member in shape.members and name in shown}
+
+
+def _recorded(value: Any) -> Any:
+    """Return a recorded attribute as it was sent; None where it is not kept."""
+    try:
+        return plain(value)
+    except ValueError:
+        return None
+
+
+def record_set_update(resource: Resource) -> Update | None:
+    """Return the call that makes one record set as it is recorded: the recorded call may be about others, too."""
+    if not is_record_set(resource.key):
+        return None
+    change = {"Action": "UPSERT", "ResourceRecordSet": plain(resource.attributes)}
+    zone = resource.key.names[0]
+    return Update("ChangeResourceRecordSets", {"HostedZoneId": zone, "ChangeBatch": {"Changes": [change]}})
 
 
 def _word(value: str | bool) -> str:
@@ -142,7 +195,7 @@ def _kind(resource: Resource) -> str:
 def named_by_call(names: Names, operation: str, left_out: str = "") -> dict[str, Any] | None:
     """Return the required parameters of an operation, those that name a resource; None where one is not known."""
     shape = operation_model(names.resource.service, operation).input_shape
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {} if shape is None else dict(_also_naming(names, shape))
     for member in shape.required_members if shape is not None else ():
         value = names.value(member)
         if member == left_out:

@@ -17,9 +17,18 @@ import pytest
 
 from replay_proxy.journal.format.records import RecordKind
 from replay_proxy.journal.read.reader import read
-from tests.support.clients import client
+from tests.support.clients import CREDENTIALS, client
 from tests.support.diagnoses import examined
-from tests.support.processes import EMULATORS, Emulator, Proxy, left_out, localstack_python, missing, replay_proxy
+from tests.support.processes import (
+    EMULATORS,
+    Emulator,
+    Proxy,
+    aws_cli,
+    left_out,
+    localstack_python,
+    missing,
+    replay_proxy,
+)
 from tests.support.wired_stack import BREAKS, make, table_lines
 
 pytestmark = pytest.mark.emulator
@@ -132,6 +141,32 @@ def test_the_command_draws_a_tree_asks_before_it_mends_and_exits_by_what_it_foun
     assert "made again: call 1 sqs:CreateQueue" in out
     code, out, _err = doctor("--json")
     assert json.loads(out)["sound"]
+
+
+def test_the_commands_that_mend_can_be_pasted_into_a_shell(start_proxy: Callable[..., Proxy]) -> None:
+    """With credentials, and no other setting: region and endpoint are in them, and quotes are those of a shell."""
+    proxy = start_proxy("--check-wiring", "0")
+    said = 'it\'s $HOME `id` "x" \\ | é'
+    queue, events = (client(service, proxy.url, region="eu-west-1") for service in ("sqs", "events"))
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Sid": "a"}]})
+    queue.create_queue(QueueName="orders", Attributes={"Policy": policy}, tags={"why": "it's ours"})
+    events.put_rule(Name="tick", ScheduleExpression="rate(5 days)", Description=said)
+    emulator = proxy.status()["emulator"]["url"]
+    behind = client("sqs", emulator, region="eu-west-1")
+    behind.delete_queue(QueueUrl=behind.get_queue_url(QueueName="orders")["QueueUrl"])
+    client("events", emulator, region="eu-west-1").delete_rule(Name="tick")
+    _code, out, _err = command("--endpoint", proxy.url)
+    pasted = [line.strip().removeprefix("$ ") for line in out.splitlines() if line.strip().startswith("$ ")]
+    assert len(pasted) == 2, out
+    environment = {"PATH": f"{Path(str(aws_cli())).parent}:/usr/bin:/bin", "HOME": "/nowhere", **CREDENTIALS}
+    del environment["AWS_DEFAULT_REGION"]
+    for line in pasted:
+        done = subprocess.run(
+            ["bash", "-c", line], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, (line, done.stderr)
+    assert command("--endpoint", proxy.url)[0] == 0
+    assert events.describe_rule(Name="tick")["Description"] == said
 
 
 @pytest.mark.parametrize("emulator", ["moto", "ministack"])

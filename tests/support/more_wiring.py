@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,28 +21,43 @@ ACCOUNT = "000000000000"
 _POLICY = {"Version": "2012-10-17"}
 
 
-def _document(*statements: Mapping[str, Any]) -> str:
+def document(*statements: Mapping[str, Any]) -> str:
     return json.dumps({**_POLICY, "Statement": list(statements)})
 
 
-def _allow(**statement: Any) -> dict[str, Any]:
+def allow(**statement: Any) -> dict[str, Any]:
     return {"Effect": "Allow", **statement}
 
 
-def _trust(service: str) -> str:
-    return _document(_allow(Principal={"Service": service}, Action="sts:AssumeRole"))
+def trust(service: str) -> str:
+    return document(allow(Principal={"Service": service}, Action="sts:AssumeRole"))
 
 
-def _packed(answer: str) -> bytes:
+def packed(answer: str) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(zipfile.ZipInfo("m.py"), f"def handler(event, context):\n    return {answer!r}\n")
     return packed.getvalue()
 
 
+WITHOUT_DOCKER = ("_make_functions", "_make_tables", "_make_users")
+"""What LocalStack's community edition has not, where there is no Docker."""
+
+
 def make(aws: Client, emulator: str = "moto", report: Callable[[str], object] | None = None) -> None:
     """Make the stack, through the proxy. report: told what an emulator refuses, instead of an error."""
-    for part in (_make_queues, _make_functions, _make_events, _make_keys, _make_tables, _make_users, _make_bucket):
+    parts = (
+        _make_queues,
+        _make_role,
+        _make_functions,
+        _make_events,
+        _make_keys,
+        _make_tables,
+        _make_users,
+        _make_bucket,
+    )
+    without = WITHOUT_DOCKER if emulator == "localstack" else ()
+    for part in (each for each in parts if each.__name__ not in without):
         try:
             part(aws)
         except ClientError as error:
@@ -62,7 +77,7 @@ def _queue_arn(aws: Client, name: str) -> str:
 
 def _statement(sid: str, queue: str, source: str) -> dict[str, Any]:
     condition = {"ArnEquals": {"aws:SourceArn": source}}
-    return _allow(Sid=sid, Principal="*", Action="sqs:SendMessage", Resource=queue, Condition=condition)
+    return allow(Sid=sid, Principal="*", Action="sqs:SendMessage", Resource=queue, Condition=condition)
 
 
 def _make_queues(aws: Client) -> None:
@@ -70,21 +85,25 @@ def _make_queues(aws: Client) -> None:
         aws("sqs").create_queue(QueueName=name)
     arn = _queue_arn(aws, "jobs")
     topics = [aws("sns").create_topic(Name=name)["TopicArn"] for name in ("bids", "asks")]
-    policy = _document(*(_statement(f"s{number}", arn, topic) for number, topic in enumerate(topics)))
+    policy = document(*(_statement(f"s{number}", arn, topic) for number, topic in enumerate(topics)))
     aws("sqs").set_queue_attributes(QueueUrl=_queue(aws, "jobs"), Attributes={"Policy": policy})
     wanted = {"FilterPolicy": json.dumps({"kind": ["large"]}), "RawMessageDelivery": "true"}
     aws("sns").subscribe(TopicArn=topics[0], Protocol="sqs", Endpoint=arn, Attributes=wanted)
 
 
+def _make_role(aws: Client) -> None:
+    aws("iam").create_role(RoleName="runner", AssumeRolePolicyDocument=trust("lambda.amazonaws.com"))
+
+
 def _make_functions(aws: Client) -> None:
-    role = aws("iam").create_role(RoleName="runner", AssumeRolePolicyDocument=_trust("lambda.amazonaws.com"))["Role"]
-    layer = aws("lambda").publish_layer_version(LayerName="base", Content={"ZipFile": _packed("layer")})
+    role = aws("iam").get_role(RoleName="runner")["Role"]
+    layer = aws("lambda").publish_layer_version(LayerName="base", Content={"ZipFile": packed("layer")})
     aws("lambda").create_function(
         FunctionName="run",
         Runtime="python3.12",
         Role=role["Arn"],
         Handler="m.handler",
-        Code={"ZipFile": _packed("one")},
+        Code={"ZipFile": packed("one")},
         Layers=[layer["LayerVersionArn"]],
         DeadLetterConfig={"TargetArn": _queue_arn(aws, "failed")},
     )
@@ -105,7 +124,7 @@ def _permit(aws: Client, source: str) -> None:
 
 
 def _make_events(aws: Client) -> None:
-    role = aws("iam").create_role(RoleName="caller", AssumeRolePolicyDocument=_trust("events.amazonaws.com"))["Role"]
+    role = aws("iam").create_role(RoleName="caller", AssumeRolePolicyDocument=trust("events.amazonaws.com"))["Role"]
     aws("events").put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")
     target = {"Id": "1", "Arn": _queue_arn(aws, "jobs"), "RoleArn": role["Arn"], "Input": '{"n": 1}'}
     aws("events").put_targets(Rule="hourly", Targets=[target])
@@ -166,8 +185,13 @@ def _make_bucket(aws: Client) -> None:
     told = _notification(_queue_arn(aws, "jobs"), "in/")
     aws("s3").put_bucket_notification_configuration(Bucket="uploads-of-runner", NotificationConfiguration=told)
     aws("s3").put_bucket_versioning(Bucket="uploads-of-runner", VersioningConfiguration={"Status": "Enabled"})
-    policy = _document(_allow(Principal="*", Action="s3:GetObject", Resource="arn:aws:s3:::uploads-of-runner/*"))
+    policy = document(allow(Principal="*", Action="s3:GetObject", Resource="arn:aws:s3:::uploads-of-runner/*"))
     aws("s3").put_bucket_policy(Bucket="uploads-of-runner", Policy=policy)
+
+
+NO_DOCKER = {"localstack": "functions need Docker"}
+NOT_OFFERED = {"localstack": "not offered"}
+NO_DYNAMODB = {"localstack": "needs DynamoDB Local"}
 
 
 @dataclass(frozen=True)
@@ -245,7 +269,7 @@ _SOURCE = "Statement.Condition.ArnEquals.aws:SourceArn"
 _NUMBERED = "made again, it has another number"
 
 TURNS = (
-    Turn("permission -> another source", _permit_another, "AWS::Lambda::Permission", ("SourceArn",)),
+    Turn("permission -> another source", _permit_another, "AWS::Lambda::Permission", ("SourceArn",), unable=NO_DOCKER),
     Turn(
         "policy of a queue -> one of its statements",
         _narrow_policy,
@@ -258,13 +282,15 @@ TURNS = (
         lambda aws: _function(aws, "update_alias", Name="live", FunctionVersion="$LATEST"),
         "AWS::Lambda::Alias",
         ("FunctionVersion",),
+        unable=NO_DOCKER,
     ),
-    Turn("mapping switched off", _stop_mapping, "AWS::Lambda::EventSourceMapping", ("Enabled",)),
+    Turn("mapping switched off", _stop_mapping, "AWS::Lambda::EventSourceMapping", ("Enabled",), unable=NO_DOCKER),
     Turn(
         "function -> its layer",
         _delete_layer,
         "AWS::Lambda::LayerVersion",
         left={"moto": _NUMBERED, "ministack": _NUMBERED},
+        unable=NO_DOCKER,
     ),
     Turn(
         "function -> its dead-letter queue",
@@ -273,17 +299,18 @@ TURNS = (
         ),
         "AWS::Lambda::Function",
         ("DeadLetterConfig.TargetArn",),
-        unable={"moto": "does not change it"},
+        unable={**NO_DOCKER, "moto": "does not change it"},
     ),
     Turn(
         "function -> other code",
-        lambda aws: _function(aws, "update_function_code", ZipFile=_packed("two")),
+        lambda aws: _function(aws, "update_function_code", ZipFile=packed("two")),
         "AWS::Lambda::Function",
         ("Code",),
+        unable=NO_DOCKER,
     ),
     Turn(
         "role -> its trust",
-        lambda aws: aws("iam").update_assume_role_policy(RoleName="runner", PolicyDocument=_trust("ec2.amazonaws.com")),
+        lambda aws: aws("iam").update_assume_role_policy(RoleName="runner", PolicyDocument=trust("ec2.amazonaws.com")),
         "AWS::IAM::Role",
         ("AssumeRolePolicyDocument",),
     ),
@@ -326,6 +353,7 @@ TURNS = (
         ("StreamSpecification.StreamViewType",),
         shown_as={"ministack": ("StreamSpecification.StreamEnabled",)},
         left={"moto": "does not switch a stream on again"},
+        unable=NO_DYNAMODB,
     ),
     Turn(
         "table -> the time to live of its items",
@@ -334,8 +362,15 @@ TURNS = (
         ),
         "AWS::DynamoDB::Table",
         ("TimeToLiveSpecification",),
+        unable=NO_DYNAMODB,
     ),
-    Turn("user pool -> its trigger", _end_pool, "AWS::Cognito::UserPool", ("LambdaConfig.PostConfirmation",)),
+    Turn(
+        "user pool -> its trigger",
+        _end_pool,
+        "AWS::Cognito::UserPool",
+        ("LambdaConfig.PostConfirmation",),
+        unable=NOT_OFFERED,
+    ),
     Turn(
         "bucket notification -> its filter",
         _notify_less,
@@ -359,11 +394,11 @@ TURNS = (
 )
 
 
-def table_lines() -> list[str]:
-    """The table of docs/doctor.md: what each emulator was seen to do with each of these breaks."""
-    titles = {"moto": "moto", "ministack": "MiniStack"}
+def table_lines(turns: Sequence[Turn] = TURNS) -> list[str]:
+    """A table of docs/doctor.md: what each emulator was seen to do with each of these breaks."""
+    titles = {"moto": "moto", "ministack": "MiniStack", "localstack": "LocalStack"}
     rows = [["what was changed", *titles.values()], ["--"] * (1 + len(titles))]
-    for turn in TURNS:
+    for turn in turns:
         done = [
             turn.unable.get(each) or (f"named; {turn.left[each]}" if each in turn.left else "named, mended")
             for each in titles
