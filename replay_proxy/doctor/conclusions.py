@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from replay_proxy.doctor import causes
@@ -106,6 +106,8 @@ class Conclusions:
                 names = Names(self._model, target).all | {link.text, self._model.arn(target)} - {""}
                 description = self._descriptions[resource.number]
                 holds = is_shown(description, link.member, frozenset(names), resource.key.noun)
+                if holds is False and self._is_as_answered(resource, link.member):
+                    holds = True
                 if holds is None:
                     undecided.append((check, link))
                     continue
@@ -132,6 +134,13 @@ class Conclusions:
 
     def _was_shown(self, resource: Resource, text: str) -> bool:
         return any(Texts(answer).mention((text,)) for answer in self._recorded_answers(resource))
+
+    def _is_as_answered(self, resource: Resource, member: str) -> bool:
+        """Does the emulator show what it had answered when it was told? It may write what a client named in its own way."""
+        description = self._descriptions[resource.number]
+        now = [value for each in (description.shown, *description.parts) for value in _called(each, member)]
+        then = next((found for each in self._recorded_answers(resource) if (found := list(_called(each, member)))), [])
+        return bool(now) and now == then
 
     # Findings.
 
@@ -369,6 +378,12 @@ class Conclusions:
         self._diagnosis.findings.append(
             Finding(resource.number, problem, member, call, answer, cause, recorded, calls, update, before)
         )
+
+
+def _called(answer: Mapping[str, Any], member: str) -> Iterator[Any]:
+    """Return the values in an answer whose member is called as the last part of a path."""
+    name = member.rpartition(".")[2].lower()
+    return (value for path, value in leaves(answer) if path.rpartition(".")[2].lower() == name)
 
 
 def _mark_of(link: Link) -> str:
