@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from replay_proxy.journal.read.reader import Recording, read
 from replay_proxy.journal.storage.files import Files
+from replay_proxy.journal.storage.scratch import scratch_folder
 from replay_proxy.journal.write.writer import JournalWriter, SaveStrategy
 from replay_proxy.pods.apply import record_merged
 from replay_proxy.pods.merge.merge_recordings import merge_recordings
@@ -29,8 +29,8 @@ async def load_at_rest(
     told = {"name": emulator} if emulator else None
     writer = await JournalWriter.open(data_dir, strategy=SaveStrategy.ON_SHUTDOWN, emulator=told)
     try:
-        with tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-            folder = Path(scratch) / "merged"
+        with scratch_folder() as scratch:
+            folder = scratch / "merged"
             report = merge_recordings(Files(data_dir), pod, strategy, folder)
             await writer.begin_trial()
             await record_merged(writer, read(folder), pod)

@@ -40,7 +40,7 @@ from replay_proxy.pods.oci.descriptor import (
     STATE,
     Descriptor,
 )
-from replay_proxy.pods.oci.layout import Index, Layout
+from replay_proxy.pods.oci.layout import PODS_DIR, Index, Layout
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.oci.parts import document_type, documents
 from replay_proxy.wording import counted
@@ -124,10 +124,15 @@ def add_version(index: Index, name: str, descriptor: Descriptor, manifest: Manif
 
 
 class PodStore:
-    """The pods in one folder. Everything here is blocking; several processes may use the same folder. durable: as `Layout`."""
+    """The pods in one folder. Everything here is blocking; several processes may use the same folder.
 
-    def __init__(self, root: Path, limits: Limits | None = None, *, durable: bool = True) -> None:
-        self.layout = Layout(root, limits, durable=durable)
+    durable, option: as `Layout`.
+    """
+
+    def __init__(
+        self, root: Path, limits: Limits | None = None, *, durable: bool = True, option: str = PODS_DIR
+    ) -> None:
+        self.layout = Layout(root, limits, durable=durable, option=option)
 
     @property
     def root(self) -> Path:

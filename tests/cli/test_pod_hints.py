@@ -72,7 +72,24 @@ def test_a_damaged_pod_file_is_told_by_its_name_and_not_by_a_temporary_folder(
         assert main(["pod", "show", str(path)]) == 4
         told = capsys.readouterr().err
         assert told.startswith(f"error: {path}")
-        assert "replay-proxy-pod-" not in told
+        assert "replay-proxy-scratch-" not in told
+
+
+@pytest.mark.parametrize("words", [("list",), ("list", "{file}"), ("pull", "shop", "{file}")], ids=" ".join)
+def test_a_file_is_no_folder_of_pods(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """A pod file in the place of a remote, or of the store, is not called an empty folder."""
+    store = PodStore(tmp_path / "pods")
+    version = saved(store, "shop", b"some content")
+    file = tmp_path / "shop.pod"
+    file.write_bytes(file_of(store, version))
+    pods_dir = store.root if len(words) > 1 else file
+    typed = [each.format(file=file) for each in words]
+    assert main(["pod", *typed, "--pods-dir", str(pods_dir)]) == 5
+    told = capsys.readouterr()
+    assert not told.out
+    assert str(file) in told.err
 
 
 class _Slow(BaseHTTPRequestHandler):

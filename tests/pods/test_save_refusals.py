@@ -103,6 +103,7 @@ def test_a_full_disk_is_told_as_such(start_proxy: Callable[..., Proxy], small_di
         code, complaint = _save(proxy, where, pods_dir=small_disk)
         assert (code, "No space left on device" in complaint) == (5, True), complaint
         assert complaint.startswith("error: cannot "), complaint
+        assert ("--pods-dir (REPLAY_PODS_DIR)" if where == "s" else "another path") in complaint, complaint
     with pytest.raises(OSError, match="No space"), (small_disk / "ballast").open("wb", buffering=0) as ballast:
         while True:
             ballast.write(bytes(4096))

@@ -7,7 +7,6 @@ into a recording, and not at each start: that would undo what was done since.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -100,12 +99,13 @@ def _unpacked(name: str, file: str, settings: Settings, stack: ExitStack) -> lis
     Raises as `found`.
     """
     from replay_proxy.cli.pod.places import found
+    from replay_proxy.journal.storage.scratch import scratch_folder
     from replay_proxy.pods.state.unpack import unpack
 
     version = stack.enter_context(found(name, settings))
     if _had(version, settings):
         return []
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="replay-proxy-pod-"))) / "pod"
+    folder = stack.enter_context(scratch_folder()) / "pod"
     unpack(version.layout, version.manifest, folder, version.where)
     return [_Unpacked(version, file, folder)]
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from typing import IO, Any
 
 from replay_proxy.cli.control_client import add_endpoint
@@ -86,15 +85,15 @@ def _consent(args: argparse.Namespace, strategy: str, would: dict[str, Any]) -> 
 
 def _load_at_rest(args: argparse.Namespace, settings: Settings, version: Found, strategy: str) -> dict[str, Any]:
     import asyncio
-    from pathlib import Path
 
     from replay_proxy.journal.read.reader import read
+    from replay_proxy.journal.storage.scratch import scratch_folder
     from replay_proxy.pods.load_at_rest import load_at_rest
     from replay_proxy.pods.merge.strategies import MergeStrategy
     from replay_proxy.pods.state.unpack import unpack
 
-    with tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        folder = Path(scratch) / "pod"
+    with scratch_folder() as scratch:
+        folder = scratch / "pod"
         unpack(version.layout, version.manifest, folder, version.where)
         pod, way = read(folder), MergeStrategy(strategy)
         if not args.dry_run and not args.yes:
@@ -105,10 +104,11 @@ def _load_at_rest(args: argparse.Namespace, settings: Settings, version: Found, 
 
 
 def _load_running(args: argparse.Namespace, proxy: RunningProxy, version: Found, strategy: str) -> dict[str, Any]:
+    from replay_proxy.journal.storage.scratch import scratch_file
     from replay_proxy.pods.archive import write_archive
     from replay_proxy.pods.store import Version
 
-    with tempfile.TemporaryFile() as file:
+    with scratch_file() as file:
         there = Version(version.name or "pod", version.number or 1, version.descriptor)
         write_archive(version.layout, there, file)
         if not args.dry_run and not args.yes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +76,7 @@ def found(text: str, settings: Settings) -> Iterator[Found]:
         yield Found(store.layout, version.descriptor, manifest, str(version), version.name, version.number)
         return
     from replay_proxy.cli.recordings.export import passphrase
+    from replay_proxy.journal.storage.scratch import TEMPORARY, scratch_folder
     from replay_proxy.pods.archive import only_version, read_archive
     from replay_proxy.pods.oci.layout import Layout
     from replay_proxy.pods.remotes.download import is_address
@@ -93,8 +93,8 @@ def found(text: str, settings: Settings) -> Iterator[Found]:
         descriptor, manifest, known = only_version(layout.index(), layout, text)
         yield Found(layout, descriptor, manifest, text, *(known or (manifest.name, 0)))
         return
-    with _source(text, settings) as source, tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        layout = Layout(Path(scratch), limits_of(settings), where)
+    with _source(text, settings) as source, scratch_folder() as scratch:
+        layout = Layout(scratch, limits_of(settings), where, option=TEMPORARY)
         with layout.writing(), plain_archive(source, where, lambda: passphrase(twice=False)) as archive:
             descriptor, manifest, known = read_archive(archive, layout, where)
             while archive.read(1 << 16):  # what follows the end of an encrypted archive is authentic, too
@@ -135,9 +135,10 @@ def _source(text: str, settings: Settings) -> Iterator[IO[bytes]]:
 def opened(text: str, settings: Settings) -> Iterator[Recording]:
     """Open the version that `text` names as a recording. Raises as `found`."""
     from replay_proxy.journal.read.reader import read
+    from replay_proxy.journal.storage.scratch import scratch_folder
     from replay_proxy.pods.state.unpack import unpack
 
-    with found(text, settings) as version, tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        folder = Path(scratch) / "recording"
+    with found(text, settings) as version, scratch_folder() as scratch:
+        folder = scratch / "recording"
         unpack(version.layout, version.manifest, folder, version.where)
         yield read(folder)

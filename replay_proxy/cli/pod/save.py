@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from replay_proxy.cli.control_client import add_endpoint
 from replay_proxy.cli.pod.places import add_common, is_path, limits_of, store_of
@@ -23,10 +22,10 @@ from replay_proxy.cli.pod.showing import print_json, progress
 from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import Settings, resolve
 from replay_proxy.errors import UsageError
-from replay_proxy.journal.storage.files import output_error
 from replay_proxy.wording import counted, size
 
 if TYPE_CHECKING:
+    from replay_proxy.journal.storage.scratch import ScratchFile
     from replay_proxy.pods.store import PodStore
 
 
@@ -55,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         report = _save(args, settings, store_of(settings), _checked(args.pod))
         _show(args, report, report["name"])
         return 0
+    from replay_proxy.journal.storage.scratch import TEMPORARY, scratch_folder
     from replay_proxy.pods.archive import new_file, write_archive
     from replay_proxy.pods.names import PodReference
     from replay_proxy.pods.store import PodStore
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.pod} is a directory", hint="name a file, as in ./shop.pod")
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent} is no directory", hint="choose another place")
-    with new_file(path, overwrite=args.yes) as sink, tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        store = PodStore(Path(scratch), limits_of(settings))
+    with new_file(path, overwrite=args.yes) as sink, scratch_folder() as scratch:
+        store = PodStore(scratch, limits_of(settings), option=TEMPORARY)
         name = _name_of(path)
         report = _save(args, settings, store, name)
         write_archive(store.layout, store.find(PodReference(name)), sink)
@@ -110,6 +110,7 @@ def _save_running(
     args: argparse.Namespace, settings: Settings, store: PodStore, name: str, message: str, author: str
 ) -> dict[str, Any]:
     """Have the running proxy save, and take its file into the store."""
+    from replay_proxy.journal.storage.scratch import scratch_file
     from replay_proxy.pods.archive import read_archive
 
     proxy = running_proxy(args, settings)
@@ -126,10 +127,9 @@ def _save_running(
     if versions:
         asked["parent"] = versions[-1].digest
     store.layout.create()
-    with _spool(store.root) as file, progress("saving", in_bytes=True) as bar:
-        sink = _Spooled(file, bar, store.root)
-        report = proxy.saved_file({key: value for key, value in asked.items() if value}, sink)
-        sink.rewind()
+    with scratch_file(store.root, store.layout.option) as file, progress("saving", in_bytes=True) as bar:
+        report = proxy.saved_file({key: value for key, value in asked.items() if value}, _Spooled(file, bar))
+        file.seek(0)
         with store.layout.writing():
             before = {each.digest for each in store.layout.stored()}
             descriptor, manifest, _known = read_archive(file, store.layout, proxy.url)
@@ -138,38 +138,17 @@ def _save_running(
     return {**report, "version": version.number, "digest": version.digest, "new_bytes": new}
 
 
-def _spool(folder: Path) -> IO[bytes]:
-    """Open a file without a name. Raises StorageError."""
-    try:
-        return tempfile.TemporaryFile(dir=folder)
-    except OSError as error:
-        raise output_error("store the pod", folder, error) from error
-
-
 class _Spooled:
-    """A file in a folder, which tells a bar how much was written."""
+    """A file that takes what the proxy sends, and tells a bar how much that was."""
 
-    def __init__(self, file: IO[bytes], bar: Any, folder: Path) -> None:
+    def __init__(self, file: ScratchFile, bar: Any) -> None:
         self._file = file
         self._bar = bar
-        self._folder = folder
-        self._total = 0
 
     def write(self, chunk: bytes) -> None:
         """Write a chunk. Raises StorageError."""
-        try:
-            self._file.write(chunk)
-        except OSError as error:
-            raise output_error("store the pod", self._folder, error) from error
-        self._total += len(chunk)
-        self._bar(self._total, 0)
-
-    def rewind(self) -> None:
-        """Go to the beginning; everything is written then. Raises StorageError."""
-        try:
-            self._file.seek(0)
-        except OSError as error:
-            raise output_error("store the pod", self._folder, error) from error
+        self._file.write(chunk)
+        self._bar(self._file.tell(), 0)
 
 
 def _show(args: argparse.Namespace, report: dict[str, Any], where: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import IO, Any, Final
@@ -14,6 +13,8 @@ from replay_proxy.control.pods.form import boundary_of, take_field
 from replay_proxy.control.pods.remotes import in_remote, pulled
 from replay_proxy.control.pods.request import PodRequest
 from replay_proxy.errors import UsageError
+from replay_proxy.journal.storage.files import DATA_DIR
+from replay_proxy.journal.storage.scratch import scratch_file
 from replay_proxy.pods.archive import read_archive
 from replay_proxy.pods.merge.strategies import MergeStrategy
 from replay_proxy.pods.oci.layout import Layout
@@ -45,11 +46,11 @@ async def load_body(request: PodRequest) -> Outgoing:
     stack = ExitStack()
     try:
         folder = stack.enter_context(request.scratch())
-        file = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - the stack closes it
-        layout = Layout(folder / "layout", request.limits, _SENT)
+        file = stack.enter_context(scratch_file(folder, DATA_DIR))
+        layout = Layout(folder / "layout", request.limits, _SENT, option=DATA_DIR)
         await _spool(request, file)
         if boundary := boundary_of(request.incoming.headers.get("content-type") or ""):
-            field = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - the stack closes it
+            field = stack.enter_context(scratch_file(folder, DATA_DIR))
             await asyncio.to_thread(take_field, file, boundary, field)
             file = field
         version = await asyncio.to_thread(_taken_in, file, layout)

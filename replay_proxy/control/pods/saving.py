@@ -14,6 +14,7 @@ from replay_proxy.control.pods.events import FileBody, Tell, answer_with_events
 from replay_proxy.control.pods.remotes import in_remote, names_remote, pushed
 from replay_proxy.control.pods.request import PodRequest
 from replay_proxy.exchange import Headers
+from replay_proxy.journal.storage.files import DATA_DIR
 from replay_proxy.pods.names import PodReference, check_name
 from replay_proxy.pods.oci.layout import Layout
 from replay_proxy.pods.state.save_request import SaveReport, SaveRequest
@@ -55,7 +56,7 @@ async def saved_file(request: PodRequest, name: str) -> Outgoing:
     stack = ExitStack()
     try:
         folder = stack.enter_context(request.scratch())
-        store = PodStore(folder / "pods", request.limits, durable=False)
+        store = PodStore(folder / "pods", request.limits, durable=False, option=DATA_DIR)
         report = await request.pods.save(store, wanted, folder / "pod")
         report.warnings += warnings
         file = stack.enter_context((folder / "pod").open("rb"))
@@ -78,7 +79,7 @@ async def saved_file(request: PodRequest, name: str) -> Outgoing:
 
 async def saved_state(request: PodRequest, stack: ExitStack) -> tuple[Layout, Version]:
     """Save the state as it is, for somebody who wants to look into it; it is there until the stack ends."""
-    store = PodStore(stack.enter_context(request.scratch()), request.limits, durable=False)
+    store = PodStore(stack.enter_context(request.scratch()), request.limits, durable=False, option=DATA_DIR)
     wanted = _wanted(request, "state")
     await request.pods.save(store, wanted)
     return store.layout, await asyncio.to_thread(store.find, PodReference(wanted.name))

@@ -9,4 +9,5 @@ operation of the journal goes through `Files`, so that tests can put a failing d
 | `lock` | one writer a recording |
 | `blobs` | large bodies, each in a file that is named by its content |
 | `disk_reserve` | space put aside, so that a full disk loses no call |
+| `scratch` | files and folders for a while, whose full disk is told as one |
 """

@@ -327,7 +327,7 @@ _NO_FILE: Final = (
     "move it away, or put the file itself in its place: only regular files are opened in a data directory, and symbolic links "
     "there are not followed (the directory itself may be one)"
 )
-_DATA_DIR: Final = "--data-dir (DATA_DIR)"
+DATA_DIR: Final = "--data-dir (DATA_DIR)"
 _HINTS: Final[dict[int, str]] = {
     errno.ENOSPC: "free some space there, or choose another place with --data-dir (DATA_DIR)",
     errno.EDQUOT: "the disk quota is used up: free some space, or choose another place with --data-dir (DATA_DIR)",
@@ -336,7 +336,7 @@ _HINTS: Final[dict[int, str]] = {
     errno.EPERM: _NO_RIGHT,
     errno.EIO: "the device reports an error; look at the kernel's log, and do not trust this disk",
     errno.ELOOP: _NO_FILE,
-    errno.ENOTDIR: "a part of the path is a file or a symbolic link; the data directory must hold real directories",
+    errno.ENOTDIR: "a part of the path is a file or a symbolic link, where there must be real directories",
     errno.EISDIR: "a directory has the name of a file of the recording; move it away",
     errno.EMFILE: "this process has too many files open: raise the limit (ulimit -n)",
     errno.ENFILE: "the system has too many files open",
@@ -355,7 +355,7 @@ def folder_error(doing: str, path: Path | str, error: OSError, option: str) -> S
     told = storage_error(doing, path, error)
     if error.errno == errno.ENOENT and not isinstance(error, IrregularFileError):
         return StorageError(told.message, hint=_NOT_MADE + option)
-    return type(told)(told.message, hint=told.hint.replace(_DATA_DIR, option))
+    return type(told)(told.message, hint=told.hint.replace(DATA_DIR, option))
 
 
 def output_error(doing: str, path: Path | str, error: OSError) -> StorageError:
@@ -363,7 +363,7 @@ def output_error(doing: str, path: Path | str, error: OSError) -> StorageError:
     told = storage_error(doing, path, error)
     if error.errno == errno.ENOENT and not isinstance(error, IrregularFileError):
         return StorageError(told.message, hint=_NO_PLACE)
-    return type(told)(told.message, hint=told.hint.replace(f"another place with {_DATA_DIR}", "another path"))
+    return type(told)(told.message, hint=told.hint.replace(f"another place with {DATA_DIR}", "another path"))
 
 
 def storage_error(doing: str, path: Path | str, error: OSError, *, missing: str = "") -> StorageError:

@@ -18,6 +18,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from replay_proxy.errors import StorageError
-from replay_proxy.journal.storage.files import Files, folder_error, replace, storage_error, write_all
+from replay_proxy.journal.storage.files import DATA_DIR, Files, folder_error, replace, storage_error, write_all
 from replay_proxy.pods.limits import FETCH_AGAIN, INDEX_BYTES_MAX, MANIFEST_BYTES_MAX, Limits, PodError, damaged
 from replay_proxy.pods.oci.descriptor import (
     DOCUMENT_TYPES,
@@ -51,6 +52,7 @@ INDEX_NAME: Final = "index.json"
 BLOBS: Final = "blobs/sha256"
 SPOOLS: Final = "blobs/tmp"
 LAYOUT_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
+PODS_DIR: Final = "--pods-dir (REPLAY_PODS_DIR)"
 CHUNK: Final = 256 << 10
 LOCK_TIMEOUT_S: Final = 60.0
 SYNCS_AT_A_TIME: Final = 8
@@ -108,13 +110,17 @@ class Layout:
 
     limits: what a manifest in it may name. name: of what was unpacked here, for messages; empty where the folder itself is
     what people know. durable: whether it is to outlive a power cut; what is on its way to somewhere else need not.
+    option: what names its folder, for hints.
     """
 
-    def __init__(self, root: Path, limits: Limits | None = None, name: str = "", *, durable: bool = True) -> None:
+    def __init__(
+        self, root: Path, limits: Limits | None = None, name: str = "", *, durable: bool = True, option: str = PODS_DIR
+    ) -> None:
         self.root = Path(root)
         self.limits = limits or Limits()
         self.name = name
         self.durable = durable
+        self.option = option
         self._files = Files(self.root)
         self._unsynced: list[str] = []
 
@@ -123,11 +129,21 @@ class Layout:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a layout in the folder."""
-        return (self.root / LAYOUT_NAME).is_file()
+        """Whether there is a layout in the folder. Raises StorageError, where nobody may look, or that is no folder."""
+        try:
+            return stat.S_ISREG((self.root / LAYOUT_NAME).stat().st_mode)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self.failure("look into the folder of pods", self.root, error) from error
 
-    def create(self, option: str = "--pods-dir (REPLAY_PODS_DIR)") -> None:
-        """Make the layout unless it is there. option: what names its folder, for the hint. Raises StorageError."""
+    def failure(self, doing: str, path: Path, error: OSError) -> StorageError:
+        """Return the error for a user. doing: what was tried ("store a blob")."""
+        told = storage_error(doing, path, error)
+        return type(told)(told.message, hint=told.hint.replace(DATA_DIR, self.option))
+
+    def create(self) -> None:
+        """Make the layout unless it is there. Raises StorageError."""
         try:
             self._files.make_root()
             self._files.make_dir("blobs")
@@ -136,7 +152,7 @@ class Layout:
             if not self.exists:
                 replace(self._files, LAYOUT_NAME, [LAYOUT_CONTENT], temporary=_temporary(LAYOUT_NAME))
         except OSError as error:
-            raise folder_error("make the folder of pods", self.root, error, option) from error
+            raise folder_error("make the folder of pods", self.root, error, self.option) from error
 
     # -- the index -------------------------------------------------------------------------------------------------
 
@@ -147,7 +163,7 @@ class Layout:
         except FileNotFoundError:
             return Index()
         except OSError as error:
-            raise storage_error("read the index of pods", self.root / INDEX_NAME, error) from error
+            raise self.failure("read the index of pods", self.root / INDEX_NAME, error) from error
         try:
             if self._files.size(fd) > INDEX_BYTES_MAX:
                 raise damaged(f"{self.root / INDEX_NAME} is longer than {INDEX_BYTES_MAX} bytes")
@@ -155,7 +171,7 @@ class Layout:
             while block := self._files.read_at(fd, 1 << 20, len(data)):
                 data += block
         except OSError as error:
-            raise storage_error("read the index of pods", self.root / INDEX_NAME, error) from error
+            raise self.failure("read the index of pods", self.root / INDEX_NAME, error) from error
         finally:
             self._files.close(fd)
         try:
@@ -181,7 +197,7 @@ class Layout:
                 try:
                     replace(self._files, INDEX_NAME, [data], temporary=_temporary(INDEX_NAME))
                 except OSError as error:
-                    raise storage_error("write the index of pods", self.root / INDEX_NAME, error) from error
+                    raise self.failure("write the index of pods", self.root / INDEX_NAME, error) from error
         return result
 
     @contextmanager
@@ -204,7 +220,7 @@ class Layout:
         try:
             fd = self._files.open_lock(name)
         except OSError as error:
-            raise storage_error("lock the folder of pods", path, error) from error
+            raise self.failure("lock the folder of pods", path, error) from error
         try:
             until = time.monotonic() + LOCK_TIMEOUT_S
             while True:
@@ -219,7 +235,7 @@ class Layout:
                         ) from None
                     time.sleep(0.01)
                 except OSError as error:
-                    raise storage_error("lock the folder of pods", path, error) from error
+                    raise self.failure("lock the folder of pods", path, error) from error
             yield
         finally:
             self._files.close(fd)
@@ -249,7 +265,7 @@ class Layout:
         try:
             return BlobWriter(self, name, self._files.create(name))
         except OSError as error:
-            raise storage_error("store a blob", self.root / SPOOLS, error) from error
+            raise self.failure("store a blob", self.root / SPOOLS, error) from error
 
     def put(self, data: bytes, media_type: str) -> Descriptor:
         """Store what is in memory, and return its descriptor. Raises StorageError."""
@@ -296,7 +312,7 @@ class Layout:
         except FileNotFoundError as error:
             raise damaged(f"{told} is missing") from error
         except OSError as error:
-            raise storage_error("read a blob", path, error) from error
+            raise self.failure("read a blob", path, error) from error
         try:
             if self._files.size(fd) != descriptor.size:
                 raise damaged(
@@ -309,7 +325,7 @@ class Layout:
                     yield held
                 held = chunk
         except OSError as error:
-            raise storage_error("read a blob", path, error) from error
+            raise self.failure("read a blob", path, error) from error
         finally:
             self._files.close(fd)
         if total != descriptor.size or digest.hexdigest() != descriptor.sha256:
@@ -356,7 +372,7 @@ class Layout:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise storage_error("remove a blob", self.root / blob_path(digest), error) from error
+            raise self.failure("remove a blob", self.root / blob_path(digest), error) from error
 
     def remove_spools(self) -> None:
         """Remove what was begun and never finished; only while `pruning`. Raises StorageError."""
@@ -364,7 +380,7 @@ class Layout:
             for name in self._files.list_dir(SPOOLS):
                 self._files.unlink(f"{SPOOLS}/{name}")
         except OSError as error:
-            raise storage_error("tidy the folder of pods", self.root / SPOOLS, error) from error
+            raise self.failure("tidy the folder of pods", self.root / SPOOLS, error) from error
 
     def sync(self) -> None:
         """Make every blob durable that was written through this object. Raises StorageError."""
@@ -379,7 +395,7 @@ class Layout:
             if names:
                 self._files.sync_dir(BLOBS)
         except OSError as error:
-            raise storage_error("store a blob", self.root / BLOBS, error) from error
+            raise self.failure("store a blob", self.root / BLOBS, error) from error
 
     def _sync(self, name: str) -> None:
         fd = self._files.open_read(name)
@@ -410,7 +426,7 @@ class BlobWriter:
         try:
             write_all(self._layout._files, self._fd, chunk)
         except OSError as error:
-            raise storage_error("store a blob", self._layout.root / SPOOLS, error) from error
+            raise self._layout.failure("store a blob", self._layout.root / SPOOLS, error) from error
         self._digest.update(chunk)
         self.size += len(chunk)
 
@@ -430,7 +446,7 @@ class BlobWriter:
         try:
             self._layout._files.rename(self._name, name)
         except OSError as error:
-            raise storage_error("store a blob", self._layout.root / name, error) from error
+            raise self._layout.failure("store a blob", self._layout.root / name, error) from error
         self._layout._unsynced.append(name)
         self._close()
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import tenacity
 
 from replay_proxy.errors import RemoteError, RemoteUnavailableError, UsageError
+from replay_proxy.journal.storage.scratch import scratch_file
 from replay_proxy.pods.limits import Limits, PodError
 from replay_proxy.pods.remotes.own_proxy import outgoing_proxies
 from replay_proxy.pods.remotes.remote import CHUNK_BYTES
@@ -38,13 +38,13 @@ def downloaded(url: str, limits: Limits, progress: Progress = None) -> Iterator[
 
     Raises:
         UsageError: that is no address. PodError: the file is larger than the limits.
-        RemoteError: it is refused, or not there. RemoteUnavailableError: nobody answers. OSError: it cannot be written.
+        RemoteError: it is refused, or not there. RemoteUnavailableError: nobody answers. StorageError: it cannot be written.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{url} is no address", hint="write https://HOST/PATH, as `replay-proxy pod url` prints it")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler(outgoing_proxies(url)), _Redirects())
-    with tempfile.TemporaryFile(prefix="replay-proxy-pod-") as file:
+    with scratch_file() as file:
         _Download(opener, url, limits, progress).into(file)
         file.seek(0)
         yield file

@@ -7,16 +7,15 @@ nothing in common there, so each is transferred as a whole. The encryption is th
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Final
 
 import orjson
 
 from replay_proxy.journal.interchange.encryption import DecryptingReader, EncryptingWriter, is_encrypted
+from replay_proxy.journal.storage.scratch import TEMPORARY, scratch_folder
 from replay_proxy.pods.archive import read_archive, write_archive
 from replay_proxy.pods.limits import PodError, damaged
 from replay_proxy.pods.oci.descriptor import (
@@ -57,8 +56,8 @@ def push_encrypted(
     Raises:
         UsageError: the passphrase is empty, or the package for it is missing. PodError, RemoteError, StorageError.
     """
-    with tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        sealed = Layout(Path(scratch), layout.limits)
+    with scratch_folder() as scratch:
+        sealed = Layout(scratch, layout.limits, option=TEMPORARY)
         with sealed.begin() as blob:
             seal(layout, version, blob, passphrase)  # type: ignore[arg-type]  # it has `write`
             archive = blob.commit(SEALED_TYPE)
@@ -114,8 +113,8 @@ def fetch(
             hint="REPLAY_POD_MAX_SIZE allows more, where you trust whoever made it",
         )
     phrase = passphrase()
-    with tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        sealed = Layout(Path(scratch), name=where)
+    with scratch_folder() as scratch:
+        sealed = Layout(scratch, name=where, option=TEMPORARY)
         done = 0
 
         def advance(count: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from replay_proxy.errors import RemoteError, UsageError
 from replay_proxy.pods.limits import Limits, PodError
@@ -23,6 +23,7 @@ from replay_proxy.pods.remotes.remote import CHUNK_BYTES, PARALLEL, shown_annota
 from replay_proxy.pods.store import NoSuchPodError, PodStore, Version, next_number, versions_in
 
 _T = TypeVar("_T")
+_URL: Final = "the URL of the remote"
 
 
 class FolderRemote:
@@ -32,8 +33,8 @@ class FolderRemote:
 
     def __init__(self, root: Path, limits: Limits | None = None) -> None:
         self.url = str(root)
-        self._layout = Layout(root, limits)
-        self._store = PodStore(root, limits)
+        self._layout = Layout(root, limits, option=_URL)
+        self._store = PodStore(root, limits, option=_URL)
 
     def catalogue(self) -> Mapping[str, list[int]]:
         """Return the numbers of all versions by the names of their pods."""
@@ -85,7 +86,7 @@ class FolderRemote:
 
     def pushing(self) -> AbstractContextManager[None]:
         """Keep others from removing blobs that no version names yet."""
-        self._layout.create("the URL of the remote")
+        self._layout.create()
         for name in ("blobs", BLOBS, SPOOLS, LAYOUT_NAME):
             self._share(name)
         return self._layout.writing()

@@ -6,11 +6,10 @@ of the manifest; a version that is encrypted there is one file already.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Final
 
 from replay_proxy.errors import UsageError
+from replay_proxy.journal.storage.scratch import TEMPORARY, scratch_folder
 from replay_proxy.pods.archive import write_archive
 from replay_proxy.pods.limits import PodError
 from replay_proxy.pods.oci.descriptor import Descriptor
@@ -49,8 +48,8 @@ def shared_url(
     sealed = sealed_archive(data, where)
     if sealed is not None:
         return remote.presigned(blob_path(sealed.digest), expires_s)
-    with tempfile.TemporaryDirectory(prefix="replay-proxy-pod-") as scratch:
-        place = PodStore(Path(scratch) / "pods", store.layout.limits)
+    with scratch_folder() as scratch:
+        place = PodStore(scratch / "pods", store.layout.limits, option=TEMPORARY)
         descriptor = place.layout.put(data, document_type(data, where))
         file = f"files/{descriptor.sha256}{'.encrypted' if passphrase else ''}.pod"
         # An encrypted one may be there with the passphrase of another person.
@@ -58,7 +57,7 @@ def shared_url(
             layout = store.layout if _holds(store.layout, descriptor, data, where) else place.layout
             if layout is place.layout:
                 pull(place, name, number, remote, progress, data)
-            path = Path(scratch) / "file"
+            path = scratch / "file"
             with path.open("wb") as sink:
                 version = Version(name, number, descriptor)
                 if passphrase:

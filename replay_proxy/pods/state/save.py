@@ -252,7 +252,8 @@ def main(argument: str) -> int:
     become_worker()
     told = orjson.loads(argument)
     request = SaveRequest(**{**told["request"], "services": tuple(told["request"]["services"])})
-    store = PodStore(Path(told["store"]), Limits(**told["limits"]), durable=told["durable"])
+    limits = Limits(**told["limits"])
+    store = PodStore(Path(told["store"]), limits, durable=told["durable"], option=told["option"])
     try:
         report = save_recording(Files(Path(told["data_dir"])), store, request, end=told["end"])
         if told["archive"]:

@@ -16,7 +16,8 @@ from replay_proxy.exchange import BlobRef, Body
 from replay_proxy.journal.format.encode import encode_header, encode_record
 from replay_proxy.journal.format.records import JOURNAL_NAME, Record, RecordingHeader
 from replay_proxy.journal.storage.blobs import blob_name
-from replay_proxy.journal.storage.files import DIRECTORY_MODE, storage_error
+from replay_proxy.journal.storage.files import DIRECTORY_MODE, folder_error
+from replay_proxy.journal.storage.scratch import TEMPORARY
 from replay_proxy.pods.limits import damaged
 from replay_proxy.pods.oci.descriptor import BODY_TYPE, Descriptor
 from replay_proxy.pods.oci.layout import Layout
@@ -70,8 +71,10 @@ def records_of(layout: Layout, manifest: Manifest, where: str) -> Iterator[Recor
     stated.check()
 
 
-def unpack(layout: Layout, manifest: Manifest, folder: Path, where: str) -> int:
+def unpack(layout: Layout, manifest: Manifest, folder: Path, where: str, option: str = TEMPORARY) -> int:
     """Write a version into a folder, which must be empty or missing, as a recording. Return how many calls it has. Blocking.
+
+    option: what names where the folder lies, for hints.
 
     Raises:
         PodError: something in it is not what its digest says, or larger than the limits. StorageError: it cannot be written.
@@ -100,7 +103,7 @@ def unpack(layout: Layout, manifest: Manifest, folder: Path, where: str) -> int:
     except OSError as error:
         if isinstance(error, ReplayProxyError):
             raise
-        raise storage_error("unpack the pod", folder, error) from error
+        raise folder_error("unpack the pod", folder, error, option) from error
     return count
 
 

@@ -26,6 +26,7 @@ import orjson
 from replay_proxy import log
 from replay_proxy.errors import StorageError, UsageError
 from replay_proxy.journal.read.reader import read
+from replay_proxy.journal.storage.files import DATA_DIR
 from replay_proxy.journal.write.writer import JournalWriter, SaveStrategy
 from replay_proxy.pods.apply import record_merged
 from replay_proxy.pods.merge.strategies import MergeStrategy
@@ -105,6 +106,7 @@ class RequestedPods:
             "data_dir": str(self._recording.data_dir.resolve()),
             "store": str(store.root.resolve()),
             "durable": store.layout.durable,
+            "option": store.layout.option,
             "archive": str(archive or ""),
             "limits": asdict(store.layout.limits),
             "end": end,
@@ -140,7 +142,7 @@ class RequestedPods:
             StorageError, EmulatorError: it failed; the message says what state there is.
         """
         with self._scratch() as folder:
-            await asyncio.to_thread(unpack, layout, manifest, folder / "pod", where)
+            await asyncio.to_thread(unpack, layout, manifest, folder / "pod", where, DATA_DIR)
             if dry_run:
                 await self._look()
                 return Loaded(await self._merged(folder, strategy, write=False), None, ())
