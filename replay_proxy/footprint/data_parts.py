@@ -102,6 +102,12 @@ def hash_key_of(params: Mapping[str, Any]) -> str | None:
     return next((str(key["AttributeName"]) for key in keys if key.get("KeyType") == "HASH"), None)
 
 
+def begins_stream(params: Mapping[str, Any]) -> bool:
+    """Tell whether a call that makes or changes a table gives it a stream of its changes."""
+    specification = params.get("StreamSpecification")
+    return isinstance(specification, Mapping) and bool(specification.get("StreamEnabled"))
+
+
 def key_text(value: Any) -> str:
     """Return the value of an item's key as a text that equal keys share: `1` and `1.0` are one number."""
     return orjson.dumps(_plain(value), default=repr, option=orjson.OPT_SORT_KEYS).decode()

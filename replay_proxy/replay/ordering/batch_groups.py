@@ -12,8 +12,9 @@ def groups_of(graph: DependencyGraph, chosen: Collection[int]) -> dict[int, tupl
     """Return the groups among the calls `chosen`: by its first call, all calls of a group in recorded order.
 
     A call joins a group only where everything that it waits for comes before the first call of the group. In a queue, whose
-    batches keep the order of their entries, it may also wait for calls of the group itself, unless through a join. So no
-    other call can come to stand between two calls of one group.
+    batches keep the order of their entries, it may also wait for calls of the group itself, unless through a join. So may
+    a write of an item, for one of another item, where only the order of the records of a stream lets it wait. So no other call
+    can come to stand between two calls of one group.
     """
     place = {seq: at for at, seq in enumerate(graph.order)}
     open_groups: dict[str, list[int]] = {}
@@ -28,6 +29,8 @@ def groups_of(graph: DependencyGraph, chosen: Collection[int]) -> dict[int, tupl
             direct, through_joins = graph.waits_of(seq)
             if operation == "SendMessage":
                 direct = direct.difference(group)
+            elif graph.in_turn.get(seq) == group[-1]:
+                direct = direct - {group[-1]}
             waits = (direct | through_joins).intersection(chosen)
             if all(place[other] < place[group[0]] and other not in graph.late for other in waits):
                 group.append(seq)

@@ -49,6 +49,7 @@ class DependencyGraph:
     earlier calls and joins, but for triggers and what waits for these.
     late: the triggers, and the calls that wait for one.
     following: by call, the one call of which it awaits only the answer, and not the work that it started.
+    in_turn: by call, the one that it waits for only so that the records of a table's stream come in their order.
     slow: the calls that start work for which a restore waits (`replay.waiters`).
     batches: the keys of calls that may share a request (`ordering.batch_key`).
     services: the service of each call ("" where it was not recognised).
@@ -59,6 +60,7 @@ class DependencyGraph:
     late: set[int] = field(default_factory=set)
     services: dict[int, str] = field(default_factory=dict)
     following: dict[int, int] = field(default_factory=dict)
+    in_turn: dict[int, int] = field(default_factory=dict)
     slow: set[int] = field(default_factory=set)
     batches: dict[int, str] = field(default_factory=dict)
 
@@ -225,14 +227,24 @@ class _Builder:
             if writer is not None:
                 before.add(writer)
         left: dict[str, list[int]] = {}
-        for thing in footprint.writes:
+        turns = footprint.in_turn
+        for thing in footprint.writes - turns:
             writer = self._writer.get(thing)
             if writer is not None:
                 before.add(writer)
             referring = self._referring.get(thing, ())
             left[thing] = [each for each in referring if self._need_not_wait(footprint, each, thing)]
             before.update([each for each in referring if each not in left[thing]] if left[thing] else referring)
+        for thing in turns:
+            self._take_turn(seq, thing, before)
         return left
+
+    def _take_turn(self, seq: int, thing: str, before: set[int]) -> None:
+        """Let a write wait for the one whose record comes before its own."""
+        last = self._writer.get(thing)
+        if last is not None and last not in before:
+            before.add(last)
+            self.graph.in_turn[seq] = last
 
     def _leave_behind(self, seq: int, footprint: Footprint, left: dict[str, list[int]], *, late: bool) -> None:
         """Note what later calls on the same things wait for."""

@@ -24,7 +24,8 @@ tagged by the tagging service). Of such a thing it writes the part that is its s
 A run, such as an export task, may write into everything that it names.
 
 Data is finer, because there is much of it: an object by its key, an item by the hash key of its table. Messages,
-records and log events keep their order in their queue, stream and log stream. They all refer to the whole that holds them.
+records and log events keep their order in their queue, stream and log stream, and so do the items of a table that has a stream,
+whose records show the order. They all refer to the whole that holds them.
 
 Calls that create things of one kind are made one after the other, so that lists show the things as they did. Where it
 is not known in which lists of its service something stands (`SignUp` makes a user, `RunInstances` a volume), it is made after all
@@ -65,6 +66,8 @@ _SERVICE = "\0service "
 """The thing that every call of a service refers to, and that those write which may touch anything of it."""
 _TRIGGER = "\0trigger "
 _IDEMPOTENT = "\0idempotent "
+_STREAM = f"{_PART}{_PART}stream"
+"""After the name of a table: the records of its stream, which come in the order of the writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,11 @@ class Footprint:
     service: str = ""
     operation: str = ""
     witness: bool = False
+
+    @property
+    def in_turn(self) -> frozenset[str]:
+        """Of the things that it writes, those that stand for the order of records alone."""
+        return frozenset(each for each in self.writes if each.endswith(_STREAM))
 
     @property
     def wholes(self) -> list[str]:
@@ -147,6 +155,8 @@ class Footprints:
     _known: KnownResources = field(default_factory=KnownResources)
     _places: Places = field(default_factory=Places)
     _hash_keys: dict[str, str] = field(default_factory=dict)
+    _streamed: set[str] = field(default_factory=set)
+    """Tables that have, or had, a stream."""
     _called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Of what is known by an id, what one of its kind has alone: the name or token of its client's; what a trigger watches."""
     _beside: DrawnBeside = field(init=False)
@@ -196,8 +206,8 @@ class Footprints:
         creates = f"{service}:{operation}" if made or not named.home else ""
         is_one = bool(made) and not any(kind.found_at for kind in made)
         adds = not (is_one or resource_kinds.ends(service, operation)) and (begins or not named.home <= named.known)
-        if service == "dynamodb" and operation == "CreateTable":
-            self._remember_key(call.params)
+        if service == "dynamodb":
+            self._remember_table(operation, call.params)
         refers |= {whole, *self._known.owners(call.access_key)}
         barrier = not call.witness and is_barrier(call.head)
         stray = named.stray and not made
@@ -356,10 +366,13 @@ class Footprints:
         self._known.note_drawn(name for name in names if name not in named.texts)
         writes.add(one)
 
-    def _remember_key(self, params: Mapping[str, Any]) -> None:
-        key = data_parts.hash_key_of(params)
+    def _remember_table(self, operation: str, params: Mapping[str, Any]) -> None:
+        table = short_name(str(params.get("TableName", "")))
+        key = data_parts.hash_key_of(params) if operation == "CreateTable" else None
         if key is not None:
-            self._hash_keys[short_name(params["TableName"])] = key
+            self._hash_keys[table] = key
+        if data_parts.begins_stream(params):
+            self._streamed.add(table)
 
     # Data.
 
@@ -387,6 +400,9 @@ class Footprints:
         if not parts:
             return None
         writes = frozenset(f"{call.service} {whole}{_PART}{part}" for whole, part in parts)
+        in_turn = {
+            f"dynamodb {table}{_STREAM}" for table, _ in parts if call.service == "dynamodb" and table in self._streamed
+        }
         refers = {_SERVICE + call.service, *self._known.owners(call.access_key), *self._pointed_at(call)}
         for whole in {whole for whole, _part in parts}:
             # One that a stack made may be known only from what a call of another service showed.
@@ -399,7 +415,7 @@ class Footprints:
         if len(writes) == 1 and may_show_identifiers(call.head, call.answer):
             self._note_data(call, min(writes))
         # A copy of an object onto itself both reads and writes it.
-        return Footprint(writes, frozenset(refers - writes), data=True)
+        return Footprint(writes | in_turn, frozenset(refers - writes), data=True)
 
     def _note_data(self, call: Call, part: str) -> None:
         """Remember the identifiers that the emulator drew for data: a later call may name something after one."""

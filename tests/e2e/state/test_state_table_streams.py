@@ -1,0 +1,83 @@
+"""The stream of a table has the same records after a restart: their number, order, keys and images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.stories import Story
+
+pytestmark = pytest.mark.emulator
+
+TABLE = "orders"
+
+
+def table_with_stream(story: Story, **options: Any) -> Any:
+    dynamodb = story.client("dynamodb")
+    dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        **options,
+    )
+    return dynamodb
+
+
+def records(story: Story) -> list[dict[str, Any]]:
+    """All records of all streams, shard after shard."""
+    streams = story.client("dynamodbstreams")
+    found = []
+    for stream in streams.list_streams()["Streams"]:
+        arn = stream["StreamArn"]
+        for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+            iterator = streams.get_shard_iterator(
+                StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while iterator:
+                page = streams.get_records(ShardIterator=iterator)
+                if not page["Records"]:
+                    break
+                found += page["Records"]
+                iterator = page.get("NextShardIterator")
+    return found
+
+
+def told(story: Story) -> list[Any]:
+    """What records tell of items, in their order."""
+    return [
+        (each["eventName"], *(each["dynamodb"].get(name) for name in ("Keys", "OldImage", "NewImage")))
+        for each in records(story)
+    ]
+
+
+def key(name: str) -> dict[str, Any]:
+    return {"k": {"S": name}}
+
+
+def test_records_come_in_the_order_of_the_writes_to_all_items(story: Story) -> None:
+    dynamodb = table_with_stream(story)
+    change = {"UpdateExpression": "SET v = :v", "ExpressionAttributeValues": {":v": {"S": "x"}}}
+    for number in range(6):
+        dynamodb.put_item(TableName=TABLE, Item={**key(f"k{number % 4}"), "n": {"N": str(number)}})
+    for number in range(4):
+        dynamodb.update_item(TableName=TABLE, Key=key(f"k{number}"), **change)
+        dynamodb.update_item(TableName=TABLE, Key=key("k0"), **change)
+        dynamodb.put_item(TableName=TABLE, Item=key(f"new{number}"))
+    dynamodb.delete_item(TableName=TABLE, Key=key("k3"))
+    dynamodb.delete_item(TableName=TABLE, Key=key("never there"))
+    dynamodb.batch_write_item(
+        RequestItems={TABLE: [{"PutRequest": {"Item": key(name)}} for name in ("b", "a", "k3", "c")]}
+    )
+    dynamodb.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": TABLE, "Item": key("t")}},
+            {"Update": {"TableName": TABLE, "Key": key("k1"), **change}},
+            {"Delete": {"TableName": TABLE, "Key": key("b")}},
+        ]
+    )
+    for number in range(30):
+        dynamodb.put_item(TableName=TABLE, Item=key(f"many{number}"))
+    assert len(story.survives(lambda: told(story))) > 45
