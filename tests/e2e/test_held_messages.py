@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import client
+from tests.support.held_files import wait_until_written, written_down
 from tests.support.processes import Proxy
 
 pytestmark = pytest.mark.emulator
@@ -68,3 +69,30 @@ def test_receipts_outlive_the_emulator(start_proxy: Callable[..., Proxy], emulat
     assert proxy.status()["last_restore"]["problems"] == []
     assert sorted(bodies(sqs, plain)) == sorted({f"m{number}" for number in range(14)} - deleted)
     assert bodies(sqs, steps) == []
+
+
+@pytest.mark.parametrize("emulator", ["moto", "ministack"])
+def test_receipts_outlive_emulator_and_proxy(start_proxy: Callable[..., Proxy], emulator: str) -> None:
+    proxy = start_proxy("--emulator", emulator)
+    sqs = client("sqs", proxy.url)
+    url = sqs.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
+    for number in range(6):
+        sqs.send_message(QueueUrl=url, MessageBody=f"m{number}")
+    held: list[dict[str, Any]] = []
+    while len(held) < 5:
+        held += sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=5 - len(held))["Messages"]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=held[4]["ReceiptHandle"])
+    receipts = [each["ReceiptHandle"] for each in held]
+    wait_until_written(proxy, *receipts)
+
+    for turn in range(2):  # a receipt may be older than the last restart
+        proxy.kill_all()
+        proxy = proxy.again()
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=held[turn]["ReceiptHandle"])
+    entry = {"Id": "1", "ReceiptHandle": held[2]["ReceiptHandle"]}
+    assert sqs.delete_message_batch(QueueUrl=url, Entries=[entry])["Successful"] == [{"Id": "1"}]
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=held[3]["ReceiptHandle"], VisibilityTimeout=600)
+    deleted = {each["Body"] for each in (*held[:3], held[4])}
+    assert set(bodies(sqs, url)) == {f"m{number}" for number in range(6)} - deleted - {held[3]["Body"]}
+    assert not any(receipt in written_down(proxy) for receipt in receipts)
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in proxy.data_dir.glob("held_*"))

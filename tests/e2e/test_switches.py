@@ -102,8 +102,11 @@ def test_read_only_writes_nothing_and_can_be_shared(start_proxy: Callable[..., P
     for each in (first, second):
         assert each.status()["read_only"]
         assert each.status()["last_restore"]["restored"] == 4
-        client("sqs", each.url).create_queue(QueueName="forgotten")
+        sqs = client("sqs", each.url)
+        url = sqs.create_queue(QueueName="forgotten")["QueueUrl"]
         assert each.status()["requests"]["switched_off"] == 1
+        sqs.send_message(QueueUrl=url, MessageBody="held")
+        assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(
                 urllib.request.Request(each.url + "/_localstack/state/save", method="POST"), timeout=20

@@ -170,6 +170,7 @@ class Proxy:
             Endpoints(self.backend.url),
             settings.body_threshold,
             None if self.recording is None else IssuedLookup(self.recording.data_dir),
+            None if self.recorder is None else settings.data_dir,
         )
         return Engine(
             policy=RequestPolicy(translator, self.recorder, self._watch, self._save_session, self._effect_notes),

@@ -30,6 +30,7 @@ Modules, from the top:
     translator               sends a request in the emulator's identifiers, returns its answer in the clients'
     mark_filter              hides the session mark from clients
     journaling/              writes changes and witnesses, and accounts for what is not recorded
+    held/                    tokens that clients hold while emulator and proxy lose their memory
     receipts/                handles of messages that clients hold while the emulator loses its memory
 
 May import `proxy.http`, and everything below `proxy`. Must not import `proxy.lifecycle`, which builds and controls all this.

@@ -31,7 +31,7 @@ from replay_proxy.proxy.requests.gate import Gate
 from replay_proxy.proxy.requests.in_flight import ChangesInFlight, SentExchange
 from replay_proxy.proxy.requests.journaling.omissions import request_kind
 from replay_proxy.proxy.requests.journaling.recorder import Recorder, SpooledBody
-from replay_proxy.proxy.requests.policy import AnswerObserver, RequestPolicy
+from replay_proxy.proxy.requests.policy import OBSERVED, AnswerObserver, RequestPolicy
 from replay_proxy.proxy.requests.proxy_state import SETTLED, ProxyState
 from replay_proxy.proxy.requests.translator import WHOLE_BODY_BYTES_MAX, bytes_of, request_of
 from replay_proxy.wire.recognition.recognise import needs_body
@@ -129,7 +129,7 @@ class Engine:
     def begin_emulator_generation(self) -> None:
         """Note that the emulator has lost its memory, and is about to be restored."""
         self._gate.emulator_generation += 1
-        self.translator.receipts.begin_emulator_generation()
+        self.translator.begin_emulator_generation()
         if self.policy.run_watcher is not None:
             self.policy.run_watcher.forget()
 
@@ -215,7 +215,12 @@ class Engine:
                 self.policy.recorder.omissions.add("messages of a WebSocket are not recorded", request_kind(request))
             return Outgoing(answer.status, answer.reason, answer.headers, tunnel=answer.tunnel)
         outgoing = await self.translator.to_client(answer, request, head)
-        if observer is not None and head is not None and outgoing.status == 200 and isinstance(outgoing.body, bytes):
+        if (
+            observer is not None
+            and head is not None
+            and outgoing.status in OBSERVED
+            and isinstance(outgoing.body, bytes)
+        ):
             seen = Answer(outgoing.status, outgoing.headers, outgoing.body, outgoing.reason)
             observer(head, request, outgoing.body, lambda: seen)
         elif head is None:

@@ -35,7 +35,7 @@ from replay_proxy.proxy.http.streams import Outgoing
 from replay_proxy.proxy.requests.engine import Engine, consume_result
 from replay_proxy.proxy.requests.fast_exchange_states import FORWARDED, RECORDED, ExchangeEvent, ExchangeState
 from replay_proxy.proxy.requests.journaling.recorder import Recorder
-from replay_proxy.proxy.requests.policy import AnswerObserver
+from replay_proxy.proxy.requests.policy import OBSERVED, AnswerObserver
 from replay_proxy.proxy.requests.translator import bytes_of
 from replay_proxy.replay.issued.issuing_calls import needs_lesson
 
@@ -199,7 +199,7 @@ class FastExchange(AnswerReceiver, fast_path_api.FastExchange):
                     data, deferred = _bytes_of_answer(to_client), lambda: to_client
                     body_at = len(data) - len(bytes_of(to_client))
             self._give(data)
-            if self.observer is not None and head is not None and frame.status == 200:
+            if self.observer is not None and head is not None and frame.status in OBSERVED:
                 self.observer(head, self.request, data[body_at:], deferred)
             elif head is None:
                 policy.note_unrecognised(self.request, frame.status)

@@ -68,6 +68,8 @@ class FastPath(fast_path_api.FastPath):
         if engine.translator.issued is not None and engine.translator.issued.may_be_presented(data):
             return None
         data, body_at = without_connection(data, frame)
+        if engine.translator.held_tokens.may_be_presented(data, body_at):
+            return None
         if engine.policy.may_carry_new_key(data, body_at):
             return None
         upstream = self.upstream

@@ -36,6 +36,9 @@ from replay_proxy.wire.signing.issued_keys import issued_keys, without_temporary
 
 _log = log.get("engine")
 
+OBSERVED = (200, 201)
+"""The statuses of answers that observers are shown: what succeeded, and has what was asked for."""
+
 AnswerObserver = Callable[[CallHead, Request, bytes, DeferredAnswer], None]
 """Called with a call as its client made it, and with the answer that its client saw: the body, and a function for the whole."""
 
@@ -62,6 +65,7 @@ class RequestPolicy:
         self.answered_count = 0
         self._witness_watcher = witness_watcher
         self._on_learned = on_learned
+        translator.held_tokens.on_learned = on_learned
         self._effect_notes = effect_notes
         self._held_keys = HeldKeys(translator, recorder)
         self.run_watcher: RunWatcher | None = None
@@ -115,6 +119,8 @@ class RequestPolicy:
             self._effect_notes.note_passed(head, request)
         if self.run_watcher is not None and head.service in services_with_runs():
             return None, self._note_run
+        if self.translator.held_tokens.are_given_by(head):
+            return None, self.translator.held_tokens.note
         return None, self.translator.receipts.note_received if head.operation == "ReceiveMessage" else None
 
     def _note_run(self, head: CallHead, request: Request, _body: bytes, answer: DeferredAnswer) -> None:

@@ -7,7 +7,9 @@ replaced. A streaming member (the bytes of an object) is the user's own data, an
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from replay_proxy import log
 from replay_proxy.errors import MalformedMessage, UpstreamError
@@ -17,14 +19,18 @@ from replay_proxy.identifiers.rewriting.endpoints import Endpoints
 from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.identifiers.rewriting.user_pools.oauth_requests import TOKEN_PATHS
 from replay_proxy.identifiers.rewriting.user_pools.one_time_codes import with_codes_of_aliases
+from replay_proxy.identifiers.table.alias_table import Origin
 from replay_proxy.identifiers.table.scan import known_in
+from replay_proxy.identifiers.table.scope import scope_of
 from replay_proxy.proxy.http.client.call import UpstreamAnswer
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
 from replay_proxy.proxy.http.streams import Incoming, Outgoing, Stream, collect, rejoin
+from replay_proxy.proxy.requests.held.held_file import HeldFile
+from replay_proxy.proxy.requests.held.held_tokens import HeldTokens
 from replay_proxy.proxy.requests.issued_values import PUBLIC_DOCUMENTS, IssuedValues
 from replay_proxy.proxy.requests.journaling.recorder import SpooledBody
 from replay_proxy.proxy.requests.mark_filter import may_list_mark, without_mark
-from replay_proxy.proxy.requests.receipts.handles import ReceiptHandles
+from replay_proxy.proxy.requests.receipts.handles import RECEIPTS_FILE, ReceiptHandles
 from replay_proxy.proxy.requests.receipts.renewal import renew_receipts
 from replay_proxy.replay.access_keys import IDENTITY
 from replay_proxy.replay.issued.issued_lookup import IssuedLookup
@@ -58,17 +64,32 @@ class Translator:
         endpoints: Endpoints,
         body_bytes_max: int,
         issued: IssuedLookup | None = None,
+        held_place: Path | None = None,
     ) -> None:
         """body_bytes_max: of a body that is looked at as a whole in any case (`--body-threshold`).
 
-        issued: finds the calls that gave out what clients present; None where nothing is recorded.
+        issued: finds the calls that gave out what clients present; None where nothing is recorded. held_place: the directory
+        where it is written down what clients hold; None where nothing is written.
         """
         self.issued = None if issued is None else IssuedValues(issued, self._make_again, self.ask)
         self._upstream = upstream
         self.use_session(session_state)
         self.endpoints = endpoints
-        self.receipts = ReceiptHandles()
+        receipts_file = None if held_place is None else HeldFile(held_place, RECEIPTS_FILE)
+        self.receipts = ReceiptHandles(held_file=receipts_file)
+        self.held_tokens = HeldTokens(held_place, self.ask, self._learn_held)
         self._body_bytes_max = body_bytes_max
+
+    def begin_emulator_generation(self) -> None:
+        """Note that what clients hold means nothing to the emulator any more: it has lost its memory."""
+        self.receipts.begin_emulator_generation()
+        self.held_tokens.begin_generation()
+
+    def _learn_held(self, head: CallHead, client: str, emulator: str) -> None:
+        """Take an alias of something that clients hold from before a restart."""
+        with suppress(ValueError):
+            origin = Origin(0, f"{head.service}:{head.operation}")
+            self.aliases.add(client, emulator, scope=scope_of(head), learned_from=origin)
 
     def use_session(self, session_state: SessionState) -> None:
         """Translate by `session_state` from now on: a restore has made a new one."""
@@ -143,6 +164,8 @@ class Translator:
         if rest is None:
             if head is not None and self.receipts.any_stale:
                 request = await renew_receipts(request, head, self.receipts, self.ask)
+            if head is not None:
+                request = await self.held_tokens.in_request(request, head)
             if self.issued is not None:
                 try:
                     request = await self.issued.in_request(request, head)

@@ -131,6 +131,7 @@ class LoadStrategy:
             cannot be read.
         """
         if not (self._may_keep_state and await self._resume()):
+            self._engine.translator.begin_emulator_generation()
             await self._left_state.empty_if_outdated()
             match self._settings.load_strategy:
                 case "ON_REQUEST":

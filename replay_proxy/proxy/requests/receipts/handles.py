@@ -3,8 +3,9 @@
 A message is deleted by the receipt handle of the ReceiveMessage that delivered it, and a handle is worth nothing after a
 restart. So a recorded deletion carries a note with the ids of the messages that it deleted, by which a restore knows that
 they are gone. ReceiveMessage itself is not recorded. What its answers say of receipts is kept here for a while: a digest of
-the handle, the queue and the message's id, nothing of the message itself. Answers are parsed when a deletion asks, or when
-more than `UNREAD_BYTES_MAX` of them wait.
+the handle, the queue and the message's id, nothing of the message itself. Answers are parsed when a deletion asks, when more
+than `UNREAD_BYTES_MAX` of them wait, or some milliseconds later, to be written down (`held_file`): a consumer may hold a
+message while the proxy is killed, too.
 
 A receipt is *stale* when the emulator has lost its memory since it was given: it is of an earlier generation. While there
 are stale receipts, requests that could name one take the full path, on which today's handle takes the place of the stale
@@ -14,16 +15,19 @@ its queue, and when no message can be held for so long any more.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import CallHead, DeferredAnswer, Request
+from replay_proxy.proxy.requests.held.held_file import DELAY_S, LOST, HeldFile
 from replay_proxy.wire.codecs.answers import parse_answer
 from replay_proxy.wire.codecs.parameters import parse_parameters
 
@@ -37,6 +41,8 @@ RECEIPT_BYTES = 640
 """What one receipt takes beside its texts, rounded up: a digest, a record, and places in three tables."""
 HOLD_S_MAX = 12 * 3600.0
 """How long a message can be held: SQS's longest visibility timeout."""
+RECEIPTS_FILE = "held_receipts.jsonl"
+"""Where receipts are written down."""
 REPEAT_S_MAX = 300.0
 """How long after a deletion an SDK that did not see the answer may repeat it."""
 
@@ -75,11 +81,14 @@ class _Receipt:
 class ReceiptHandles:
     """The receipts that clients were given lately. clock: returns seconds that only grow.
 
-    A stale receipt still tells the message's id, though to the emulator of today it means nothing.
+    held_file: where they are written down; None where they are not. A stale receipt still tells the message's id, though to
+    the emulator of today it means nothing.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, held_file: HeldFile | None = None) -> None:
         self._clock = clock
+        self._file = held_file
+        self._delay: asyncio.TimerHandle | None = None
         self._receipts: OrderedDict[bytes, _Receipt] = OrderedDict()
         self._size = 0
         self._unread: deque[tuple[CallHead, Request, DeferredAnswer]] = deque()
@@ -87,6 +96,25 @@ class ReceiptHandles:
         self._stale: dict[bytes, None] = {}
         self._latest: dict[str, bytes] = {}
         self._next_expiry = 0.0
+        for line in () if held_file is None else held_file.read():
+            with suppress(ValueError):  # a digest that is none
+                self._take(line)
+
+    def _take(self, line: list[Any]) -> None:
+        """Take up a line that an earlier proxy has written down. Raises `ValueError`."""
+        now, written_by = self._clock(), time.time()
+        match line:
+            case ["receipt", str(key), str(message), str(queue), float(given_at)]:
+                if written_by - given_at < HOLD_S_MAX:
+                    self._keep(bytes.fromhex(key), _Receipt(message, queue))
+            case ["deleted", str(key), float(deleted_at)] if bytes.fromhex(key) in self._receipts:
+                left = deleted_at + REPEAT_S_MAX - written_by
+                if left > 0:
+                    self._receipts[bytes.fromhex(key)].expires_at = now + left
+                else:
+                    self._remove(bytes.fromhex(key))
+            case ["lost"]:
+                self._make_stale()
 
     @property
     def bytes_held(self) -> int:
@@ -99,10 +127,23 @@ class ReceiptHandles:
         self._unread_size += len(body)
         if self._unread_size > UNREAD_BYTES_MAX or len(self._unread) > UNREAD_MAX:
             self._read()
+        elif self._file is not None and self._delay is None and _MEMBER in body:
+            self._delay = asyncio.get_running_loop().call_later(DELAY_S, self._write_down)
+
+    def _write_down(self) -> None:
+        self._delay = None
+        self._read()
+        if self._file is not None:
+            self._file.flush()
 
     def begin_emulator_generation(self) -> None:
         """Make all receipts stale: the emulator has lost its memory, and they mean nothing to it any more."""
         self._read()
+        if self._file is not None and self._receipts:
+            self._file.add(*LOST)
+        self._make_stale()
+
+    def _make_stale(self) -> None:
         self._latest.clear()
         latest_expiry = self._clock() + HOLD_S_MAX
         for receipt in self._receipts.values():
@@ -136,11 +177,18 @@ class ReceiptHandles:
     def remember(self, message: str, handle: str, queue: str = "") -> None:
         """Remember a handle that the emulator of today has given for a message. queue: its URL."""
         key = _key(handle)
-        self._remove(key)
-        receipt = self._receipts[key] = _Receipt(message, _queue_name(queue))
+        receipt = _Receipt(message, _queue_name(queue))
         if self._stale:
             receipt.handle = handle
-            self._latest[message] = key
+        self._keep(key, receipt)
+        if self._file is not None:
+            self._file.add("receipt", key.hex(), message, receipt.queue, time.time())
+
+    def _keep(self, key: bytes, receipt: _Receipt) -> None:
+        self._remove(key)
+        self._receipts[key] = receipt
+        if receipt.handle:
+            self._latest[receipt.message] = key
         self._size += receipt.size
         while self._size > REMEMBERED_BYTES_MAX:
             self._remove(next(iter(self._receipts)))
@@ -173,6 +221,8 @@ class ReceiptHandles:
             receipt = self._receipts.get(_key(handle))
             if receipt is not None:
                 receipt.expires_at = expires_at
+                if self._file is not None:
+                    self._file.add("deleted", _key(handle).hex(), time.time())
         if self._stale:
             messages = frozenset(deleted.values())
             self._expire(lambda receipt: receipt.message in messages, expires_at)
