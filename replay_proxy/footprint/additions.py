@@ -1,4 +1,4 @@
-"""Which operations make something new, or add to a stream of facts, told by their verb.
+"""Which operations make something new, or add to a stream of facts, told by their verb; which services make others' things.
 
 Two additions that name nothing cannot be in each other's way.
 """
@@ -10,6 +10,8 @@ from typing import Final
 _MAKING: Final = ("Create", "Run", "Allocate", "Request", "Import", "Register", "Publish")
 _BEGINNING: Final = (*_MAKING, "Start", "Purchase", "Copy")
 _CHANGING: Final = ("Update", "Modify", "Set", "Enable", "Disable", "Change", "Reset", "Start", "Stop")
+MAKING_OTHERS: Final = frozenset({"cloudformation", "cloudcontrol", "servicecatalog"})
+"""Services whose calls make things of other services, and show them."""
 _FACTS: Final = ("Generate", "PutEvents", "PutMetric", "Send")
 
 

@@ -39,7 +39,7 @@ from http import HTTPStatus
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, CallHead, Request
-from replay_proxy.footprint.additions import makes
+from replay_proxy.footprint.additions import MAKING_OTHERS, makes
 from replay_proxy.footprint.given_names import given_names, may_give_names
 from replay_proxy.footprint.members.answer_identifiers import identifier_values, identifiers_in_chunks, names_shown
 from replay_proxy.footprint.members.drawn_members import drawn_texts, put_in, shows_put_in, takes_put_in
@@ -58,8 +58,6 @@ from replay_proxy.wire.models.models import streams_output
 from replay_proxy.wire.models.pagination import pagination_of
 from replay_proxy.wire.mutability.judge import Effect, is_data, judge
 
-_MAKING_OTHERS = frozenset({"cloudformation", "cloudcontrol"})
-"""Services whose calls make things of other services."""
 BODY_BYTES_MAX = 256 * 1024
 """Of a body that is looked into as a whole. Of a larger request nothing is taken; a larger answer is read in chunks."""
 INFRASTRUCTURE_BYTES_MAX, DATA_BYTES_MAX = 16 << 20, 8 << 20
@@ -106,7 +104,7 @@ class WitnessDetector:
         runs = _sent(head, request) | _shown(head, request, answer)
         runs |= _put_in_by(head, request) | _put_in_shown(head, request, answer)
         if head is not None:
-            self._any_stack = self._any_stack or head.service in _MAKING_OTHERS
+            self._any_stack = self._any_stack or head.service in MAKING_OTHERS
             runs |= _with_known_times(head, request, answer)
         with self._lock:
             self._set_for(head).update(runs)

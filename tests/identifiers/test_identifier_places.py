@@ -15,6 +15,7 @@ from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request
 from replay_proxy.identifiers.table.alias_table import AliasKind, AliasTable, Origin
 from replay_proxy.identifiers.table.scan import translated
 from replay_proxy.identifiers.table.scope import ANYWHERE
+from replay_proxy.proxy.lifecycle.restoring.session_file import table_of
 from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 
 from .messages import json_answer, wire_request, xml_answer
@@ -189,3 +190,50 @@ def test_members_that_hold_identifiers_in_one_service_alone(
     assert isinstance(changed.body, bytes) and json.loads(changed.body) == shown(client)
     other = CallHead("dynamodb", "PutItem", "json", region="us-east-1")
     assert answer_to_client(given, other, request, table).body == given.body
+
+
+DESCRIBE_STACKS = CallHead("cloudformation", "DescribeStacks", "query", region="us-east-1")
+SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shop-"
+
+
+def learned(head: CallHead, shown: Callable[[str], dict[str, object]], client: str, emulator: str) -> AliasTable:
+    table = AliasTable()
+    outcomes = Outcome(200, shown(client)), Outcome(200, shown(emulator))
+    request = Request("POST", "/", Headers())
+    learn(head, request, *outcomes, table, learned_from=f"1 {head.service}:{head.operation}")
+    return table
+
+
+@pytest.mark.parametrize(
+    ("head", "shown"),
+    [
+        (DESCRIBE_STACKS, lambda suffix: {"Stacks": [{"Outputs": [{"OutputValue": SECRET + suffix}]}]}),
+        (
+            CallHead("rds", "DescribeDBClusters", "query", region="us-east-1"),
+            lambda suffix: {"DBClusters": [{"MasterUserSecret": {"SecretArn": SECRET + suffix}}]},
+        ),
+    ],
+    ids=["stack", "cluster"],
+)
+def test_an_arn_says_of_which_service_it_is_in_whichever_call_it_was_shown(
+    head: CallHead, shown: Callable[[str], dict[str, object]]
+) -> None:
+    """Its suffix has letters alone, and so is replaced in places of identifiers only."""
+    table = learned(head, shown, "kZHYVf", "tURoSB")
+    table = table_of(table.listing())
+    request, own = wire_request("secretsmanager", "describe_secret", SecretId=f"{SECRET}kZHYVf")
+    changed = request_to_emulator(request, own, table).body
+    assert isinstance(changed, bytes) and json.loads(changed) == {"SecretId": f"{SECRET}tURoSB"}
+    given = json_answer(json.dumps({"ARN": f"{SECRET}tURoSB"}).encode())
+    answer = answer_to_client(given, own, request, table).body
+    assert isinstance(answer, bytes) and json.loads(answer) == {"ARN": f"{SECRET}kZHYVf"}
+    other = "arn:aws:sqs:us-east-1:000000000000:shop-kZHYVf"
+    assert translated(other, table, ANYWHERE, to_client=False) == other, "a queue is no secret"
+
+
+def test_what_a_stack_made_is_translated_in_paths_of_the_service_that_it_is_of() -> None:
+    head = CallHead("cloudformation", "DescribeStackResource", "query", region="us-east-1")
+    table = learned(
+        head, lambda name: {"StackResourceDetail": {"PhysicalResourceId": name}}, "abcdefghij", "klmnopqrst"
+    )
+    assert target("apigateway", "/restapis/abcdefghij/resources", table) == "/restapis/klmnopqrst/resources"

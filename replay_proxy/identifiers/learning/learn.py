@@ -21,6 +21,7 @@ from replay_proxy.footprint.given_accounts import tells_made_account
 from replay_proxy.footprint.members.answer_identifiers import answer_texts, output_shape
 from replay_proxy.footprint.members.member_roles import Role, is_next_token
 from replay_proxy.footprint.names.places import Places
+from replay_proxy.footprint.names.resource_names import arn_service
 from replay_proxy.identifiers.learning import identifier_pairs
 from replay_proxy.identifiers.learning.align import MISSING, AlignedValue, AmbiguousAlignment, KnownIdentifiers, walk
 from replay_proxy.identifiers.table import tokens
@@ -279,7 +280,7 @@ class _CallLearner:
             return  # of an account and anything else nothing is learned
         if self.table.knows(pair.client, pair.emulator, scope, pair.kind):
             return
-        origin = Origin(self.origin.seq, self.origin.call, place.path)
+        origin = Origin(self.origin.seq, self.origin.call, place.path, arn_service(str(place.recorded)))
         alias = Alias(pair.client, pair.emulator, scope, pair.kind, origin)
         rivals = self.table.contradicted_by(pair.client, pair.emulator, scope)
         # Of a chain of tokens the last one counts, also where one side hands out the same one again.

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from replay_proxy.footprint.additions import MAKING_OTHERS
+from replay_proxy.footprint.names.resource_names import services_of_arn
 from replay_proxy.identifiers.table import tokens
 from replay_proxy.identifiers.table.drawn_forms import DrawnForms
 from replay_proxy.identifiers.table.networks import Networks
@@ -40,17 +42,32 @@ MASKED = "(secret)"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The call that taught an alias: its sequence number in the journal (0 for a live one), operation and member."""
+    """The call that taught an alias: its sequence number in the journal (0 for a live one), operation and member.
+
+    namespace: that of the ARN of which the identifier was a part; empty where it stood in none.
+    """
 
     seq: int = 0
     call: str = ""
     member: str = ""
+    namespace: str = ""
 
     @property
     def service(self) -> str:
         """The service whose call it was; empty where that is not known."""
         service, colon, _ = self.call.partition(":")
         return service if colon else ""
+
+    @property
+    def services(self) -> frozenset[str]:
+        """The services of which the identifier is; empty where it may be of any, since others' things are shown there.
+
+        An ARN says of whose service it is, in whichever call it stood.
+        """
+        if self.namespace:
+            owners = services_of_arn(self.namespace)
+            return frozenset({self.service}) if self.service in owners else owners
+        return frozenset({self.service} - MAKING_OTHERS)
 
 
 NO_ORIGIN = Origin()
@@ -82,6 +99,7 @@ class Alias:
                 "seq": self.learned_from.seq,
                 "call": self.learned_from.call,
                 "member": self.learned_from.member,
+                **({"namespace": self.learned_from.namespace} if self.learned_from.namespace else {}),
             },
             "minted": self.minted,
         }

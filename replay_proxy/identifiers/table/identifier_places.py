@@ -1,7 +1,7 @@
 """Where in a message identifiers stand, as far as the text around a place tells.
 
 An alias whose text could be anything (`distinctive`) is replaced in these places only: in a member of that role, in a
-part of an ARN of the service that taught it, in a path of that service. A message is not parsed for that. What stands to
+part of an ARN of its service, in a path of that service. A message is not parsed for that. What stands to
 the left of a value names its member, in JSON (`"VpcId": "…"`), XML (`<VpcId>…`) and forms (`VpcId.1=…`), also where such a
 document is a text inside of another one, since escapes are resolved before.
 """
@@ -33,16 +33,16 @@ _NUMBER_PLACE = re.compile(rb"[\"'][^\"'\\:,\s]{1,128}[\"'][\s+]*:[\s+]*(?:\[[\s
 _NUMBERING = frozenset({"member", "entry", "item", "value", "Value"})
 
 
-def is_identifier_place(text: bytes, start: int, taught_by: str, service: str) -> bool:
+def is_identifier_place(text: bytes, start: int, owners: frozenset[str], service: str) -> bool:
     """Return whether what stands at `start` of a text is, or is part of, an identifier.
 
-    taught_by: the service whose call taught the alias in question. service: that of the message; empty for one that is no
-    AWS call.
+    owners: the services of which the alias in question is (`Origin.services`). service: that of the message; empty for one
+    that is no AWS call.
     """
     before = _before(text, start)
     arn = _ARN.search(before)
     if arn is not None:
-        return is_service_of(arn[1].decode(), taught_by)
+        return is_of_any(arn[1].decode(), owners)
     at = len(before)
     while at and before[at - 1] not in _OPENING:
         at -= 1
@@ -50,10 +50,11 @@ def is_identifier_place(text: bytes, start: int, taught_by: str, service: str) -
         return False
     opening = before[at - 1 : at]
     if opening in _NO_MEMBER:
-        return _is_own(taught_by, service)
+        return _is_own(owners, service)
     name = _member_before(before[:at], opening)
     return bool(name) and (
-        _names(name, service or taught_by) or (before[at : at + 1] == b"/" and _is_own(taught_by, service))
+        any(_names(name, each) for each in ([service] if service else owners or [""]))
+        or (before[at : at + 1] == b"/" and _is_own(owners, service))
     )
 
 
@@ -82,21 +83,21 @@ def arn_namespace(text: bytes, start: int) -> str:
     return arn[1].decode() if arn is not None else ""
 
 
-def is_service_of(namespace: str, service: str) -> bool:
-    """Return whether ARNs of a namespace are of that service."""
-    return service in services_of_arn(namespace)
+def is_of_any(namespace: str, owners: frozenset[str]) -> bool:
+    """Return whether ARNs of a namespace are of one of these services; of any where none is told."""
+    return not owners or not owners.isdisjoint(services_of_arn(namespace))
 
 
 def _before(text: bytes, start: int) -> bytes:
     return tokens.unescaped(text[max(0, start - _LOOKED_BACK_BYTES) : start]).text
 
 
-def _is_own(taught_by: str, service: str) -> bool:
-    """Return whether what no member names (a path, a header, a host) belongs to the service that taught the alias.
+def _is_own(owners: frozenset[str], service: str) -> bool:
+    """Return whether what no member names (a path, a header, a host) belongs to a service of which the alias is.
 
     A message that is no AWS call reaches what a service runs, such as an API, by its id.
     """
-    return not service or service == taught_by or service.startswith(taught_by) or taught_by.startswith(service)
+    return not service or not owners or any(service.startswith(each) or each.startswith(service) for each in owners)
 
 
 def _member_before(before: bytes, opening: bytes) -> str:

@@ -21,7 +21,7 @@ from replay_proxy.identifiers.table.identifier_places import (
     arn_namespace,
     is_identifier_place,
     is_number_place,
-    is_service_of,
+    is_of_any,
 )
 from replay_proxy.identifiers.table.scope import Scope
 from replay_proxy.wire.codecs.answers import Outcome
@@ -220,12 +220,12 @@ def _is_its_place(alias: Alias, text: bytes, start: int, end: int, service: str,
     """Return whether a bound alias is to be replaced at `start:end` of a text; see `find`."""
     if alias.kind is AliasKind.HOST:
         return text[end : end + 1] == b"."
-    taught_by = alias.learned_from.service
+    owners = alias.learned_from.services
     if is_identifier is None:
-        return is_identifier_place(text, start, taught_by, service)
+        return is_identifier_place(text, start, owners, service)
     service_of_arn = arn_namespace(text, start)
     if service_of_arn:
-        return is_service_of(service_of_arn, taught_by)
+        return is_of_any(service_of_arn, owners)
     return is_identifier
 
 

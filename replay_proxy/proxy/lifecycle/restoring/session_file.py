@@ -226,7 +226,7 @@ def table_of(listing: list[dict[str, Any]]) -> AliasTable:
             entry["emulator"],
             scope=Scope(entry["account"], entry["region"]),
             kind=AliasKind(entry["kind"]),
-            learned_from=Origin(origin["seq"], origin["call"], origin["member"]),
+            learned_from=Origin(origin["seq"], origin["call"], origin["member"], origin.get("namespace", "")),
             minted=entry["minted"],
         )
     return table
