@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import tracemalloc
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -278,6 +279,23 @@ def test_the_print_of_code_is_a_witness_unless_the_call_that_brought_the_code_sh
     witness_detector.explain(CallHead("lambda", "CreateFunction", "rest-json"), brought, function("choiV7fAP3tpwxdo="))
     assert witness_detector.is_witness(*read, function("choiV7fAP3tpwxdo=")) is Verdict.NOTHING_NEW
     assert witness_detector.is_witness(*read, function("pDKPeacaRcUI04PA=")) is Verdict.WITNESS
+
+
+def test_a_revision_that_an_update_may_have_to_name_is_a_witness_unless_a_call_showed_it() -> None:
+    detector = WitnessDetector()
+    made = {"FunctionName": "web", "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:web"}
+    first, second = ({"RevisionId": str(uuid.UUID(int=number))} for number in (1, 2))
+    detector.explain(*call("lambda", "CreateFunction", FunctionName="web"), answer(**made, **first))
+    read = call("lambda", "GetFunctionConfiguration", FunctionName="web")
+    assert detector.is_witness(*read, answer(**made, **first)) is Verdict.NOTHING_NEW
+    shown = answer(**made, **second)
+    assert detector.is_witness(*read, shown) is Verdict.WITNESS
+    detector.explain(*read, shown)
+    assert detector.is_witness(*read, shown) is Verdict.NOTHING_NEW
+    listed = call("lambda", "ListFunctions")
+    body = json.dumps({"Functions": [{**made, "RevisionId": str(uuid.UUID(int=3))}]}).encode()
+    whole = Answer(200, JSON, b"")
+    assert detector.is_large_witness(*listed, whole, lambda: iter([body])) is Verdict.WITNESS
 
 
 def test_the_first_read_that_shows_when_a_stack_made_something_is_a_witness() -> None:

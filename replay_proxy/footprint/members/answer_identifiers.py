@@ -8,7 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from replay_proxy.exchange import Answer, CallHead, Headers
-from replay_proxy.footprint.members.member_roles import Role, member_in_map, names_by_key, role_of
+from replay_proxy.footprint.members.member_roles import (
+    Role,
+    is_label_to_name,
+    member_in_map,
+    names_by_key,
+    role_of,
+)
 from replay_proxy.footprint.members.naming_members import labels, names_account, names_range, names_something
 from replay_proxy.footprint.members.payload_members import NAME, OBJECT, payload_rules
 from replay_proxy.wire.codecs.answers import Outcome
@@ -124,12 +130,14 @@ def identifiers_in_chunks(head: CallHead, headers: Headers, chunks: Iterable[byt
 
 
 def _names(head: CallHead, member: str, shape: Any, text: str) -> bool:
-    """Return whether a text in a member names something: by its role, as an account, by a name, or as an ARN."""
+    """Return whether a text in a member names something: by its role, as an account or a token, by a name, or as an ARN."""
     if names_range(member):
         return False
     if names_account(member, getattr(shape, "name", "")):
         return True
     role = role_of(head.service, head.operation, member, shape)
+    if is_label_to_name(head.service, head.operation, member, shape):
+        return True
     return role is Role.IDENTIFIER or (role is Role.TEXT and _is_name(member, text))
 
 

@@ -17,7 +17,7 @@ import orjson
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.answer_identifiers import output_shape
-from replay_proxy.footprint.members.member_roles import Role, role_of
+from replay_proxy.footprint.members.member_roles import Role, is_label_to_name, role_of
 from replay_proxy.wire.codecs.answers import Outcome
 from replay_proxy.wire.models.models import operation_model
 
@@ -86,7 +86,10 @@ def makes_with_keys(service: str) -> bool:
 
 
 def drawn_texts(head: CallHead, outcome: Outcome) -> set[str]:
-    """Return the drawn values in an outcome, as far as they are texts; a text of several lines by its lines."""
+    """Return the drawn values in an outcome, as far as they are texts; a text of several lines by its lines.
+
+    A token that a later call has to name (the revision of a function) is one, whatever its member is beside that.
+    """
     shape = output_shape(head)
     return {line for text in _texts(head, "", shape, outcome.parsed, 0) for line in text.split("\n")}
 
@@ -104,6 +107,8 @@ def _texts(head: CallHead, member: str, shape: Any, value: Any, depth: int) -> I
         for each in value:
             yield from _texts(head, member, inner, each, depth + 1)
     elif isinstance(value, str) and (
-        beside_print(head.service, member) or is_drawn(head.service, head.operation, member, shape)
+        beside_print(head.service, member)
+        or is_drawn(head.service, head.operation, member, shape)
+        or is_label_to_name(head.service, head.operation, member, shape)
     ):
         yield value

@@ -89,6 +89,11 @@ def is_next_token(service: str, operation: str, member: str) -> bool:
     return rule is not None and rule.handed_out
 
 
+def is_label_to_name(service: str, operation: str, member: str, shape: Any) -> bool:
+    """Tell whether a member whose differences mean nothing is one that a later call may have to name (`RevisionId` in Lambda)."""
+    return role_of(service, operation, member, shape) is Role.LABEL and is_handed_out(service, operation, member)
+
+
 def _rule_of(service: str, operation: str, member: str) -> _Rule | None:
     for rule in _rules():
         if rule.service is not None and not rule.service.fullmatch(service):
