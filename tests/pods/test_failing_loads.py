@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from replay_proxy.settings.pods import MERGE_STRATEGIES
+from tests.journal.test_full_disk import small_disk  # noqa: F401 - a fixture
 from tests.pods.test_pods import pod
 from tests.support.clients import client
 from tests.support.processes import Proxy, left_out, replay_proxy
@@ -91,3 +93,32 @@ def test_a_proxy_that_is_killed_during_a_load_comes_back_as_before(
     proxy.again()
     _is_as_before(proxy)
     assert not list(tmp_path.glob("recordings/pod-load-*"))
+
+
+def test_what_counts_is_told_where_its_restore_fails_after_that(
+    start_proxy: Callable[..., Proxy],
+    small_disk: Path,  # noqa: F811 - the fixture
+) -> None:
+    """A full disk takes no aliases when the reset is recorded: it is not called undone, and asking again restores the rest."""
+    proxy = start_proxy(data_dir=small_disk / "recordings")
+    for name in ("one", "two"):
+        client("sqs", proxy.url).create_queue(QueueName=name)
+    client("sns", proxy.url).create_topic(Name="kept")
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    environment = {**os.environ, "AWS_ENDPOINT_URL": proxy.url}
+    command = [*replay_proxy(), "reset", "--services", "sns", "--yes"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 6
+    assert proxy.status()["state"] == "failed"
+    assert "as it was before" not in done.stderr, done.stderr
+    assert "the reset is recorded, but its restore did not come to its end: cannot save the aliases" in done.stderr
+    assert "POST /_localstack/state/load" in done.stderr
+    ballast.unlink()
+    request = urllib.request.Request(f"{proxy.url}/_localstack/state/load", method="POST")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        answer.read()
+    assert len(client("sqs", proxy.url).list_queues()["QueueUrls"]) == 2
+    assert not client("sns", proxy.url).list_topics()["Topics"]

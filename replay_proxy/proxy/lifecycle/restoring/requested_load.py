@@ -266,6 +266,11 @@ class RequestedLoads:
             self._order(renewal)
         await asyncio.shield(renewal.over)
 
+    @property
+    def restore_failed(self) -> bool:
+        """Whether requests are refused, since the recorded state could not be restored."""
+        return self._gate.state is ProxyState.FAILED
+
     async def wait_until_back(self) -> None:
         """Wait until the emulator is there with its state, after a renewal that failed. Raises NotNowError."""
         await self._wait_until_renewed()

@@ -171,6 +171,7 @@ class RequestedPods:
             RecordedOnTrial(writer, record),
             doing="a pod is being loaded",
             undone="the pod was not loaded",
+            done="the pod is recorded",
             tell=tell,
         )
         report = await trial.carry_out()

@@ -159,6 +159,7 @@ class RequestedResets:
             ServicesReset(writer, services),
             doing="a service is being reset",
             undone="the service was not reset",
+            done="the reset is recorded",
         ).carry_out()
         done = _done()
         return Outgoing(done.status, done.reason, done.headers, bytes_of(done))

@@ -123,6 +123,7 @@ class Trial:
     """One such renewal.
 
     doing: for the clients that wait, and for messages (`a pod is being loaded`). undone: what was not done, for messages.
+    done: that it counts, for those where its restore failed after that.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Trial:
         *,
         doing: str,
         undone: str,
+        done: str,
         tell: Callable[[ServiceSummary], None] = lambda _line: None,
     ) -> None:
         self._loads = loads
@@ -142,9 +144,11 @@ class Trial:
         self._change = change
         self._doing = doing
         self._undone = undone
+        self._done = done
         self._tell = tell
         self._report: RestoreReport | None = None
         self._failure: Exception | None = None
+        self._kept = False
         self._on_trial = False
         self._before = 0
 
@@ -190,6 +194,8 @@ class Trial:
             self._drop()
             if isinstance(error, OSError) and not await self._emptying.answers():
                 raise  # the emulator is lost, and whoever brings it back restores what is recorded
+            if self._kept:
+                raise  # it counts, so there is no way back
             self._failure = error
             _log.warning(f"{self._undone}; what was before is restored", reason=describe_error(error))
             await self._emptying.empty_again()
@@ -208,7 +214,7 @@ class Trial:
                 hint="try again when the emulator answers reliably",
             )
         await self._change.keep()
-        self._on_trial = False
+        self._on_trial, self._kept = False, True
 
     def _drop(self) -> None:
         """Make void what was recorded on trial. Where not even that can be recorded, the end of this process does it."""
@@ -220,9 +226,14 @@ class Trial:
     async def _told(self, error: Exception) -> ReplayProxyError:
         """Return the error for whoever asked, once the state of before is back."""
         hint = error.hint if isinstance(error, ReplayProxyError) else "the log says more"
-        message = f"{self._undone}: {describe_error(error)}"
+        reason = describe_error(error)
+        counts = f"{self._done}, but its restore did not come to its end: {reason}"
+        message = counts if self._kept else f"{self._undone}: {reason}"
+        what = "what is recorded" if self._kept else "what was before"
         try:
             await self._loads.wait_until_back()
         except ReplayProxyError as away:
-            return EmulatorError(f"{message}; what was before comes back with the emulator", hint=away.hint)
-        return EmulatorError(f"{message}; {AS_BEFORE}", hint=hint)
+            return EmulatorError(f"{message}; {what} comes back with the emulator", hint=away.hint)
+        if self._kept and self._loads.restore_failed:
+            return EmulatorError(message, hint=f"{hint}; POST /_localstack/state/load restores it, once that is mended")
+        return EmulatorError(f"{message}; {'the emulator holds it now' if self._kept else AS_BEFORE}", hint=hint)
