@@ -92,6 +92,16 @@ def test_a_file_is_no_folder_of_pods(
     assert str(file) in told.err
 
 
+@pytest.mark.parametrize("words", [("pod", "inspect", "nope"), ("pod", "diff", "nope", "nope:2"), ("inspect", "nope")])
+def test_a_pod_that_there_is_not_is_told_as_such_where_a_recording_is_taken_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert main([*words, "--pods-dir", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert f"there is no pod 'nope' in {tmp_path}, and no recording" in told
+    assert "`replay-proxy pod list`" in told
+
+
 class _Slow(BaseHTTPRequestHandler):
     """A proxy that never ends what it is asked to do."""
 

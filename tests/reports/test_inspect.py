@@ -280,7 +280,7 @@ def test_names_in_an_archive_leave_no_folder(inspect: Inspect, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["nowhere"], 2, "does not exist"),
+        (["nowhere"], 2, "no recording of that name here"),
         (["--since", "yesterday"], 2, "is no moment"),
         (["--call", "99"], 2, "has no call 99"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay_proxy.config import Settings
+from replay_proxy.errors import UsageError
 
 if TYPE_CHECKING:
     from replay_proxy.journal.read.reader import Recording
@@ -17,9 +18,18 @@ if TYPE_CHECKING:
 def open_named(where: str, settings: Settings) -> Iterator[Recording]:
     """Open what `where` names: a path, `-`, or `NAME[:VERSION]` where there is no such path. Raises ReplayProxyError."""
     from replay_proxy.cli.pod.places import opened
+    from replay_proxy.journal.format.records import JOURNAL_NAME
     from replay_proxy.journal.interchange.recording_source import open_recording
+    from replay_proxy.pods.names import looks_like_reference
+    from replay_proxy.pods.places import pods_dir_of
 
-    opening = opened(where, settings) if _is_pod(where, settings) else open_recording(where)
+    is_pod = _is_pod(where, settings)
+    if not is_pod and looks_like_reference(where) and not Path(where).exists():
+        raise UsageError(
+            f"there is no pod {where!r} in {pods_dir_of(settings)}, and no recording of that name here",
+            hint=f"`replay-proxy pod list` lists the pods; a recording is a folder with {JOURNAL_NAME} in it, or an archive",
+        )
+    opening = opened(where, settings) if is_pod else open_recording(where)
     with opening as recording:
         yield recording
 
