@@ -85,9 +85,14 @@ def _state_in(value: Any, states: frozenset[str], depth: int) -> str:
     if not isinstance(value, Mapping) or not depth:
         return ""
     own = (below for member, below in value.items() if member.lower() in _status_members())
-    # The state of an instance is a structure with its name.
-    names = [each.get("Name") if isinstance(each, Mapping) else each for each in own]
-    found = next((name for name in names if isinstance(name, str) and name in states), "")
+    # The state of an instance is a structure with its name, that of a peering one with its code.
+    names = [
+        text
+        for each in own
+        for text in ((each.get("Name"), each.get("Code")) if isinstance(each, Mapping) else (each,))
+        if isinstance(text, str)
+    ]
+    found = next((name for name in names if name in states), "")
     below = (_state_in(each, states, depth - 1) for each in value.values() if isinstance(each, Mapping | list))
     return found if names else next((each for each in below if each), "")
 

@@ -7,7 +7,7 @@ said whether it is the same, and nothing of what it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from replay_proxy.resources.linking.documents import document
@@ -23,6 +23,43 @@ def differences(recorded: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterat
     """Return path, recorded and shown value, and whether they are equal, for every plain value that both have."""
     description = _description(shown, set(recorded))
     yield from _compare(recorded, description, "", 0)
+    if description is not shown:
+        # The structure may have members of its own beside those of the resource: settings that are one member of a call.
+        inside = {str(member).lower() for member in description}
+        outside = {member: value for member, value in recorded.items() if member.lower() not in inside}
+        yield from _compare(outside, shown, "", 0)
+
+
+def differences_apart(
+    apart: Mapping[str, Any], nouns: Collection[str], reads: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[str, Any, Any, bool]]:
+    """Compare what calls of their own had set with several reads: one that shows a value as recorded is believed.
+
+    apart: such attributes. nouns: those that are called after their calls: no read has a member of that name, but what is in it.
+    """
+    found: dict[str, tuple[str, Any, Any, bool]] = {}
+    for read in reads:
+        below = (
+            (f"{noun}.{path}", recorded, now, same)
+            for noun, value in apart.items()
+            if noun in nouns and isinstance(value, Mapping)
+            for path, recorded, now, same in differences(value, read)
+        )
+        for each in (*differences(apart, read), *below):
+            if each[3] or each[0] not in found:
+                found[each[0]] = each
+    yield from found.values()
+
+
+def about_the_same(path: str, other: str) -> bool:
+    """Are two paths about one setting? One is above the other, or both are in one structure, whose parts are set together.
+
+    The members of `Attributes` are settings of their own. An empty path is about the whole resource.
+    """
+    (top, *below), (other_top, *other_below) = path.split("."), other.split(".")
+    if not other or top != other_top:
+        return not other
+    return top != "Attributes" or below[:1] == other_below[:1]
 
 
 def _description(shown: Mapping[str, Any], wanted: set[str]) -> Mapping[str, Any]:
@@ -53,11 +90,13 @@ def _compare(
             if isinstance(value.raw, str) and isinstance(now, str) and now.strip("*"):
                 yield inner, HIDDEN_VALUE, OTHER_HIDDEN, value.raw == now
             continue
-        if isinstance(value, Mapping) and isinstance(now, Mapping):
+        # Calls send what may be true, false, or left as it is, as a structure.
+        sent = value["Value"] if isinstance(value, Mapping) and value.keys() == {"Value"} and _is_plain(now) else value
+        if isinstance(sent, Mapping) and isinstance(now, Mapping):
             if depth < _DEPTH:
-                yield from _compare(value, now, inner, depth + 1)
-        elif _is_plain(value) and _is_plain(now):
-            yield inner, value, now, _same(value, now)
+                yield from _compare(sent, now, inner, depth + 1)
+        elif _is_plain(sent) and _is_plain(now):
+            yield inner, sent, now, _same(sent, now)
 
 
 def _is_plain(value: Any) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from replay_proxy.doctor import causes
 from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.asking import RecordedCall
-from replay_proxy.doctor.attributes import differences
+from replay_proxy.doctor.attributes import about_the_same, differences, differences_apart
 from replay_proxy.doctor.contents import content_again, contents_of
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, Problem, State, Update
 from replay_proxy.doctor.entries import lost_listed
@@ -36,6 +37,9 @@ _SHOWN_CHARACTERS: Final = 300
 _RECORDED_ANSWERS: Final = 3
 """How many of the latest changes are looked at for what the emulator is known to show."""
 
+_VERSIONING: Final = re.compile("(Create|SetDefault).*Version")
+"""Operations that can choose which version of a resource counts."""
+
 _Kept = set[tuple[str, str]]
 _Shown = set[tuple[str, str, str]]
 
@@ -61,6 +65,8 @@ class Conclusions:
         self._seen = seen
         self._operations = {entry.seq: entry.operation for entry in model.calls}
         self._acts = runs_code((entry.service, entry.operation) for entry in model.calls)
+        self._gone: list[tuple[Resource, str, Any]] = []
+        """Attributes that earlier diagnoses saw right, and no read has any more."""
         self._states = {check.resource.number: check.state for check in diagnosis.checks}
 
     def draw(self) -> None:
@@ -77,6 +83,7 @@ class Conclusions:
                 self._find_lost_listed(check)
         self._compare_attributes(kept)
         self._compare_texts()
+        self._find_gone()
         self._compare_tags()
 
     def stack_lacks(self, stack: Resource, logical_id: str, answer: str) -> None:
@@ -191,11 +198,9 @@ class Conclusions:
             self._add(resource, Problem.LINK_LOST, member, answer, cause, recorded=each.link.text)
 
     def _find_lost_entries(self, check: Check) -> None:
-        """Find entries of lists that the read of just that list does not show: a target that is not registered any more."""
+        """Find entries of lists that the read of just these does not show, or no read any more: a target, a statement."""
         resource = check.resource
         description = self._descriptions[resource.number]
-        if not description.dedicated:
-            return
         telling = frozenset(table()["entries"]["members"])
         linked = {link.link.member.partition(".")[0] for link in check.links}
         for member, value in resource.attributes.items():
@@ -205,7 +210,10 @@ class Conclusions:
                 if not isinstance(entry, Mapping):
                     continue
                 names = [text for name, text in entry.items() if name in telling and isinstance(text, str) and text]
-                if names and not description.names(frozenset(names)):
+                mark = f"{member}: {names[0]}" if names else ""
+                if names and description.names(frozenset(names)):
+                    self._seen.note(resource, mark)
+                elif names and (description.dedicated or self._seen.was(resource, mark)):
                     cause = causes.of_lost_link(member, names[0], empty=description.has_empty_part)
                     answer = f"no read shows {names[0]}"
                     self._add(resource, Problem.LINK_LOST, member, answer, cause, recorded=names[0])
@@ -238,12 +246,15 @@ class Conclusions:
         for check in checks:
             resource, tags = check.resource, shown[check.resource.number]
             lost = [] if tags is None else list(lost_tags(resource.tags, tags))
+            for key in resource.tags.items() & (tags or {}).items():
+                self._seen.note(resource, f"Tags.{key[0]}")
             if not lost or tags is None:
                 continue
             answer = f"it is {tags[lost[0]]}" if lost[0] in tags else "it is not there"
             member, recorded = f"Tags.{lost[0]}", resource.tags[lost[0]]
             by_calls = tuple(seq for seq in resource.changed_by if is_tagging(self._operations.get(seq, "")))
-            if resource.type in keeping or tags or self._descriptions[resource.number].has_no_tags:
+            is_kept = resource.type in keeping or tags or self._descriptions[resource.number].has_no_tags
+            if is_kept or self._seen.was(resource, member):
                 update = tags_update(Names(self._model, resource))
                 self._add(
                     resource,
@@ -279,7 +290,9 @@ class Conclusions:
             lost = [each.link.member for each in check.links if each.holds is False]
             sent = self._members_sent(resource)
             given = {member: value for member, value in resource.attributes.items() if member.lower() in sent}
-            for path, recorded, now, same in differences(given, self._descriptions[resource.number].shown):
+            told: set[str] = set()
+            for path, recorded, now, same in self._differences(resource, given):
+                told.add(path)
                 if same:
                     kept.add((resource.type, path))
                     self._seen.note(resource, path)
@@ -289,6 +302,8 @@ class Conclusions:
                     and not (self._acts and self._is_kept(resource, path))
                 ):
                     differing.append((resource, path, recorded, now))
+            unshown = ((path, value) for path, value in leaves(given) if path not in told and path not in linked)
+            self._gone += [(resource, *each) for each in unshown if self._seen.was(resource, each[0])]
         for resource, path, recorded, now in differing:
             answer, was = f"it is {now!s}"[:_SHOWN_CHARACTERS], f"{recorded!s}"[:_SHOWN_CHARACTERS]
             if (
@@ -302,6 +317,16 @@ class Conclusions:
                 self._diagnosis.notes.append(
                     Finding(resource.number, Problem.CHANGED, path, resource.made_by, answer, causes.OF_NOT_KEPT, was)
                 )
+
+    def _differences(self, resource: Resource, given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any, bool]]:
+        """Compare what was given with the main read, and what that does not show with the reads of what was set apart."""
+        description = self._descriptions[resource.number]
+        told = list(differences(given, description.shown))
+        yield from told
+        apart = {member: value for member, value in given.items() if member.lower() in description.set_apart}
+        paths = {each[0] for each in told}
+        reads = (*description.parts, description.shown)
+        yield from (each for each in differences_apart(apart, resource.set_by, reads) if each[0] not in paths)
 
     def _compare_texts(self) -> None:
         """Find attributes that no read shows any more, in whatever form: where earlier diagnoses saw them, they were changed."""
@@ -320,13 +345,25 @@ class Conclusions:
                 if not text:
                     self._seen.note(resource, mark)
                 elif self._seen.was(resource, mark) and not any(
-                    _about_the_same(path, each.member) for each in found.get(resource.number, ())
+                    about_the_same(path, each.member) for each in found.get(resource.number, ())
                 ):
                     answer = f"no read shows {text}"[:_SHOWN_CHARACTERS]
                     self._add(
                         resource, Problem.CHANGED, path, answer, causes.OF_CHANGE, recorded=text[:_SHOWN_CHARACTERS]
                     )
                     found.setdefault(resource.number, []).append(self._diagnosis.findings[-1])
+
+    def _find_gone(self) -> None:
+        """Find attributes that are not there any more, where nothing else says so: a truth value has no text of its own."""
+        found: dict[int, list[str]] = {}
+        for finding in self._diagnosis.findings:
+            found.setdefault(finding.resource, []).append(finding.member)
+        for resource, path, recorded in self._gone:
+            members = found.setdefault(resource.number, [])
+            if not any(about_the_same(path, each) for each in members):
+                was = f"{recorded!s}"[:_SHOWN_CHARACTERS]
+                self._add(resource, Problem.CHANGED, path, "no read shows it", causes.OF_CHANGE, recorded=was)
+                members.append(path)
 
     @staticmethod
     def _is_kept(resource: Resource, path: str) -> bool:
@@ -339,7 +376,8 @@ class Conclusions:
             return {member.lower() for member in resource.attributes}
         operations = {self._operations.get(seq, "") for seq in (resource.made_by, *resource.changed_by)}
         nouns = {noun.lower() for noun in resource.set_by}
-        return nouns | {member.lower() for each in operations for member in members_of(resource.service, each)}
+        chosen = {"defaultversionid"} if any(map(_VERSIONING.fullmatch, operations)) else set()
+        return nouns | chosen | {member.lower() for each in operations for member in members_of(resource.service, each)}
 
     def _kept_in_answer(self, resource: Resource, path: str, recorded: Any) -> bool:
         """Did the recorded answer to a call that made or changed a resource show a member with the recorded value?
@@ -352,6 +390,14 @@ class Conclusions:
             for answer in self._recorded_answers(resource)
             for member, value in leaves(answer)
         )
+
+    def _that_set(self, calls: tuple[int, ...], member: str) -> tuple[int, ...]:
+        """Return those of the calls that set a setting: others of the same operation set other ones."""
+        if not _is_setting(member):
+            return calls
+        top, name = member.split(".")[:2]
+        given = {seq: call.parameters.get(top) for seq in calls if (call := self._recorded_call(seq)) is not None}
+        return tuple(seq for seq, value in given.items() if isinstance(value, Mapping) and name in value)
 
     def _add(
         self,
@@ -367,7 +413,11 @@ class Conclusions:
     ) -> None:
         """Add a finding. update, calls: what mends it, where that is known; an update before calls."""
         update = update or record_set_update(resource)
-        calls = () if update is not None else calls or repair_of(self._model, resource, problem, member)
+        calls = (
+            ()
+            if update is not None
+            else calls or self._that_set(repair_of(self._model, resource, problem, member), member)
+        )
         if member and not calls and update is None and problem is not Problem.LINK_TO_NOTHING:
             update = update_of(Names(self._model, resource), member, self._descriptions[resource.number].shown)
         before = None
@@ -380,6 +430,12 @@ class Conclusions:
         )
 
 
+def _is_setting(member: str) -> bool:
+    """Is a path about one of several settings that calls set one by one?"""
+    top, dot, _below = member.partition(".")
+    return bool(dot) and top.lower().endswith("attributes")
+
+
 def _called(answer: Mapping[str, Any], member: str) -> Iterator[Any]:
     """Return the values in an answer whose member is called as the last part of a path."""
     name = member.rpartition(".")[2].lower()
@@ -389,14 +445,3 @@ def _called(answer: Mapping[str, Any], member: str) -> Iterator[Any]:
 def _mark_of(link: Link) -> str:
     """Return what is noted of a link that was seen to hold."""
     return f"{link.member} -> {link.text}"
-
-
-def _about_the_same(path: str, other: str) -> bool:
-    """Are two paths about one setting? One is above the other, or both are in one structure, whose parts are set together.
-
-    The members of `Attributes` are settings of their own. An empty path is about the whole resource.
-    """
-    (top, *below), (other_top, *other_below) = path.split("."), other.split(".")
-    if not other or top != other_top:
-        return not other
-    return top != "Attributes" or below[:1] == other_below[:1]

@@ -16,12 +16,14 @@ from replay_proxy.doctor.conclusions import Conclusions
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Pending, State
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.pending import pending_of
-from replay_proxy.doctor.readings import Names, members_answered, reading_after, readings_of
+from replay_proxy.doctor.readings import Names, members_answered, readings_after, readings_of
+from replay_proxy.doctor.repair import members_of
 from replay_proxy.doctor.seen_right import SeenRight
 from replay_proxy.doctor.stack_members import absent_members
 from replay_proxy.doctor.tags import answered_tags, lost_tags, shown_tags, tags_reading
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.resources.folding.model import ResourceModel
+from replay_proxy.resources.properties.attributes import noun_of
 from replay_proxy.resources.resource import Resource, leaves
 
 CONCURRENCY: Final = 8
@@ -158,18 +160,28 @@ class Examination:
         operations = [self._operations[seq] for seq in reversed(resource.changed_by) if seq in self._operations]
         for setter in list(dict.fromkeys(operations))[:_SETTERS_MAX]:
             description.setters.append(setter)
-            reading = reading_after(names, setter)
-            if reading is None:
-                continue
-            answered = await self._asker.read(resource, reading)
-            outcome = answered.outcome
-            if outcome is None:
-                continue
-            if outcome.ok:
-                description.dedicated[setter] = answered.listing.texts
-                description.parts.append(outcome.parsed)
-            elif refusal_of(answered.head, outcome) is Refusal.ABSENT:
-                description.dedicated[setter] = Texts()
+            for reading in readings_after(names, setter):
+                answered = await self._asker.read(resource, reading)
+                outcome = answered.outcome
+                if outcome is None:
+                    continue
+                is_absent = not outcome.ok and refusal_of(answered.head, outcome) is Refusal.ABSENT
+                if outcome.ok or is_absent:
+                    description.set_apart |= _attributes_set_by(resource, setter)
+                if outcome.ok:
+                    description.dedicated[reading.key] = answered.listing.texts
+                    description.parts.append(outcome.parsed)
+                elif is_absent:
+                    description.dedicated[reading.key] = Texts()
+
+
+def _attributes_set_by(resource: Resource, setter: str) -> set[str]:
+    """Return the attributes, in lower case, that an operation can set."""
+    members = members_of(resource.service, setter)
+    if "patchOperations" in members:
+        return {member.lower() for member in resource.attributes}
+    named = {"Attributes"} if "AttributeName" in members else set()
+    return {member.lower() for member in (*members, *named, noun_of(setter)[1])}
 
 
 def _status_of(resource: Resource, described: Mapping[str, Any]) -> str:

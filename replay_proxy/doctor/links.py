@@ -21,8 +21,9 @@ class Description:
 
     texts: all texts in it, names of members included. shown: the structure that describes it. setters: the operations that
     changed it, the latest first. members: the names, in lower case, that the read's answer can have by its model.
-    is_listed_by_name: the read lists names alone, and describes nothing. dedicated: by such an operation, the texts in the answer
-    to the read of just what it sets; empty where nothing is set. parts: these answers. tags: None where nothing shows any.
+    is_listed_by_name: the read lists names alone, and describes nothing. dedicated: by the read of just what
+    such an operation sets, the texts in its answer; empty where nothing is set. set_apart: the attributes, in lower case, that
+    these operations can set. parts: these answers. tags: None where nothing shows any.
     has_no_tags: the emulator says so, by an error of its own.
     """
 
@@ -32,6 +33,7 @@ class Description:
     members: frozenset[str] = frozenset()
     is_listed_by_name: bool = False
     dedicated: dict[str, Texts] = field(default_factory=dict)
+    set_apart: set[str] = field(default_factory=set)
     parts: list[Mapping[str, Any]] = field(default_factory=list)
     tags: Mapping[str, str] | None = None
     has_no_tags: bool = False
@@ -69,6 +71,25 @@ def is_shown(description: Description, member: str, names: frozenset[str], noun:
     holder = member.partition(".")[0].lower()
     if holder == noun.lower() and member.rpartition(".")[2].lower() not in description.members:
         return None  # `AssociateDhcpOptions` sets the network of `DhcpOptions`, which no read of these has
-    if description.dedicated:
+    setting = _held_in_settings(description, member.split("."))
+    if setting is not None:
+        return False if setting else None
+    if description.dedicated and holder in description.set_apart:
         return False
     return False if holder in description.texts.folded else None
+
+
+def _held_in_settings(description: Description, path: list[str]) -> bool | None:
+    """Return whether the setting that a path is about is shown; None where it is about none.
+
+    Emulators leave out settings that they do not know, and show the others.
+    """
+    if len(path) < 2 or not path[0].lower().endswith("attributes"):
+        return None
+    maps = [
+        value
+        for each in (description.shown, *description.parts)
+        for name, value in each.items()
+        if str(name).lower() == path[0].lower() and isinstance(value, Mapping)
+    ]
+    return any(path[1] in each for each in maps)

@@ -24,7 +24,7 @@ from replay_proxy.wire.mutability.judge import judge
 
 _OPERATIONS: Final = 32768
 _SINGLE: Final = ("Get", "Describe", "Head", "AdminGet")
-_SEVERAL: Final = ("Describe", "Get", "List", "BatchGet", "Search")
+_SEVERAL: Final = ("Describe", "Get", "BatchGet", "List", "Search")
 _MORE: Final = ("Attributes", "Configuration", "Details", "Info", "Summary", "Status", "Properties")
 _ENDINGS: Final = ("Identifier", "Arn", "ARN", "Name", "Url", "Id")
 
@@ -66,7 +66,7 @@ class Names:
         for spelling in self._spellings():
             self._values.setdefault(spelling, self._by_ending(spelling, arn))
         if arn:
-            for spelling in ("arn", "resourcearn", f"{resource.key.noun.lower()}arn"):
+            for spelling in ("arn", "resourcearn", "resource", f"{resource.key.noun.lower()}arn"):
                 self._values.setdefault(spelling, arn)
 
     def _take(self, resource: Resource, *, overwrite: bool) -> None:
@@ -139,9 +139,33 @@ def readings_of(names: Names) -> list[Reading]:
     return found
 
 
+def readings_after(names: Names, setter: str) -> list[Reading]:
+    """Return the reads of what an operation sets: one, several where each shows one attribute, or none."""
+    reading = reading_after(names, setter)
+    return [reading] if reading is not None else list(_readings_of_attributes(names, setter))
+
+
+def _readings_of_attributes(names: Names, setter: str) -> Iterator[Reading]:
+    """Return the reads of what `ModifyVpcAttribute` sets: `DescribeVpcAttribute` is asked for one attribute at a time."""
+    service = names.resource.service
+    operation = f"Describe{setter.removeprefix('Modify')}"
+    if not setter.startswith("Modify") or operation not in reads_of_service(service):
+        return
+    shape = operation_model(service, operation).input_shape
+    asked = shape.members.get("Attribute") if shape is not None and "Attribute" in shape.required_members else None
+    offered = {each.lower(): each for each in getattr(asked, "enum", ())}
+    for member in names.resource.attributes:
+        if member.lower() in offered:
+            fixed = {"Attribute": offered[member.lower()]}
+            reading = _filled(service, operation, names, search=False, entry={"fixed": fixed})
+            if reading is not None:
+                yield reading
+
+
 def reading_after(names: Names, setter: str) -> Reading | None:
     """Return the read of what an operation sets (`PutBucketPolicy`: `GetBucketPolicy`); None where there is none."""
     service = names.resource.service
+    setter = setter.removeprefix("Admin")
     noun = setter
     for verb in (
         "Put",

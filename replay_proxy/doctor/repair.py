@@ -77,7 +77,7 @@ def _setters_of(model: ResourceModel, resource: Resource, member: str) -> tuple[
     changing = dict.fromkeys(operations[seq] for seq in resource.changed_by if seq in operations)
     nouns = [noun_of(operation)[1] for operation in changing]
     takes = {operation: members_of(resource.service, operation) for operation in changing}
-    wanted = noun or next((n for n in nouns if top in (n, f"{n}s", n.removesuffix("s"))), "")
+    wanted = noun or next((n for n in nouns if top in (n, f"{n}s", n.removesuffix("s"), f"{n}Enabled")), "")
     maker = operations.get(resource.made_by, "")
     if not wanted and top in members_of(resource.service, maker) and _sets_all(resource, maker):
         return (resource.made_by, *resource.changed_by)
@@ -131,7 +131,10 @@ def update_of(names: Names, member: str, shown: Mapping[str, Any]) -> Update | N
             taken, value = "patchOperations", [{"op": "replace", "path": f"/{top}", "value": _word(value)}]
         if shape is None or taken is None:
             continue
-        parameters = _given_to(names, shape, taken) | _version_in(shown, shape)
+        if shape.members[taken].type_name == "map" and isinstance(value, Mapping):
+            below = member.split(".")[1:2]
+            value = {name: value[name] for name in below if name in value} or value
+        parameters = _given_to(names, shape, taken) | _version_in(shown, shape) | _at_once(shape)
         if all(each is not None for each in parameters.values()):
             return Update(operation, {**parameters, **_also_given(names, operation), taken: value})
     return None
@@ -165,6 +168,11 @@ def _also_naming(names: Names, shape: Shape) -> dict[str, str]:
 def _version_in(shown: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
     """Return the members of an update that say which version of a resource it changes, as the read of it shows them."""
     return {member: shown[name] for member, name in _VERSIONS.items() if member in shape.members and name in shown}
+
+
+def _at_once(shape: Shape) -> dict[str, Any]:
+    """Return the member by which an update of a database is not put off until its next maintenance."""
+    return {"ApplyImmediately": True} if "ApplyImmediately" in shape.members else {}
 
 
 def _recorded(value: Any) -> Any:

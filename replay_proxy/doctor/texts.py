@@ -18,6 +18,8 @@ from replay_proxy.resources.linking.documents import document
 _DEPTH: Final = 32
 _BYTES_MAX: Final = 1 << 16
 _BETWEEN: Final = "\0"
+_NOT_THERE: Final = re.compile(r"(?i)notfound|unprocessed|^failures$|^errors$")
+"""Members of answers that list what could not be shown."""
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]+")
 _WORD_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
@@ -80,7 +82,8 @@ class Listing:
     """An answer, and the structures in its lists: each may describe a resource."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
-        self._answer = answer
+        # What was asked for and is not there is named, too.
+        self._answer = {member: value for member, value in answer.items() if not _NOT_THERE.search(member)}
 
     @cached_property
     def texts(self) -> Texts:

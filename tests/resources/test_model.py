@@ -654,3 +654,40 @@ def test_tags_of_a_network_are_not_those_of_what_is_tied_to_it() -> None:
     model = tape.model()
     assert one(model, "AWS::EC2::VPC").calls()[-1] == tagged
     assert one(model, "AWS::EC2::VPCGatewayAttachment").calls() == [tied]
+
+
+@pytest.mark.parametrize("operation", ["InitiateAuth", "AdminInitiateAuth"])
+def test_who_signs_in_sets_nothing_of_the_client_it_is_done_with(operation: str) -> None:
+    tape = Tape()
+    pool = {"UserPoolId": "us-east-1_abcdef123"}
+    tape.call("cognito-idp", "CreateUserPool", {"PoolName": "p"}, {"UserPool": {"Id": pool["UserPoolId"]}})
+    made = {"UserPoolClient": {**pool, "ClientId": "1a2b3c4d5e6f", "ClientName": "c"}}
+    tape.call("cognito-idp", "CreateUserPoolClient", {**pool, "ClientName": "c"}, made)
+    given = {"ClientId": "1a2b3c4d5e6f", "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": "ann"}}
+    tape.call("cognito-idp", operation, {**given, **(pool if operation.startswith("Admin") else {})}, {})
+    client = one(tape.model(), "AWS::Cognito::UserPoolClient")
+    assert len(client.calls()) == 1
+    assert "AuthParameters" not in client.attributes
+
+
+def test_the_version_of_a_policy_that_counts_is_the_one_that_was_chosen_last() -> None:
+    tape = Tape()
+    here: dict[str, Any] = {"protocol": "query"}
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/reads"
+
+    def version() -> Any:
+        return one(tape.model(), "AWS::IAM::ManagedPolicy").attributes["DefaultVersionId"]
+
+    policy = f"<PolicyName>reads</PolicyName><Arn>{arn}</Arn><DefaultVersionId>v1</DefaultVersionId>"
+    made = f"<R><CreatePolicyResult><Policy>{policy}</Policy></CreatePolicyResult></R>"
+    tape.call("iam", "CreatePolicy", {"PolicyName": "reads", "PolicyDocument": "{}"}, body=made.encode(), **here)
+    assert version() == "v1"
+    for number, chosen, then in ((2, True, "v2"), (3, False, "v2")):
+        shown_version = f"<PolicyVersion><VersionId>v{number}</VersionId></PolicyVersion>"
+        answer = f"<R><CreatePolicyVersionResult>{shown_version}</CreatePolicyVersionResult></R>"
+        given = {"PolicyArn": arn, "PolicyDocument": "{}", "SetAsDefault": chosen}
+        tape.call("iam", "CreatePolicyVersion", given, body=answer.encode(), **here)
+        assert version() == then
+    tape.call("iam", "SetDefaultPolicyVersion", {"PolicyArn": arn, "VersionId": "v3"}, body=b"<R/>", **here)
+    assert version() == "v3"
+    assert "VersionId" not in one(tape.model(), "AWS::IAM::ManagedPolicy").attributes

@@ -37,7 +37,7 @@ from replay_proxy.resources.folding.subjects import keys_named, resources_named
 from replay_proxy.resources.folding.witness_fold import WitnessFold
 from replay_proxy.resources.kinds import Kind
 from replay_proxy.resources.linking.links import links_of
-from replay_proxy.resources.properties.attributes import fold, noun_of, tree
+from replay_proxy.resources.properties.attributes import default_version, fold, noun_of, tree
 from replay_proxy.resources.properties.identifiers import identifiers_in, other_attributes
 from replay_proxy.resources.properties.record_sets import record_set_changes
 from replay_proxy.resources.properties.stored_data import StoredData
@@ -340,6 +340,7 @@ class ResourceModel:
                 given = given if given is not None else tree(operation.input_shape, without_tags(call.params))
                 naming = {*kind.named, *(m for m, v in call.params.items() if v in resource.identifiers.values())}
                 fold(resource, call.operation, given, naming={*naming, *members_naming(kind, call.params)}, made=False)
+                resource.attributes |= default_version(resource, call.operation, call.params, call.result)
             if touched:
                 subject = False
         if not touched:

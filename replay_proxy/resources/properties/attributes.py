@@ -14,6 +14,7 @@ What a creation was given, and each change in its order. A change overwrites the
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -21,13 +22,14 @@ from typing import Any, Final
 
 from replay_proxy.exchange import BlobRef
 from replay_proxy.resources.kinds import no_attributes, relations, switched_by
-from replay_proxy.resources.resource import LONG_CHARACTERS, PREVIEW_CHARACTERS, Hidden, Long, Resource
+from replay_proxy.resources.resource import LONG_CHARACTERS, PREVIEW_CHARACTERS, Hidden, Long, Resource, leaves
 from replay_proxy.wire.models import models
 from replay_proxy.wire.sensitive.masking import HIDDEN, masked
 
 _DEPTH: Final = 48
 _ADDING: Final = ("Attach", "Associate", "Add", "Register", "Authorize", "AdminAdd")
 _MERGING: Final = ("Set", "Modify")
+_DEFAULT_VERSION: Final = re.compile("Default.*Version")
 _LIST_ITEMS_MAX: Final = 10_000
 
 
@@ -74,11 +76,12 @@ def leaf(value: Any) -> Any:
 
 
 def noun_of(operation: str) -> tuple[str, str]:
-    """Return verb and noun of an operation: `Attach` and `RolePolicy`."""
-    for verb in ("AdminAdd", "AdminRemove", "BatchPut", "BatchDelete"):
+    """Return verb and noun of an operation: `Attach` and `RolePolicy`, `AdminInitiate` and `Auth`."""
+    for verb in ("BatchPut", "BatchDelete"):
         if operation.startswith(verb):
             return verb, operation.removeprefix(verb)
-    for at in range(1, len(operation)):
+    before = len("Admin") if operation.startswith("Admin") else 0
+    for at in range(before + 1, len(operation)):
         if operation[at].isupper():
             return operation[:at], operation[at:]
     return operation, ""
@@ -99,6 +102,8 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
     elif switched := switched_by(resource.service, operation):
         _overlay(resource, values, merge=False)
         attributes.update(switched)
+    elif verb == "Set" and _DEFAULT_VERSION.fullmatch(noun):
+        return  # which version counts is told by `default_version`
     elif "patchOperations" in values:
         for patch in values["patchOperations"] if isinstance(values["patchOperations"], list) else ():
             if isinstance(patch, Mapping):
@@ -124,6 +129,23 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
         _put(resource, noun, values)
     else:
         _overlay(resource, values, merge=verb in _MERGING)
+
+
+def default_version(
+    resource: Resource, operation: str, given: Mapping[str, Any], result: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the attribute that says which version of a resource counts, where a call chose one: a new one, or by its number.
+
+    given: its parameters. result: its answer.
+    """
+    verb, noun = noun_of(operation)
+    member = next((each for each in resource.attributes if each.lower() == "defaultversionid"), "")
+    is_new = verb == "Create" and noun.endswith("Version") and any(map(given.get, ("SetAsDefault", "setAsDefault")))
+    if not member or not (is_new or (verb == "Set" and _DEFAULT_VERSION.fullmatch(noun))):
+        return {}
+    told = leaves(result if is_new else given)
+    numbers = [value for path, value in told if path.lower().endswith("versionid") and isinstance(value, str)]
+    return {member: numbers[0]} if len(numbers) == 1 else {}
 
 
 def has_operation(service: str, operation: str) -> bool:
