@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from replay_proxy.doctor.readings import Names
+from replay_proxy.doctor.tags import tags_reading
 from replay_proxy.errors import RecordingError
 from replay_proxy.exchange import BlobRef
 from replay_proxy.resources.build import build_model
@@ -691,3 +693,37 @@ def test_the_version_of_a_policy_that_counts_is_the_one_that_was_chosen_last() -
     tape.call("iam", "SetDefaultPolicyVersion", {"PolicyArn": arn, "VersionId": "v3"}, body=b"<R/>", **here)
     assert version() == "v3"
     assert "VersionId" not in one(tape.model(), "AWS::IAM::ManagedPolicy").attributes
+
+
+def test_the_call_that_tags_something_tells_its_arn_where_nothing_else_does() -> None:
+    tape = Tape()
+    pool = f"{REGION}:6f1e2d3c-0000-4000-8000-000000000001"
+    asked = {"IdentityPoolName": "people", "AllowUnauthenticatedIdentities": True, "IdentityPoolTags": {"owner": "a"}}
+    tape.call("cognito-identity", "CreateIdentityPool", asked, {"IdentityPoolId": pool, "IdentityPoolName": "people"})
+    arn = f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{pool}"
+    tape.call("cognito-identity", "TagResource", {"ResourceArn": arn, "Tags": {"owner": "b"}})
+    model = tape.model()
+    found = one(model, "AWS::Cognito::IdentityPool")
+    assert (model.arn(found), found.tags) == (arn, {"owner": "b"})
+    reading = tags_reading(Names(model, found))
+    assert reading is not None and (reading.operation, reading.parameters) == (
+        "ListTagsForResource",
+        {"ResourceArn": arn},
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "left"), [({"Tags": [{"Key": "team", "Value": "b"}]}, {"team": "b"}), ({}, {"owner": "a"})]
+)
+def test_an_update_of_a_stack_sets_all_its_tags_where_it_has_some(given: dict[str, Any], left: dict[str, str]) -> None:
+    tape = Tape()
+    tags = [{"Key": "owner", "Value": "a"}]
+    asked: dict[str, dict[str, Any]] = {
+        "CreateStack": {"StackName": "s", "TemplateBody": "{}", "Tags": tags},
+        "UpdateStack": {"StackName": "s", "UsePreviousTemplate": True, **given},
+    }
+    for operation, params in asked.items():
+        stack = f"<StackId>arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/s/6f1e2d3c</StackId>"
+        body = f"<{operation}Response><{operation}Result>{stack}</{operation}Result></{operation}Response>"
+        tape.call("cloudformation", operation, params, protocol="query", body=body.encode())
+    assert one(tape.model(), "AWS::CloudFormation::Stack").tags == left

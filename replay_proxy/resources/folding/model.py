@@ -41,7 +41,14 @@ from replay_proxy.resources.properties.attributes import default_version, fold, 
 from replay_proxy.resources.properties.identifiers import identifiers_in, other_attributes
 from replay_proxy.resources.properties.record_sets import record_set_changes
 from replay_proxy.resources.properties.stored_data import StoredData
-from replay_proxy.resources.properties.tags import apply_tagging, is_tagging, tags_in, without_tags
+from replay_proxy.resources.properties.tags import (
+    apply_tagging,
+    arn_in,
+    is_tagging,
+    sets_all_tags,
+    tags_in,
+    without_tags,
+)
 from replay_proxy.resources.resource import CallEntry, Key, Link, Resource
 from replay_proxy.resources.resource_types import arn_of
 from replay_proxy.wire.models.models import protocol_model
@@ -341,6 +348,9 @@ class ResourceModel:
                 naming = {*kind.named, *(m for m, v in call.params.items() if v in resource.identifiers.values())}
                 fold(resource, call.operation, given, naming={*naming, *members_naming(kind, call.params)}, made=False)
                 resource.attributes |= default_version(resource, call.operation, call.params, call.result)
+                if sets_all_tags(call.operation, call.params):
+                    resource.tags.clear()
+                    resource.tags |= tags_in(call.params)
             if touched:
                 subject = False
         if not touched:
@@ -353,9 +363,14 @@ class ResourceModel:
 
     def _tag(self, call: Call) -> dict[int, None]:
         touched = resources_named(self._inventory, call)
+        arn = arn_in(call.params)
         for number in touched:
-            apply_tagging(self.resources[number].tags, call.operation, call.params)
-            self.resources[number].changed_by.append(call.seq)
+            resource = self.resources[number]
+            apply_tagging(resource.tags, call.operation, call.params)
+            resource.changed_by.append(call.seq)
+            if arn and len(touched) == 1 and not self.arn(resource):
+                # No answer need show it, and the read of its tags asks with it.
+                resource.identifiers[arn[0]] = arn[1]
         return touched
 
     def _record_sets(self, call: Call) -> dict[int, None]:

@@ -19,6 +19,17 @@ def replaces_tags(operation: str) -> bool:
     return operation.endswith("Tagging") and not operation.startswith(_TAGGING)
 
 
+def sets_all_tags(operation: str, params: Mapping[str, Any]) -> bool:
+    """Tell whether an update of something sets all its tags, beside what else it sets (`UpdateStack`)."""
+    return operation.startswith("Update") and any(map(is_tag_member, params))
+
+
+def arn_in(params: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the member at the top of parameters that holds an ARN, and the ARN; None where there is none, or several."""
+    found = [(member, value) for member, value in params.items() if isinstance(value, str) and value.startswith("arn:")]
+    return found[0] if len(found) == 1 else None
+
+
 def is_untagging(operation: str) -> bool:
     """Tell whether an operation removes the tags whose keys it names."""
     return operation.startswith(_UNTAGGING)
