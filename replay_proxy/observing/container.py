@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from replay_proxy.footprint.names.resource_names import arn_resource_parts, pieces, short_name
+from replay_proxy.footprint.statements import item_statements
 from replay_proxy.replay.recorded_call import Call
 
 _DATA = Path(__file__).parent / "data" / "effects.json"
@@ -158,6 +159,8 @@ def _tables_of(call: Call) -> set[str]:
     found = set(params["RequestItems"]) if isinstance(params.get("RequestItems"), Mapping) else set()
     for entry in params.get("TransactItems") or ():
         found |= {action["TableName"] for action in entry.values() if "TableName" in action}
+    if "Statement" in params or "Statements" in params or "TransactStatements" in params:
+        found |= {each.table for each in item_statements(params) if each is not None}
     return found
 
 

@@ -70,6 +70,10 @@ class Exposure:
         """Return whether something other than a call can change what this node names."""
         return self.has_runner or node in self._links
 
+    def is_reached_by_others(self, node: str) -> bool:
+        """Return whether what happens to something else may come to this node; not what its own clock does."""
+        return self.has_runner or bool(self._links.get(node))
+
     def reach(self, nodes: Iterable[str]) -> frozenset[str]:
         """Return all that may change when something happens to one of `nodes`; `ANYTHING` among it where that has no end."""
         found: set[str] = set()

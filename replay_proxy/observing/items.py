@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
 
+from replay_proxy.footprint.data_parts import items_written, writes_items
 from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.statements import item_statements
 from replay_proxy.observing.container import Caller, Container
 from replay_proxy.observing.expected import CHANGED_BYTES_MAX, UNKNOWN, ExpectedContents, Look, digest
 from replay_proxy.observing.finding import Finding
@@ -21,15 +23,31 @@ PAGE_ITEMS = 2000
 """Items of a page at most: an emulator answers nobody else while it makes one."""
 
 
+FAILED_CALLS_MAX = 1000
+"""Calls to a table that failed since the last look; with so many, any item may have been written."""
 BEFORE_KEYS_MAX = 1000
 """Writes to a table, such as a stack made, that are remembered until it is known what its keys are."""
 
 
 class Items(ExpectedContents):
-    """The items of one table. A part is named by its key, as JSON. keys: the names of the key's attributes."""
+    """The items of one table. A part is named by its key, as JSON. keys: the names of the key's attributes.
 
-    def __init__(self, container: Container) -> None:
+    failed: by table, the calls that failed since the last look. is_written_by_others: tells whether something other than clients
+    may write items, and not only delete what has expired. Where nothing does, an item of unknown print holds an effect only of a
+    call that failed. To write it once more would be a change, which the stream of the table shows.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        failed: dict[Container, list[Call]] | None = None,
+        is_written_by_others: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__(container)
+        self.failed = {} if failed is None else failed
+        self.is_written_by_others = is_written_by_others
+        self._doubted: set[str] = set()
+        self._all_doubted = False
         self._keys: tuple[str, ...] = ()
         self._before_keys: list[tuple[Mapping[str, Any], bytes | None]] = []
 
@@ -56,7 +74,9 @@ class Items(ExpectedContents):
             case "TransactWriteItems":
                 for entry in params["TransactItems"]:
                     self._take_transaction(entry)
-            case "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction" | "ImportTable":
+            case "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction":
+                self._take_statements(call)
+            case "ImportTable":
                 self._forget_prints()
             case operation if operation.startswith("RestoreTable"):
                 self._forget_prints()
@@ -76,6 +96,48 @@ class Items(ExpectedContents):
                 self._write(action["Item"], _print_of(action["Item"]))
             elif kind in ("Update", "Delete"):
                 self._write(action["Key"], None if kind == "Delete" else UNKNOWN)
+
+    def _take_statements(self, call: Call) -> None:
+        answers = call.result.get("Responses") or []
+        for index, each in enumerate(item_statements(call.params)):
+            if each is None:
+                self._forget_prints()  # it may be a read, or write anything
+            elif short_name(each.table) == self.container.name:
+                failed = index < len(answers) and "Error" in answers[index]
+                told = {"put": _print_of(each.item), "delete": None}.get(each.verb, UNKNOWN)
+                self._write(each.item, UNKNOWN if failed else told)
+
+    def may_hold_effect(self, part: str) -> bool:
+        """Return whether something other than a recorded call may have written an item."""
+        return self._all_doubted or part in self._doubted or self.is_written_by_others()
+
+    def take(self, part: str, fingerprint: bytes | None) -> None:
+        """Note that a finding was recorded: it is what is expected from now on."""
+        super().take(part, fingerprint)
+        self._doubted.discard(part)
+
+    def _note_failed(self) -> None:
+        """Note which items calls that failed may have written all the same."""
+        failed = self.failed.pop(self.container, [])
+        self._all_doubted = self._all_doubted or len(failed) >= FAILED_CALLS_MAX
+        for call in failed:
+            try:
+                self._doubted |= set(self._named_by(call))
+            except (LookupError, TypeError, ValueError, AttributeError):
+                self._all_doubted = True
+
+    def _named_by(self, call: Call) -> Iterator[str]:
+        """Yield the items of the table that a call writes. Raises LookupError where that cannot be told."""
+        if writes_items(call.operation):
+            written = list(items_written(call.operation, call.params))
+        else:
+            statements = list(item_statements(call.params))
+            written = [(each.table, each.item) for each in statements if each is not None]
+            if len(written) < len(statements):
+                raise LookupError(call.operation)
+        for table, item in written:
+            if short_name(table) == self.container.name:
+                yield _part(self._keys, item)
 
     def _write(self, attributes: Mapping[str, Any], fingerprint: bytes | None) -> None:
         if not self._keys:
@@ -109,6 +171,7 @@ class Items(ExpectedContents):
                 self._learn_keys(found["Table"])
             except (KeyError, TypeError) as error:
                 raise LookError("its key is not told") from error
+        self._note_failed()
         look, held, start = Look(), 0, None
         while True:
             asked: dict[str, Any] = {"TableName": name, "ConsistentRead": True, "Limit": PAGE_ITEMS}

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from replay_proxy.footprint.names.resource_names import arn_place, short_name
 from replay_proxy.observing.container import (
@@ -20,7 +20,7 @@ from replay_proxy.observing.container import (
 )
 from replay_proxy.observing.expected import ExpectedContents
 from replay_proxy.observing.exposure import ANYTHING, Exposure, may_wire
-from replay_proxy.observing.items import Items
+from replay_proxy.observing.items import FAILED_CALLS_MAX, Items
 from replay_proxy.observing.log_events import LogEvents
 from replay_proxy.observing.messages import MessageHomes, Messages
 from replay_proxy.observing.objects import Objects
@@ -48,7 +48,8 @@ def data_services() -> frozenset[str]:
 class Watched:
     """Knows the containers of one recording.
 
-    dirty: those that something may have changed, each with the time of the latest cause by `clock`. followed: the services of
+    dirty: those that something may have changed, each with the time of the latest cause by `clock`. failed: the
+    calls to tables that failed since the last look at each. followed: the services of
     which the contents are known. has_stacks: containers may have been made by a stack. scopes: accounts and regions in which
     anything was made, each with who made it. unlisted: a call may have changed containers that only the emulator can name.
     default_account: the number of the emulator's default account; empty where it is
@@ -61,6 +62,7 @@ class Watched:
         self.callers: dict[Container, Caller] = {}
         self.contents: dict[Container, ExpectedContents] = {}
         self.dirty: dict[Container, float] = {}
+        self.failed: dict[Container, list[Call]] = {}
         self.followed: set[str] = set()
         self.has_stacks = False
         self.unlisted = False
@@ -111,6 +113,8 @@ class Watched:
         """Note what a call may have had an effect on. recorded: what it wrote itself is known."""
         # What the call wrote itself is known; not so what takes it away again.
         own = {container.node for container in containers_of(call)} - self._consumed if recorded else set()
+        if not recorded and call.service == "dynamodb":
+            self._doubt(call)
         nodes = nodes_of(call, whole=not recorded)
         reached = self.exposure.reach(nodes)
         wired = self._stacks_wire and nodes and not nodes <= self._made
@@ -120,6 +124,13 @@ class Watched:
         else:
             for node in reached - own:
                 self.mark(self._by_node.get(node, ()))
+
+    def _doubt(self, call: Call) -> None:
+        """Note a call to a table that failed, and may have written what it names all the same."""
+        for container in self._containers_of(call):
+            failed = self.failed.setdefault(container, [])
+            if len(failed) < FAILED_CALLS_MAX:
+                failed.append(call)
 
     def _containers_of(self, call: Call) -> set[Container]:
         """Return the containers that a call names. The emulator's default account has two names: its number, and none."""
@@ -163,6 +174,9 @@ class Watched:
         for contents in other.contents.values():
             if isinstance(contents, Messages):
                 contents.homes = self._homes
+            elif isinstance(contents, Items):
+                contents.failed = self.failed
+                contents.is_written_by_others = partial(self.is_written_by_others, contents.container)
             elif isinstance(contents, Secrets):
                 contents.is_made_by_stacks = self._is_made_by_stacks
 
@@ -214,7 +228,7 @@ class Watched:
             case "sqs":
                 return Messages(container, self._homes)
             case "dynamodb":
-                return Items(container)
+                return Items(container, self.failed, partial(self.is_written_by_others, container))
             case "s3":
                 return Objects(container)
             case "logs":
@@ -226,6 +240,10 @@ class Watched:
             case "scheduler":
                 return Schedules(container)
         return Records(container)
+
+    def is_written_by_others(self, container: Container) -> bool:
+        """Return whether something other than clients, and its own clock, may write into a container."""
+        return self._stacks_wire or self.exposure.is_reached_by_others(container.node)
 
     def _is_made_by_stacks(self) -> bool:
         return self.has_stacks
@@ -263,6 +281,7 @@ class Watched:
         self.callers.pop(container, None)
         self.contents.pop(container, None)
         self.dirty.pop(container, None)
+        self.failed.pop(container, None)
         self._made.discard(container.node)
         self._by_node[container.node].discard(container)
 

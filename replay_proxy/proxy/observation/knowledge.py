@@ -104,7 +104,7 @@ class Knowledge:
         through = self._recorder.last_seq
         watched = await self._read(_infrastructure, through)
         watched.dirty = {each: at for each, at in self.watched.dirty.items() if each in watched.callers}
-        watched.unlisted = self.watched.unlisted
+        watched.unlisted, watched.failed = self.watched.unlisted, self.watched.failed
         self.watched = watched
         self.is_learned = True
         self._notes.services = watched.noted_services
