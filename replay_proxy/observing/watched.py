@@ -49,7 +49,7 @@ class Watched:
     """Knows the containers of one recording.
 
     dirty: those that something may have changed, each with the time of the latest cause by `clock`. failed: the
-    calls to tables that failed since the last look at each. followed: the services of
+    calls to tables that failed since the last look at each. written_past: somebody may have written past the proxy. followed: the services of
     which the contents are known. has_stacks: containers may have been made by a stack. scopes: accounts and regions in which
     anything was made, each with who made it. unlisted: a call may have changed containers that only the emulator can name.
     default_account: the number of the emulator's default account; empty where it is
@@ -63,6 +63,7 @@ class Watched:
         self.contents: dict[Container, ExpectedContents] = {}
         self.dirty: dict[Container, float] = {}
         self.failed: dict[Container, list[Call]] = {}
+        self.written_past = False
         self.followed: set[str] = set()
         self.has_stacks = False
         self.unlisted = False
@@ -243,7 +244,7 @@ class Watched:
 
     def is_written_by_others(self, container: Container) -> bool:
         """Return whether something other than clients, and its own clock, may write into a container."""
-        return self._stacks_wire or self.exposure.is_reached_by_others(container.node)
+        return self.written_past or self._stacks_wire or self.exposure.is_reached_by_others(container.node)
 
     def _is_made_by_stacks(self) -> bool:
         return self.has_stacks

@@ -165,7 +165,12 @@ class Observer:
                 chosen = [each for each in exposed if not services or each.service in services]
             # What may have changed first: the time may not suffice for the rest.
             chosen.sort(key=lambda each: each not in self._watched.dirty)
-            return await self._look_at(chosen, caused=True)
+            watched = self._watched
+            watched.written_past = everything  # somebody who asks for that may have written past the proxy
+            try:
+                return await self._look_at(chosen, caused=True)
+            finally:
+                watched.written_past = False
 
     @asynccontextmanager
     async def at_rest(self) -> AsyncIterator[None]:
