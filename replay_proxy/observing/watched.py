@@ -48,12 +48,11 @@ def data_services() -> frozenset[str]:
 class Watched:
     """Knows the containers of one recording.
 
-    dirty: those that something may have changed, each with the time of the latest cause by `clock`. failed: the
-    calls to tables that failed since the last look at each. written_past: somebody may have written past the proxy. followed: the services of
+    dirty: those that something may have changed, each with the time of the latest cause by `clock`. failed: the calls to tables
+    that failed since the last look at each. written_past: somebody may have written past the proxy. followed: the services of
     which the contents are known. has_stacks: containers may have been made by a stack. scopes: accounts and regions in which
     anything was made, each with who made it. unlisted: a call may have changed containers that only the emulator can name.
-    default_account: the number of the emulator's default account; empty where it is
-    not known.
+    default_account: the number of the emulator's default account; empty where it is not known.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
