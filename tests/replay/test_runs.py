@@ -179,6 +179,7 @@ def test_a_list_is_restricted_as_it_was_asked() -> None:
     _, shown = asked(runs, "ListExecutions", {"stateMachineArn": "machine", "statusFilter": "RUNNING"}, empty)
     assert [each["name"] for each in shown["executions"]] == ["e2"]
     assert asked(runs, "ListExecutions", {"stateMachineArn": "another"}, empty)[0] is empty
+    assert asked(runs, "ListExecutions", {}, empty)[0] is empty, "it lists the executions of one machine"
     more = answer({"executions": [], "nextToken": "more"})
     assert asked(runs, "ListExecutions", {"stateMachineArn": "machine"}, more)[0] is more, "not before the last page"
     other = CallHead("stepfunctions", "ListExecutions", "json", "111111111111", "us-east-1", "test")

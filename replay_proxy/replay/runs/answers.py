@@ -98,6 +98,8 @@ def _listed(
     read = family.lists[head.operation]
     token = params.get(read.get("token", ""))
     ours = isinstance(token, str) and token.startswith(_TOKEN)
+    if "of" in read and not any(params.get(each) for each in read["of"]):
+        return None  # it lists the runs of one thing, and which is not said
     refused = answer.status >= 400
     if refused and not ours and not any(_named(runs, head, family, value) for value in params.values()):
         return None
