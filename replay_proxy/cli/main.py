@@ -7,7 +7,7 @@ import importlib
 import os
 import signal
 import sys
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from replay_proxy.errors import INTERRUPTED, TERMINATED, UNEXPECTED, ReplayProxyError
 
@@ -93,7 +93,22 @@ PURPOSE = "Gives AWS emulators their memory back: records the calls that change 
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser that reports errors as all of this program does: a line that says what, a line that helps."""
+    """An argument parser that reports errors as all of this program does: a line that says what, a line that helps.
+
+    Options may stand between arguments, also where the last of these may be left out (`pod push shop --encrypt REMOTE`).
+    """
+
+    _is_mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As `argparse` does, but for the place of options."""
+        if self._is_mixing or not any(each.nargs == "?" and not each.option_strings for each in self._actions):
+            return super().parse_known_args(args, namespace)
+        self._is_mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixing = False
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong with the command line, and leave with exit code 2."""

@@ -26,6 +26,18 @@ from tests.pods.samples import file_of, saved
 from tests.reports.shop import shop
 
 
+@pytest.mark.parametrize("action", ["push", "pull", "url"])
+def test_options_may_stand_between_arguments(tmp_path: Path, capsys: pytest.CaptureFixture[str], action: str) -> None:
+    """argparse would take the remote, which may be left out, for absent."""
+    saved(PodStore(tmp_path), "shop", b"1")
+    words = ["pod", action, "shop", "--pods-dir", str(tmp_path), "no-remote"]
+    assert main(words) == 2
+    assert "no-remote" in capsys.readouterr().err.partition("\n")[0]
+    with pytest.raises(SystemExit):
+        main([*words, "one-too-many"])
+    assert "unrecognized arguments: one-too-many" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "hinted"),
     [
