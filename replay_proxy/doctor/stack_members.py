@@ -16,6 +16,7 @@ from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.kinds import Kind, kinds_of
 from replay_proxy.resources.resource import Key, Resource
+from replay_proxy.resources.resource_types import names_in_arn
 from replay_proxy.wire.models.models import service_names
 
 _MEMBERS: Final = ("StackResources", "StackResourceSummaries")
@@ -56,11 +57,16 @@ def _members(stack: Resource, answer: Mapping[str, Any]) -> Iterator[tuple[str, 
         for entry in answer.get(name, ()):
             kind = _kinds_by_type().get(str(entry.get("ResourceType")))
             physical = entry.get("PhysicalResourceId")
-            # What is named by several members is not told by one.
-            if kind is None or not isinstance(physical, str) or not physical or len(kind.named) > 1:
+            if kind is None or not isinstance(physical, str) or not physical:
                 continue
-            key = Key(stack.key.account, stack.key.region, kind.service, kind.name, (short_name(physical),))
-            yield str(entry.get("LogicalResourceId")), Resource(0, key, kind.type, physical, {kind.named[-1]: physical})
+            # What is named by several members is told by one where that is an ARN in which all stand.
+            told = names_in_arn(kind.service, kind.name, physical)
+            if len(kind.named) > 1 and not told:
+                continue
+            identifiers = told or {kind.named[-1]: physical}
+            names = tuple(told[each] for each in kind.named) if told else (short_name(physical),)
+            key = Key(stack.key.account, stack.key.region, kind.service, kind.name, names)
+            yield str(entry.get("LogicalResourceId")), Resource(0, key, kind.type, physical, identifiers)
 
 
 @lru_cache(maxsize=1)

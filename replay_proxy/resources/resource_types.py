@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -60,3 +61,17 @@ def arn_of(service: str, noun: str, account: str, region: str, name: str) -> str
     if "/{name}" in form:
         name = name.lstrip("/")
     return str(form.format(account=account, region=region, name=name))
+
+
+def names_in_arn(service: str, noun: str, arn: str) -> dict[str, str]:
+    """Return the names of a resource that several members name, by member, as they stand in its ARN; empty where they do not."""
+    form = _named_in_arn(service, noun)
+    parts = arn.split(":", 5)
+    found = form.fullmatch(parts[5]) if form is not None and len(parts) == 6 and parts[0] == "arn" else None
+    return found.groupdict() if found is not None else {}
+
+
+@lru_cache(maxsize=1024)
+def _named_in_arn(service: str, noun: str) -> re.Pattern[str] | None:
+    form = _table()["named_in_arns"].get(f"{service} {noun}")
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^:/]+)", form)) if form is not None else None

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import replay_proxy.resources.resource_types
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.folding.templates import read_template
+from replay_proxy.resources.kinds import kind_named
 from replay_proxy.resources.resource import Resource, shown
+from replay_proxy.resources.resource_types import names_in_arn
 from tests.resources.recordings import ACCOUNT, REGION, Tape, one, queue_url
 from tests.resources.test_model import STACK, stack_resources
 
+TYPES = Path(replay_proxy.resources.resource_types.__file__).parent / "data" / "types.json"
 SHORT = """
 Parameters:
   Delay: {Type: Number, Default: 3}
@@ -170,3 +176,44 @@ def test_what_is_no_template_or_would_unfold_says_nothing() -> None:
     assert read_template("Resources:\n  A: {Type: X::Y::Z, Properties: {At: 2020-01-01}}").resources[
         "A"
     ].properties == {"At": "2020-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arn", "names"),
+    [
+        ("AWS::Lambda::Version", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:app-Worker-1:1", ("app-Worker-1", "1")),
+        (
+            "AWS::Lambda::Alias",
+            f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:app-Worker-1:live",
+            ("app-Worker-1", "live"),
+        ),
+        ("AWS::ECS::Service", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/web/app-Web-1", ("web", "app-Web-1")),
+        ("AWS::ECS::Service", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/app-Web-1", ("default", "app-Web-1")),
+    ],
+)
+def test_what_several_members_name_is_told_by_the_arn_that_a_stack_shows(
+    kind: str, arn: str, names: tuple[str, ...]
+) -> None:
+    tape = Tape()
+    cloudformation(tape, "CreateStack", StackName="app", TemplateBody=SHORT)
+    body = stack_resources(("Worker", "app-Worker-1", "AWS::Lambda::Function"), ("Part", arn, kind))
+    cloudformation(tape, "DescribeStackResources", witness=True, body=body, StackName="app")
+    model = tape.model()
+    part = one(model, kind)
+    assert part.key.names == names
+    assert model.arn(part) == arn
+    worker = one(model, "AWS::Lambda::Function")
+    assert [link.member for link in model.links(part) if link.target == worker.number] == (
+        ["FunctionName"] if names[0] == worker.name else []
+    )
+
+
+def test_the_forms_of_arns_have_the_names_of_their_kinds() -> None:
+    forms: dict[str, str] = json.loads(TYPES.read_text())["named_in_arns"]
+    for name, form in forms.items():
+        service, noun = name.split()
+        kind = kind_named(service, noun)
+        assert kind is not None, name
+        text = re.sub(r"{(\w+)}", r"\1", form)
+        found = names_in_arn(service, noun, f"arn:aws:{service}:{REGION}:{ACCOUNT}:{text}")
+        assert found == {member: member for member in kind.named}, name

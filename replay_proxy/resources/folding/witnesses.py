@@ -10,7 +10,7 @@ from replay_proxy.footprint.members.answer_identifiers import output_shape
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.resources.kinds import Kind, kind_named
-from replay_proxy.resources.resource_types import service_and_noun
+from replay_proxy.resources.resource_types import names_in_arn, service_and_noun
 
 _DEPTH = 8
 _LATEST = "$LATEST"
@@ -73,7 +73,10 @@ def _of_stack(call: Call, structure: Mapping[str, Any]) -> Shown | None:
     known = kind_named(service, noun)
     name = short_name(physical)
     names: tuple[str, ...] = (name,)
-    if known is not None and len(known.named) > 1 and "|" in physical:
+    told = names_in_arn(known.service, known.name, physical) if known is not None else {}
+    if known is not None and told:
+        names = tuple(told[each] for each in known.named)
+    elif known is not None and len(known.named) > 1 and "|" in physical:
         names = tuple(physical.split("|"))
     elif known is not None and all(each in known.defaults for each in known.named[:-1]):
         names = (*(known.defaults[each] for each in known.named[:-1]), name)
