@@ -29,12 +29,14 @@ Words:
 | `contents` | whether content that no read shows (code) is the recorded one |
 | `seen_right` | which attributes earlier diagnoses saw as they were recorded |
 | `tags` | which read shows tags, which are lost, what sets them |
-| `entries` | entries of lists that are shown in another form: rules of security groups |
+| `entries` | entries of lists that are shown in another form: rules of security groups and of network ACLs |
 | `stack_members` | the resources of a stack, which no recorded call made |
 | `pending` | what is under way, and would not be in a state that is saved now |
 | `conclusions` | what follows from the answers: links that hold, findings |
 | `examination` | asks for all resources, some at a time, and puts the diagnosis together |
 | `causes` | the likely cause of a finding, in words |
-| `repair` | which calls mend which finding |
+| `repair` | which recorded calls mend which finding |
+| `updates` | which operation sets what a creation had set |
+| `members` | where an operation takes an attribute, and in which form |
 | `removal` | deletes what is recorded, where an emulator cannot forget it |
 """

@@ -12,21 +12,15 @@ from replay_proxy.doctor.asking import RecordedCall
 from replay_proxy.doctor.attributes import about_the_same, differences, differences_apart
 from replay_proxy.doctor.contents import content_again, contents_of
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, Problem, State, Update
-from replay_proxy.doctor.entries import lost_listed
+from replay_proxy.doctor.entries import LostEntry, lost_listed
 from replay_proxy.doctor.links import Description, is_shown
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.repair import (
-    is_numbered,
-    members_of,
-    record_set_update,
-    removal_before,
-    repair_of,
-    update_of,
-)
+from replay_proxy.doctor.repair import is_numbered, members_of, repair_of
 from replay_proxy.doctor.seen_right import SeenRight, missing_texts
 from replay_proxy.doctor.switches import switched_off
 from replay_proxy.doctor.tags import lost_tags, tags_update
 from replay_proxy.doctor.texts import Texts
+from replay_proxy.doctor.updates import record_set_update, release_before, removal_before, update_of
 from replay_proxy.observing.exposure import runs_code
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.properties.record_sets import is_record_set
@@ -158,7 +152,10 @@ class Conclusions:
         cause = causes.of_absence(resource.key.noun, check.answer, made_here=bool(resource.made_by))
         if is_numbered(resource):
             cause = f"{cause}; {causes.OF_NUMBERED}"
-        self._add(resource, Problem.MISSING, "", check.answer, cause)
+        linked = [self._descriptions.get(link.target) for link in self._model.links(resource) if link.target]
+        kind = f"{resource.service}:{resource.key.noun}"
+        before = release_before(kind, check.remains, [each for each in linked if each is not None])
+        self._add(resource, Problem.MISSING, "", check.answer, cause, before=before)
 
     def _find_state(self, check: Check) -> None:
         resource = check.resource
@@ -224,13 +221,18 @@ class Conclusions:
         resource = check.resource
         linked = {link.link.member.partition(".")[0] for link in check.links if link.holds is False}
         operations = frozenset(self._operations.get(seq, "") for seq in resource.changed_by)
-        lost: dict[str, str] = {}
-        for member, entry in lost_listed(resource, operations, self._descriptions[resource.number].shown):
-            if member not in linked:
-                lost.setdefault(member, entry)
-        for member, entry in lost.items():
+        lost: dict[str, list[LostEntry]] = {}
+        for entry in lost_listed(resource, operations, self._descriptions[resource.number].shown):
+            if entry.member not in linked:
+                lost.setdefault(entry.member, []).append(entry)
+        for member, entries in lost.items():
             answer = f"{check.reading} does not show it"
-            self._add(resource, Problem.CHANGED, member, answer, causes.OF_CHANGE, recorded=entry)
+            calls = {seq: self._recorded_call(seq) for seq in resource.changed_by}
+            making = (
+                seq for seq, call in calls.items() if call and any(each.is_in(call.parameters) for each in entries)
+            )
+            words = entries[0].words
+            self._add(resource, Problem.CHANGED, member, answer, causes.OF_CHANGE, recorded=words, calls=tuple(making))
 
     def _compare_tags(self) -> None:
         """Compare tags. A lost one is a finding where the emulator is known to keep tags of such a resource, else a note."""
@@ -267,17 +269,7 @@ class Conclusions:
                     calls=by_calls,
                 )
             else:
-                self._diagnosis.notes.append(
-                    Finding(
-                        resource.number,
-                        Problem.CHANGED,
-                        member,
-                        resource.made_by,
-                        answer[:_SHOWN_CHARACTERS],
-                        causes.OF_NOT_KEPT,
-                        recorded[:_SHOWN_CHARACTERS],
-                    )
-                )
+                self._note(resource, member, answer, recorded)
 
     def _compare_attributes(self, kept: _Kept) -> None:
         """Compare attributes. What differs is a finding where the emulator is known to keep that member, else a note."""
@@ -288,8 +280,7 @@ class Conclusions:
                 continue
             linked = {each.link.member for each in check.links}
             lost = [each.link.member for each in check.links if each.holds is False]
-            sent = self._members_sent(resource)
-            given = {member: value for member, value in resource.attributes.items() if member.lower() in sent}
+            given = self._given(resource)
             told: set[str] = set()
             for path, recorded, now, same in self._differences(resource, given):
                 told.add(path)
@@ -314,9 +305,7 @@ class Conclusions:
             ):
                 self._add(resource, Problem.CHANGED, path, answer, causes.OF_CHANGE, recorded=was)
             else:
-                self._diagnosis.notes.append(
-                    Finding(resource.number, Problem.CHANGED, path, resource.made_by, answer, causes.OF_NOT_KEPT, was)
-                )
+                self._note(resource, path, answer, was)
 
     def _differences(self, resource: Resource, given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any, bool]]:
         """Compare what was given with the main read, and what that does not show with the reads of what was set apart."""
@@ -338,8 +327,7 @@ class Conclusions:
             if check.state is not State.THERE:
                 continue
             description = self._descriptions[resource.number]
-            sent = self._members_sent(resource)
-            given = {member: value for member, value in resource.attributes.items() if member.lower() in sent}
+            given = self._given(resource)
             for path, text in missing_texts(given, iter((description.shown, *description.parts))):
                 mark = f"{path} in words"
                 if not text:
@@ -370,6 +358,14 @@ class Conclusions:
         """Is this data that any emulator keeps? Where something runs code, that may change it, and the proxy observes it."""
         return f"{resource.service}:{resource.key.noun} {path}" in table()["kept"]["members"]
 
+    def _given(self, resource: Resource) -> dict[str, Any]:
+        """Return the attributes that calls could set, but for those that follow from others (`follows` in data/readings.json)."""
+        sent = self._members_sent(resource)
+        kind = f"{resource.service}:{resource.key.noun}"
+        following = {entry["member"] for entry in table()["follows"] if entry["kind"] == kind}
+        attributes = resource.attributes.items()
+        return {member: value for member, value in attributes if member.lower() in sent and member not in following}
+
     def _members_sent(self, resource: Resource) -> set[str]:
         """Return the members, in lower case, that the calls about a resource could set. Others are the emulator's own."""
         if is_record_set(resource.key):
@@ -399,6 +395,12 @@ class Conclusions:
         given = {seq: call.parameters.get(top) for seq in calls if (call := self._recorded_call(seq)) is not None}
         return tuple(seq for seq, value in given.items() if isinstance(value, Mapping) and name in value)
 
+    def _note(self, resource: Resource, member: str, answer: str, recorded: str) -> None:
+        """Add that an attribute is other than recorded, which may be nobody's fault."""
+        shown, was, cause = answer[:_SHOWN_CHARACTERS], recorded[:_SHOWN_CHARACTERS], causes.OF_NOT_KEPT
+        note = Finding(resource.number, Problem.CHANGED, member, resource.made_by, shown, cause, was)
+        self._diagnosis.notes.append(note)
+
     def _add(
         self,
         resource: Resource,
@@ -410,8 +412,9 @@ class Conclusions:
         recorded: str = "",
         update: Update | None = None,
         calls: tuple[int, ...] = (),
+        before: Update | None = None,
     ) -> None:
-        """Add a finding. update, calls: what mends it, where that is known; an update before calls."""
+        """Add a finding. update, calls: what mends it, where that is known; an update before calls. before: what comes first."""
         update = update or record_set_update(resource)
         calls = (
             ()
@@ -420,7 +423,6 @@ class Conclusions:
         )
         if member and not calls and update is None and problem is not Problem.LINK_TO_NOTHING:
             update = update_of(Names(self._model, resource), member, self._descriptions[resource.number].shown)
-        before = None
         if problem in (Problem.LINK_LOST, Problem.CHANGED) and not calls and update is None and resource.made_by:
             before = removal_before(Names(self._model, resource))
             calls = (resource.made_by,) if before is not None else ()

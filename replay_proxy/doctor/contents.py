@@ -11,7 +11,7 @@ from replay_proxy.doctor.asking import RecordedCall
 from replay_proxy.doctor.diagnosis import Update
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.repair import named_by_call
+from replay_proxy.doctor.updates import named_by_call
 from replay_proxy.resources.resource import Resource, leaves
 from replay_proxy.wire.models.models import operation_model
 

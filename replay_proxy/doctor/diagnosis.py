@@ -86,7 +86,7 @@ class Check:
     """A resource, and what came of asking for it.
 
     answer: what the emulator said, in a few words; reading: the operation that was asked last, empty where there is none.
-    status: the state that it names itself in, where it is not ready.
+    status: the state that it names itself in, where it is not ready. remains: what is still shown of it where it is gone.
     """
 
     resource: Resource
@@ -95,6 +95,7 @@ class Check:
     answer: str = ""
     status: str = ""
     links: list[LinkCheck] = field(default_factory=list)
+    remains: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

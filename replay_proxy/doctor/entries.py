@@ -1,4 +1,4 @@
-"""Entries of lists that a description shows under another name, and in another form: the rules of a security group.
+"""Entries of lists that a description shows under another name, and in another form: rules of security groups, of network ACLs.
 
 An entry was recorded as a client sent it; the emulator shows it among others of the same protocol and ports. So what is looked
 for is one shown entry that has every value of the recorded one.
@@ -7,6 +7,7 @@ for is one shown entry that has every value of the recorded one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, Final
 
@@ -16,8 +17,25 @@ from replay_proxy.resources.resource import Hidden, Long, Resource, leaves
 _ALL_PROTOCOLS: Final = "-1"
 
 
-def lost_listed(resource: Resource, operations: frozenset[str], shown: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the member, and the entry in words, of each recorded entry that is not shown (`lists` in data/readings.json).
+@dataclass(frozen=True, slots=True)
+class LostEntry:
+    """An entry of the list in a member that is not shown. values: those that tell it, by their names."""
+
+    member: str
+    values: frozenset[tuple[str, str]]
+
+    @property
+    def words(self) -> str:
+        """What it says."""
+        return " ".join(f"{name}={value}" for name, value in sorted(self.values))
+
+    def is_in(self, parameters: Mapping[str, Any]) -> bool:
+        """Tell whether a call with these parameters may have made it."""
+        return self.values <= _values(parameters, [name for name, _value in self.values])
+
+
+def lost_listed(resource: Resource, operations: frozenset[str], shown: Mapping[str, Any]) -> Iterator[LostEntry]:
+    """Return each recorded entry that is not shown (`lists` in data/readings.json).
 
     operations: that changed the resource. Lists from which something was taken off are left out: it may have been a part of an
     entry.
@@ -35,7 +53,7 @@ def lost_listed(resource: Resource, operations: frozenset[str], shown: Mapping[s
                 continue
             values = _values(entry, listed["compared"])
             if values and not any(values <= each for each in held):
-                yield member, " ".join(f"{name}={value}" for name, value in sorted(values))
+                yield LostEntry(member, frozenset(values))
 
 
 def _values(entry: Mapping[str, Any], compared: list[str]) -> set[tuple[str, str]]:

@@ -110,6 +110,7 @@ class Examination:
                 end = end_in(f"{resource.service}:{resource.key.noun}", described or {})
                 if end:
                     check.state, check.answer = State.ABSENT, f"{reading.operation} says that it is {end}"
+                    check.remains = described or {}
                     break
                 check.state, check.answer = State.THERE, ""
                 if described is not None:

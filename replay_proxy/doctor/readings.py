@@ -289,7 +289,7 @@ def parameters_naming(
             if member in required:
                 return None
             continue
-        if member not in required and member not in named_by and not _names_it(member, names):
+        if member not in required and member not in named_by and not names_it(member, names):
             continue
         value = names.value(named_by.get(member, member))
         is_usual = names.kind is not None and value == names.kind.defaults.get(member, "")
@@ -305,7 +305,7 @@ def parameters_naming(
     return parameters
 
 
-def _names_it(member: str, names: Names) -> bool:
+def names_it(member: str, names: Names) -> bool:
     """Does a member that may be left out name the resource itself, or what it is a part of?"""
     kind, noun = names.kind, names.resource.key.noun
     lower = member.lower().removesuffix("s")

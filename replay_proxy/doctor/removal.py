@@ -23,7 +23,7 @@ from replay_proxy.doctor.asking import Answered, Ask, Asker, CallFacts
 from replay_proxy.doctor.diagnosis import State
 from replay_proxy.doctor.examination import Examination
 from replay_proxy.doctor.readings import Names, parameters_naming
-from replay_proxy.doctor.repair import plain
+from replay_proxy.doctor.updates import plain
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.kinds import relations
 from replay_proxy.resources.resource import Resource

@@ -9,7 +9,7 @@ from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.diagnosis import Update
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.repair import named_by_call
+from replay_proxy.doctor.updates import named_by_call
 from replay_proxy.resources.resource import leaves
 
 
@@ -19,6 +19,7 @@ def switched_off(names: Names, description: Description) -> Iterator[tuple[str, 
     None in its place where the recorded calls do.
     """
     resource = names.resource
+    yield from _entries_off(names, description)
     shown = [leaf for each in (description.shown, *description.parts) for leaf in leaves(each)]
     for switch in table()["switches"]:
         if switch["kind"] != f"{resource.service}:{resource.key.noun}":
@@ -32,6 +33,21 @@ def switched_off(names: Names, description: Description) -> Iterator[tuple[str, 
         off = next((value for value in values if value in switch.get("off", values)), None)
         if off is not None:
             yield needed or switch["recorded"], f"{switch['shown']} is {off}", _switched_on(names, switch)
+
+
+def _entries_off(names: Names, description: Description) -> Iterator[tuple[str, str, None]]:
+    """Return the entries of lists that are shown as switched off (`entries_off` in data/readings.json)."""
+    resource = names.resource
+    for switch in table()["entries_off"]:
+        entries = resource.attributes.get(switch["member"])
+        if switch["kind"] != f"{resource.service}:{resource.key.noun}" or not isinstance(entries, list):
+            continue
+        recorded = {each.get(switch["named_by"]) for each in entries if isinstance(each, Mapping)}
+        lists = (value for part in description.parts for value in part.values() if isinstance(value, list))
+        for shown in (each for value in lists for each in value if isinstance(each, Mapping)):
+            if shown.get(switch["named_by"]) in recorded and shown.get(switch["shown"]) in switch["off"]:
+                yield switch["member"], f"{switch['shown']} is {shown[switch['shown']]}", None
+                break
 
 
 def _switched_on(names: Names, switch: Mapping[str, Any]) -> Update | None:

@@ -8,6 +8,7 @@ What a creation was given, and each change in its order. A change overwrites the
 - `patchOperations` (API Gateway) change one path each.
 - `Attach…`, `Associate…`, `Add…`, `Register…`, `Authorize…` add an entry to a list that is called like the operation's noun;
   `Detach…` and the others take off the entries that they name.
+- `Enable…` of one of several (`EnableKinesisStreamingDestination`) adds an entry, too; `Disable…` takes it off.
 - `Put…` of something that is no resource by itself sets the members that it gives; `Delete…` of the same noun removes them.
 """
 
@@ -114,6 +115,9 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
             held[values["AttributeName"]] = values["AttributeValue"]
     elif verb in ("Enable", "Disable") and not values:
         attributes[f"{noun}Enabled"] = verb == "Enable"
+    elif verb == "Enable" and (keys := _named_to_end(resource.service, f"Disable{noun}", values)):
+        _add_entries(attributes, noun, values, replace=True, keys=keys)
+        resource.set_by[noun] = [noun]
     elif verb in _ADDING or (verb == "Put" and has_operation(resource.service, f"Remove{noun}")):
         _add_entries(attributes, noun, values, replace=verb == "Put")
     elif verb in relations() and _begun(resource, verb, noun, values):
@@ -210,8 +214,18 @@ def _put(resource: Resource, noun: str, values: Mapping[str, Any]) -> None:
 
 
 def _deleted_by(service: str, noun: str) -> list[str]:
+    return _required_by(service, f"Delete{noun}")
+
+
+def _named_to_end(service: str, operation: str, values: Mapping[str, Any]) -> list[str]:
+    """Return the members by which an operation names one of several that were enabled, as these values do; empty for none."""
+    keys = [key for key in _required_by(service, operation) if key in values]
+    return keys if all(isinstance(values[key], str) for key in keys) else []
+
+
+def _required_by(service: str, operation: str) -> list[str]:
     try:
-        shape = models.operation_model(service, f"Delete{noun}").input_shape
+        shape = models.operation_model(service, operation).input_shape
     except LookupError:
         return []
     return list(shape.required_members) if shape is not None else []

@@ -1,0 +1,124 @@
+"""Which operation sets what a creation had set, and in which form it takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from replay_proxy.doctor.diagnosis import Update
+from replay_proxy.doctor.readings import Names
+from replay_proxy.doctor.updates import update_of
+from tests.resources.recordings import ACCOUNT, Tape, one
+
+INDEXES = [
+    {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    for name in ("one", "two")
+]
+DEFINITIONS = [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "one", "two")]
+TABLE = {
+    "TableName": "t",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": DEFINITIONS,
+    "GlobalSecondaryIndexes": INDEXES,
+}
+STAGE = {"restApiId": "a1", "stageName": "prod", "deploymentId": "d1", "variables": {"to/do": "x", "b": "y"}}
+
+
+def update(
+    service: str, made: tuple[str, dict[str, Any], dict[str, Any]], member: str, shown: Any = None
+) -> Update | None:
+    """What sets a member of the one resource that a creation has made. made: operation, parameters, answer."""
+    tape = Tape()
+    tape.call(service, *made, protocol="rest-json" if service == "apigateway" else "json")
+    model = tape.model()
+    (resource,) = (each for each in model.resources.values() if each.made_by)
+    return update_of(Names(model, resource), member, shown or {})
+
+
+@pytest.mark.parametrize(
+    ("service", "made", "member", "operation", "parameters"),
+    [
+        (
+            "ecr",
+            ("CreateRepository", {"repositoryName": "r", "imageTagMutability": "IMMUTABLE"}, {}),
+            "imageTagMutability",
+            "PutImageTagMutability",
+            {"repositoryName": "r", "imageTagMutability": "IMMUTABLE"},
+        ),
+        (
+            "athena",
+            (
+                "CreateWorkGroup",
+                {"Name": "w", "Configuration": {"ResultConfiguration": {"OutputLocation": "s3://b"}}},
+                {},
+            ),
+            "Configuration.ResultConfiguration.OutputLocation",
+            "UpdateWorkGroup",
+            {"WorkGroup": "w", "ConfigurationUpdates": {"ResultConfigurationUpdates": {"OutputLocation": "s3://b"}}},
+        ),
+        (
+            "apigateway",
+            ("CreateStage", STAGE, {"stageName": "prod", "deploymentId": "d1"}),
+            "variables.to/do",
+            "UpdateStage",
+            {
+                "restApiId": "a1",
+                "stageName": "prod",
+                "patchOperations": [{"op": "replace", "path": "/variables/to~1do", "value": "x"}],
+            },
+        ),
+    ],
+)
+def test_the_model_tells_what_sets_an_attribute(
+    service: str,
+    made: tuple[str, dict[str, Any], dict[str, Any]],
+    member: str,
+    operation: str,
+    parameters: dict[str, Any],
+) -> None:
+    assert update(service, made, member) == Update(operation, parameters)
+
+
+def test_an_index_that_is_lost_is_made_again_with_its_definitions() -> None:
+    shown = {"Table": {"GlobalSecondaryIndexes": [INDEXES[0]]}}
+    found = update("dynamodb", ("CreateTable", TABLE, {}), "GlobalSecondaryIndexes", shown)
+    assert found is not None
+    assert found.parameters == {
+        "TableName": "t",
+        "AttributeDefinitions": DEFINITIONS,
+        "GlobalSecondaryIndexUpdates": [{"Create": INDEXES[1]}],
+    }
+
+
+def test_an_operation_called_after_an_attribute_need_not_ask_for_it() -> None:
+    tape = Tape()
+    arn = f"arn:aws:elasticloadbalancing:eu-west-1:{ACCOUNT}:loadbalancer/app/front/0123456789abcdef"
+    answer = f"<LoadBalancers><member><LoadBalancerArn>{arn}</LoadBalancerArn></member></LoadBalancers>"
+    answer = f"<CreateLoadBalancerResult>{answer}</CreateLoadBalancerResult>"
+    body = f"<CreateLoadBalancerResponse>{answer}</CreateLoadBalancerResponse>".encode()
+    given = {"Name": "front", "Subnets": ["subnet-1", "subnet-2"]}
+    tape.call("elbv2", "CreateLoadBalancer", given, protocol="query", body=body)
+    model = tape.model()
+    balancer = one(model, "AWS::ElasticLoadBalancingV2::LoadBalancer")
+    found = update_of(Names(model, balancer), "Subnets", {})
+    assert found == Update("SetSubnets", {"LoadBalancerArn": arn, "Subnets": ["subnet-1", "subnet-2"]})
+
+
+def test_an_attribute_that_no_operation_takes_has_no_update() -> None:
+    assert update("dynamodb", ("CreateTable", TABLE, {}), "KeySchema") is None
+
+
+def test_of_streams_to_which_a_table_sends_those_that_were_ended_are_not_kept() -> None:
+    tape = Tape()
+    tape.call("dynamodb", "CreateTable", TABLE, {})
+    streams = [f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/{name}" for name in ("a", "b")]
+    for stream in streams:
+        tape.call("dynamodb", "EnableKinesisStreamingDestination", {"TableName": "t", "StreamArn": stream}, {})
+    tape.call("dynamodb", "DisableKinesisStreamingDestination", {"TableName": "t", "StreamArn": streams[0]}, {})
+    table = one(tape.model(), "AWS::DynamoDB::Table")
+    assert table.attributes["KinesisStreamingDestination"] == [{"StreamArn": streams[1]}]
