@@ -137,7 +137,7 @@ async def test_what_somebody_has_changed_in_a_file_is_passed_over(tmp_path: Path
     lines = [*map(orjson.dumps, DAMAGED), b"\xff\x00 no JSON", b"[" * 100_000, orjson.dumps(good)]
     for name in (TOKENS_FILE, RECORDS_FILE, RECEIPTS_FILE):
         (tmp_path / name).write_bytes(b"\n".join(lines))
-    tokens = HeldTokens(tmp_path, _nobody, lambda _head, _client, _emulator: None)
+    tokens = HeldTokens(tmp_path, _nobody, lambda _head, _client, _emulator: None, lambda _head, _table: [])
     tokens.begin_generation()
     receipts = ReceiptHandles(held_file=HeldFile(tmp_path, RECEIPTS_FILE))
     receipts.begin_emulator_generation()
@@ -152,13 +152,13 @@ async def test_what_is_no_file_is_not_read(tmp_path: Path, make: str) -> None:
     other.write_bytes(orjson.dumps(["token", "0f" * 16, "kinesis", "GetShardIterator", {"StreamName": "s"}, 4e9]))
     name = tmp_path / TOKENS_FILE
     {"directory": name.mkdir, "link": lambda: name.symlink_to(other), "pipe": lambda: os.mkfifo(name)}[make]()
-    tokens = HeldTokens(tmp_path, _nobody, lambda _head, _client, _emulator: None)
+    tokens = HeldTokens(tmp_path, _nobody, lambda _head, _client, _emulator: None, lambda _head, _table: [])
     assert not tokens._tokens
 
 
 async def test_what_was_stale_is_stale_for_a_proxy_that_finds_the_emulator_as_it_was(tmp_path: Path) -> None:
     def read() -> HeldTokens:
-        return HeldTokens(tmp_path, _nobody, lambda _head, _client, _emulator: None)
+        return HeldTokens(tmp_path, _nobody, lambda _head, _client, _emulator: None, lambda _head, _table: [])
 
     head = CallHead("kinesis", "GetShardIterator", "json")
     asked = build_request(head, {"StreamName": "s", "ShardId": "0", "ShardIteratorType": "TRIM_HORIZON"}, "h")

@@ -16,6 +16,7 @@ import pytest
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.identifiers.rewriting.times.rewrite import Times
+from replay_proxy.identifiers.rewriting.times.table_records import key_of, writes_of
 from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.replay.execution.original_times import note_times
 
@@ -51,6 +52,11 @@ class Restored:
         record = Record(self._made, time, 1.0, RecordKind.MUTATION, head, sent, given)
         note_times(self._times, record, head, sent, given, AGAIN + after + 0.1, AGAIN + after + 0.2)
         return at
+
+    def writes(self, table: str) -> list[tuple[str, bool, int]]:
+        """Return what is known of the writes to a table: key, whether it was written or deleted, and when at first."""
+        moments = self._times.moments_of(self._head("PutItem"), writes_of(table))
+        return [(each.within[0], each.creates, round(each.original)) for each in moments]
 
     def read(self, operation: str, params: Any, answer: Any, target: str = "/") -> Any:
         """Return what a client is shown."""
@@ -261,3 +267,51 @@ def test_an_executed_change_set_has_updated_its_stack() -> None:
     again, first = (datetime.fromtimestamp(each, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for each in (AGAIN, at))
     params = {"Action": "DescribeStacks", "Version": "2010-05-15"}
     assert restored.read("DescribeStacks", params, stack % again.encode()) == (stack % first.encode()).decode()
+
+
+SCHEMA = {"TableDescription": {"KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}]}}
+STREAM = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}}
+STATEMENTS = {
+    "Statements": [{"Statement": "INSERT INTO t VALUE {'k': 'a'}"}, {"Statement": "DELETE FROM t WHERE k='b'"}]
+}
+WRITES: list[tuple[str, dict[str, Any], list[tuple[str, bool]]]] = [
+    ("PutItem", {"TableName": "t", "Item": {"k": {"S": "a"}, "v": {"N": "1"}}}, [("a", True)]),
+    ("UpdateItem", {"TableName": "arn:aws:dynamodb:us-east-1:1:table/t", "Key": {"k": {"S": "a"}}}, [("a", True)]),
+    ("DeleteItem", {"TableName": "t", "Key": {"k": {"S": "a"}}}, [("a", False)]),
+    (
+        "BatchWriteItem",
+        {
+            "RequestItems": {
+                "t": [{"PutRequest": {"Item": {"k": {"S": "a"}}}}, {"DeleteRequest": {"Key": {"k": {"S": "b"}}}}],
+                "other": [{"PutRequest": {"Item": {"k": {"S": "c"}}}}],
+            }
+        },
+        [("a", True), ("b", False)],
+    ),
+    (
+        "TransactWriteItems",
+        {
+            "TransactItems": [
+                {"ConditionCheck": {"TableName": "t", "Key": {"k": {"S": "x"}}, "ConditionExpression": "c"}},
+                {"Delete": {"TableName": "t", "Key": {"k": {"S": "b"}}}},
+                {"Update": {"TableName": "t", "Key": {"k": {"S": "a"}}, "UpdateExpression": "SET v = :v"}},
+            ]
+        },
+        [("b", False), ("a", True)],
+    ),
+    ("BatchExecuteStatement", STATEMENTS, [("a", True), ("b", False)]),
+]
+
+
+@pytest.mark.parametrize(("operation", "params", "expected"), WRITES, ids=[each[0] for each in WRITES])
+def test_writes_of_items_are_known_where_their_table_has_a_stream(
+    operation: str, params: dict[str, Any], expected: list[tuple[str, bool]]
+) -> None:
+    restored, without = Restored("dynamodb", "json"), Restored("dynamodb", "json")
+    for each, options in ((restored, STREAM), (without, {})):
+        each.call("CreateTable", {"TableName": "t", **options}, SCHEMA)
+        each.call(operation, params, {})
+        each.call("CreateTable", {"TableName": "later", **STREAM}, SCHEMA)
+    assert restored.writes("t") == [(key_of({"k": {"S": name}}), creates, FIRST + APART) for name, creates in expected]
+    assert restored.writes("other") == []
+    assert without.writes("t") == []

@@ -7,6 +7,7 @@ replaced. A streaming member (the bytes of an object) is the user's own data, an
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.footprint.members.payload_members import services_with_encoded_fields
 from replay_proxy.identifiers.rewriting.endpoints import Endpoints
 from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
+from replay_proxy.identifiers.rewriting.times.rewrite import Moment, Pair
+from replay_proxy.identifiers.rewriting.times.table_records import writes_of
 from replay_proxy.identifiers.rewriting.user_pools.oauth_requests import TOKEN_PATHS
 from replay_proxy.identifiers.rewriting.user_pools.one_time_codes import with_codes_of_aliases
 from replay_proxy.identifiers.table.alias_table import Origin
@@ -27,6 +30,7 @@ from replay_proxy.proxy.http.client.upstream import UpstreamClient
 from replay_proxy.proxy.http.streams import Incoming, Outgoing, Stream, collect, rejoin
 from replay_proxy.proxy.requests.held.held_file import HeldFile
 from replay_proxy.proxy.requests.held.held_tokens import HeldTokens
+from replay_proxy.proxy.requests.held.stream_records import Shown
 from replay_proxy.proxy.requests.issued_values import PUBLIC_DOCUMENTS, IssuedValues
 from replay_proxy.proxy.requests.journaling.recorder import SpooledBody
 from replay_proxy.proxy.requests.mark_filter import may_list_mark, without_mark
@@ -77,7 +81,7 @@ class Translator:
         self.endpoints = endpoints
         receipts_file = None if held_place is None else HeldFile(held_place, RECEIPTS_FILE)
         self.receipts = ReceiptHandles(held_file=receipts_file)
-        self.held_tokens = HeldTokens(held_place, self.ask, self._learn_held)
+        self.held_tokens = HeldTokens(held_place, self.ask, self._learn_held, self._writes_of)
         self._body_bytes_max = body_bytes_max
 
     def begin_emulator_generation(self) -> None:
@@ -85,11 +89,19 @@ class Translator:
         self.receipts.begin_emulator_generation()
         self.held_tokens.begin_generation()
 
-    def _learn_held(self, head: CallHead, client: str, emulator: str) -> None:
-        """Take an alias of something that clients hold from before a restart."""
-        with suppress(ValueError):
-            origin = Origin(0, f"{head.service}:{head.operation}")
-            self.aliases.add(client, emulator, scope=scope_of(head), learned_from=origin)
+    def _learn_held(self, head: CallHead, client: Shown, emulator: Shown) -> None:
+        """Take what was drawn of a record before a restart as aliases, and when it was made."""
+        origin = Origin(0, f"{head.service}:{head.operation}")
+        if client.drawn != emulator.drawn:  # else nobody was shown it before
+            for old, new in zip((client.number, *client.drawn), (emulator.number, *emulator.drawn), strict=True):
+                with suppress(ValueError):
+                    self.aliases.add(old, new, scope=scope_of(head), learned_from=origin)
+        if client.made_at is not None and emulator.made_at is not None:
+            self.times.pair(head, client.drawn, Pair("", emulator.made_at, client.made_at))
+
+    def _writes_of(self, head: CallHead, table: str) -> Sequence[Moment]:
+        """Return when the items of a table were written, whose stream shows it."""
+        return self.times.moments_of(replace(head, service="dynamodb"), writes_of(table))
 
     def use_session(self, session_state: SessionState) -> None:
         """Translate by `session_state` from now on: a restore has made a new one."""

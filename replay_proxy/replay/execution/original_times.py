@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -50,6 +51,7 @@ from replay_proxy.identifiers.rewriting.user_pools.web_tokens import claims_of
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.identifiers.table.scope import scope_of
 from replay_proxy.journal.format.records import Record, RecordKind
+from replay_proxy.replay.execution.item_writes import note_item_writes
 from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 from replay_proxy.wire.codecs.parameters import parse_parameters
 from replay_proxy.wire.mutability.judge import is_data
@@ -95,10 +97,14 @@ def note_times(
         inside = [*_names_within(head, original, answer), *drawn] if creates else []
     except MalformedMessage:
         return
+    taken, took = seconds_of(record.time), record.duration_ms / 1000
+    if head.service == "dynamodb":
+        with suppress(MalformedMessage, KeyError, TypeError, AttributeError):  # of a client that sends something else
+            write = Moment(taken + took, begun, ended, creates, guessed=True, operation=head.operation, took=took)
+            note_item_writes(times, head, original, answer, write)
     of_part = creates and not names and not mentioned
     if of_part:
         names = [value for _, value in naming_at_top(_parameters(head, original))]
-    taken, took = seconds_of(record.time), record.duration_ms / 1000
     if not names and not mentioned:
         called = (taken + took, begun, ended)
         aside = Moment(*called, creates=False, guessed=True, operation=head.operation, took=took, aside=True)

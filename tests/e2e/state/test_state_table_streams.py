@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from contextlib import suppress
 from typing import Any
@@ -56,6 +57,10 @@ def told(story: Story) -> list[Any]:
     ]
 
 
+def times(story: Story) -> list[float]:
+    return [each["dynamodb"]["ApproximateCreationDateTime"].timestamp() for each in records(story)]
+
+
 def key(name: str) -> dict[str, Any]:
     return {"k": {"S": name}}
 
@@ -105,3 +110,48 @@ def test_what_was_not_written_by_itself_is_no_record(story: Story) -> None:
     before = sorted(map(str, told(story)))
     story.restart()
     assert sorted(map(str, told(story))) == before
+
+
+def test_records_that_clients_have_read_keep_their_times(story: Story) -> None:
+    dynamodb = table_with_stream(story)
+    for number in range(2):
+        dynamodb.put_item(TableName=TABLE, Item={**key("a"), "n": {"N": str(number)}})
+        time.sleep(1.1)
+    dynamodb.delete_item(TableName=TABLE, Key=key("a"))
+    before = times(story)
+    assert before[-1] - before[0] >= 2
+    for _ in range(2):
+        story.restart()
+        assert times(story) == before
+    dynamodb.put_item(TableName=TABLE, Item=key("new"))
+    assert abs(times(story)[-1] - time.time()) < 5
+
+
+def test_records_that_nobody_has_read_show_when_their_items_were_written(story: Story) -> None:
+    dynamodb = table_with_stream(story)
+    changes = {"UpdateExpression": "SET v = :v", "ExpressionAttributeValues": {":v": {"S": "x"}}}
+    deletion = {"DeleteRequest": {"Key": key("b")}}
+    writes = [
+        lambda: dynamodb.put_item(TableName=TABLE, Item={**key("a"), "n": {"N": "1"}}),
+        lambda: dynamodb.put_item(TableName=TABLE, Item={**key("a"), "n": {"N": "2.50"}}),
+        lambda: dynamodb.update_item(TableName=TABLE, Key=key("b"), **changes),
+        lambda: dynamodb.delete_item(TableName=TABLE, Key=key("a")),
+        lambda: dynamodb.batch_write_item(RequestItems={TABLE: [{"PutRequest": {"Item": key("a")}}, deletion]}),
+        lambda: dynamodb.transact_write_items(
+            TransactItems=[{"Update": {"TableName": TABLE, "Key": key("a"), **changes}}]
+        ),
+    ]
+    written = []
+    for write in writes:
+        write()
+        written.append(time.time())
+        time.sleep(1.1)
+    story.restart()
+    found: dict[str, list[int]] = {"a": [], "b": []}
+    for record in records(story):
+        at = record["dynamodb"]["ApproximateCreationDateTime"].timestamp()
+        nearest = min(range(len(writes)), key=lambda index: abs(written[index] - 0.5 - at))
+        assert abs(written[nearest] - at) < 1.1
+        found[record["dynamodb"]["Keys"]["k"]["S"]].append(nearest)
+    # moto makes two records of an update that makes an item.
+    assert {name: list(dict.fromkeys(each)) for name, each in found.items()} == {"a": [0, 1, 3, 4, 5], "b": [2, 4]}

@@ -6,6 +6,7 @@ In: an answer, and the times that the recording shows. Out: the answer with orig
 - `remembered_times`: what a session remembers: which moments and pairs are known of what.
 - `rewrite`: putting original times into answers.
 - `conditions`: the times in requests: conditions on objects, starts of streams.
+- `table_records`: which write of an item a record in the stream of a table tells of.
 - `time_members`: which members are points in time.
 - `time_owners`: what these belong to.
 - `time_places`: which of several calls one of them tells of, by the words of both.

@@ -35,7 +35,7 @@ from replay_proxy.proxy.requests.held.sessions import (
     position_of,
     tokens_of,
 )
-from replay_proxy.proxy.requests.held.stream_records import RECORDS_FILE, Learn, StreamRecords
+from replay_proxy.proxy.requests.held.stream_records import RECORDS_FILE, Learn, StreamRecords, Writes
 from replay_proxy.proxy.requests.receipts.renewal import Ask
 from replay_proxy.wire.codecs.answers import parse_answer
 from replay_proxy.wire.codecs.build_request import build_request
@@ -72,12 +72,15 @@ class HeldTokens:
     on_learned: called when aliases were learned of what clients hold.
     """
 
-    def __init__(self, held_place: Path | None, ask: Ask, learn: Learn) -> None:
-        """ask: asks the emulator something. learn: told what of today stands for what clients were shown."""
+    def __init__(self, held_place: Path | None, ask: Ask, learn: Learn, writes: Writes) -> None:
+        """ask: asks the emulator something. learn: told what of today stands for what clients were shown.
+
+        writes: when items of a table were written, whose stream shows it.
+        """
         self.on_learned: Callable[[], None] = lambda: None
         self._file = None if held_place is None else HeldFile(held_place, TOKENS_FILE)
         self._ask = ask
-        self._records = StreamRecords(None if held_place is None else HeldFile(held_place, RECORDS_FILE), learn)
+        self._records = StreamRecords(None if held_place is None else HeldFile(held_place, RECORDS_FILE), learn, writes)
         self._tokens: OrderedDict[bytes, _Token] = OrderedDict()
         self._unread: deque[tuple[CallHead, Request, DeferredAnswer, float]] = deque()
         self._unread_bytes = 0
@@ -185,12 +188,12 @@ class HeldTokens:
     # What requests present.
 
     def may_be_presented(self, data: bytes, body_at: int) -> bool:
-        """Return whether a request of these bytes may present a stale token, or ask for the end of a stream. Quick.
+        """Return whether a request of these bytes may present a stale token, or begin to read the stream of a table. Quick.
 
         body_at: the offset of its body.
         """
         if (
-            (data.find(b'"LATEST"', body_at) > 0 or self._records.any_pending)
+            (b".GetShardIterator" in data or self._records.any_pending)
             and self._file is not None
             and b"DynamoDBStreams" in data
         ):
@@ -225,6 +228,7 @@ class HeldTokens:
             parameters = parse_parameters(head, request)
             if self._records.any_pending and await self._records.learn(head, partial(self._call, request, head)):
                 self.on_learned()
+            await self._learn_times(head, request, parameters, tokens)
             if head.operation in tokens.opens:
                 await self._look_for_end(head, request, parameters, tokens)
                 return request
@@ -234,6 +238,20 @@ class HeldTokens:
         except MalformedMessage:
             return request
         return request if not today else _like(request, head, {**parameters, tokens.takes: today})
+
+    async def _learn_times(
+        self, head: CallHead, request: Request, parameters: Mapping[str, Any], tokens: Tokens
+    ) -> None:
+        """Learn when the records were made that are about to be read: where a reading begins, or goes on from before."""
+        if head.operation in tokens.opens:
+            reading = Reading(head.operation, parameters)
+        else:
+            key = _key(str(parameters.get(tokens.takes, "")))
+            if head.operation != tokens.reads or not self._is_stale(key):
+                return
+            reading = self._tokens[key].reading
+        if await self._records.learn_times(head, reading, partial(self._call, request, head)):
+            self.on_learned()
 
     async def _of_today(self, presented: str, request: Request, head: CallHead, tokens: Tokens) -> str:
         """Return the token that stands in for a stale one; empty where none does."""

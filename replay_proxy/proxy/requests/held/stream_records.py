@@ -2,18 +2,23 @@
 
 DynamoDB numbers the records of a table's stream by itself, and only readings show the numbers. A consumer holds the last one as
 its checkpoint, and knows records by their `eventID`. A restore writes the same items in the same order, so the stream has the
-same records then, under other numbers. So of each record that a client was shown, its number, what else the emulator drew of it,
-and a digest of the rest are kept, and written down. When somebody comes to the streams after a restart, the stream of today is
-read once beside what clients were shown, and the numbers become aliases.
+same records then, under other numbers and with the times of the restore. So of each record that a client was shown, its number,
+what else the emulator drew of it, its time and a digest of the rest are kept, and written down. When somebody comes to the
+streams after a restart, the stream of today is read once beside what clients were shown: the numbers become aliases, and the
+times become pairs (`identifiers.rewriting.times`).
+
+Records that nobody has read show the time of the write that made them, too: which one that is, `table_records` tells.
 
 Records are told apart by their contents. Of several that are alike, the place beside one that is not decides.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -21,6 +26,8 @@ import jmespath
 import orjson
 
 from replay_proxy.exchange import CallHead
+from replay_proxy.identifiers.rewriting.times.moments import Moment
+from replay_proxy.identifiers.rewriting.times.table_records import Change, digest_of, key_of, original_times
 from replay_proxy.proxy.requests.held.held_file import LOST, HeldFile
 from replay_proxy.proxy.requests.held.sessions import Reading, position_of, tokens_of
 
@@ -28,20 +35,32 @@ RECORDS_FILE = "held_records.jsonl"
 """Where the numbers of records are written down."""
 RECORDS_MAX = 20_000
 """Of all streams that are remembered; the oldest go first."""
+STREAMS_MAX = 10_000
+"""Of which it is remembered that the times of their records were learned."""
 _PAGES_MAX = 1_000
+_TABLE = re.compile(r":table/([^/]+)/stream/")
+_TIME_MAX_S = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 Call = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Makes a call of this operation with these parameters, in client ids. Returns its result; empty where it failed."""
-Learn = Callable[[CallHead, str, str], None]
-"""Takes what a client and the emulator of today call the same thing."""
 
 
 class Shown(NamedTuple):
-    """A record as it was shown: its number, what else was drawn, and a digest of the rest."""
+    """A record as it was shown: its number, what else was drawn, a digest of the rest, and when it was made.
+
+    made_at: in seconds since 1970; None where that is not known.
+    """
 
     number: str
     drawn: tuple[str, ...]
     digest: str
+    made_at: float | None = None
+
+
+Writes = Callable[[CallHead, str], Sequence[Moment]]
+"""Returns when the items of a table were written that a restore has written again; nothing where no stream shows it."""
+Learn = Callable[[CallHead, Shown, Shown], None]
+"""Takes a record as a client was shown it, and the same one of the emulator of today."""
 
 
 class _Stream(NamedTuple):
@@ -55,11 +74,14 @@ class _Stream(NamedTuple):
 
 
 class StreamRecords:
-    """What clients were shown of streams, for one proxy. learn: told of the pairs that are found."""
+    """What clients were shown of streams, for one proxy. learn: told of the pairs that are found. writes: of tables."""
 
-    def __init__(self, held_file: HeldFile | None, learn: Learn) -> None:
+    def __init__(self, held_file: HeldFile | None, learn: Learn, writes: Writes) -> None:
         self._file = held_file
         self._learn = learn
+        self._writes = writes
+        self._timed: set[_Stream] = set()
+        """Streams of which it was found out when the writes behind their records were made."""
         self._shown: dict[_Stream, dict[str, Shown]] = {}
         self._pending: set[_Stream] = set()
         self._count = 0
@@ -77,9 +99,8 @@ class StreamRecords:
                 if tokens is None or stream.operation not in tokens.opens:
                     return
                 dict(orjson.loads(stream.parameters))
-                found = [Shown(number, tuple(drawn), digest) for number, drawn, digest in records]
-                texts = all(isinstance(text, str) for each in found for text in (each.number, *each.drawn, each.digest))
-                if texts and all(len(each.drawn) == drawn_count for each in found):
+                found = [Shown(number, tuple(drawn), digest, *rest) for number, drawn, digest, *rest in records]
+                if all(_is_sound(each, drawn_count) for each in found):
                     self._add(stream, found)
             case ["lost"]:
                 self._pending = set(self._shown)
@@ -88,7 +109,7 @@ class StreamRecords:
         """Note what the answer to a reading shows."""
         found = shown_in(head.service, result)
         if found and (new := self._add(_stream_of(head, reading), found)) and self._file is not None:
-            entries = [[each.number, each.drawn, each.digest] for each in new]
+            entries = [[each.number, each.drawn, each.digest, each.made_at] for each in new]
             self._file.add("records", list(_stream_of(head, reading)), entries)
 
     def _add(self, stream: _Stream, found: list[Shown]) -> list[Shown]:
@@ -114,6 +135,7 @@ class StreamRecords:
     def begin_generation(self) -> None:
         """Note that the emulator has numbered all records anew."""
         self._pending = set(self._shown)
+        self._timed.clear()
         if self._file is not None and self._shown:
             self._file.add(*LOST)
 
@@ -124,26 +146,46 @@ class StreamRecords:
 
     async def learn(self, head: CallHead, call: Call) -> bool:
         """Learn the numbers of today for the streams of the account and region of `head`. Return whether any were learned."""
-        learned = False
         where = (head.service, head.account, head.region)
-        for stream in [each for each in self._pending if each[:3] == where]:
-            today = await _read_all(stream, call)
-            self._pending.discard(stream)
-            for client, emulator in pairs(list(self._shown.get(stream, {}).values()), today):
-                values = zip((client.number, *client.drawn), (emulator.number, *emulator.drawn), strict=True)
-                for old, new in values:
-                    self._learn(head, old, new)
+        streams = [each for each in self._pending if each[:3] == where]
+        return any([await self._learn_of(stream, head, call) for stream in streams])
+
+    async def learn_times(self, head: CallHead, reading: Reading, call: Call) -> bool:
+        """Learn when the records of a stream were made that somebody begins to read. Return whether any were learned."""
+        stream = _stream_of(head, reading)
+        if stream in self._timed or len(self._timed) >= STREAMS_MAX or not self._writes_behind(stream, head):
+            return False
+        return await self._learn_of(stream, head, call)
+
+    async def _learn_of(self, stream: _Stream, head: CallHead, call: Call) -> bool:
+        today = await _read_all(stream, call)
+        self._pending.discard(stream)
+        self._timed.add(stream)
+        shown = list(self._shown.get(stream, {}).values())
+        known = {emulator: client for client, emulator in pairs(shown, [each for each, _ in today])}
+        times = original_times((change for _, change in today), self._writes_behind(stream, head))
+        learned = False
+        for (emulator, _), at in zip(today, times, strict=True):
+            client = known.get(emulator)
+            if client is None and at is not None:
+                client = emulator._replace(made_at=at)
+            if client is not None:
+                self._learn(head, client if client.made_at is not None else client._replace(made_at=at), emulator)
                 learned = True
         return learned
 
+    def _writes_behind(self, stream: _Stream, head: CallHead) -> Sequence[Moment]:
+        table = _TABLE.search(str(orjson.loads(stream.parameters).get("StreamArn")))
+        return self._writes(head, table[1]) if table is not None else ()
 
-async def _read_all(stream: _Stream, call: Call) -> list[Shown]:
+
+async def _read_all(stream: _Stream, call: Call) -> list[tuple[Shown, Change]]:
     position, tokens = position_of(stream.service), tokens_of(stream.service)
     if position is None or tokens is None:
         return []
     start = {**orjson.loads(stream.parameters), position["type"]: position["start"]}
     token = (await call(stream.operation, start)).get(tokens.opens[stream.operation])
-    found: list[Shown] = []
+    found: list[tuple[Shown, Change]] = []
     for _ in range(_PAGES_MAX):
         if not isinstance(token, str):
             break
@@ -151,26 +193,56 @@ async def _read_all(stream: _Stream, call: Call) -> list[Shown]:
         page = shown_in(stream.service, result)
         if not page:
             break
-        found += page
+        found += zip(page, changes_in(stream.service, result), strict=True)
         token = result.get(tokens.gives)
     return found
 
 
 def shown_in(service: str, result: Mapping[str, Any]) -> list[Shown]:
     """Return the records that an answer shows, where no call has numbered them."""
-    position = position_of(service)
-    said = None if position is None else position.get("records")
-    if said is None:
-        return []
     found = []
-    for record in result.get(said["list"], ()):
-        number = jmespath.search(said["number"], record)
+    for said, record in _records(service, result):
         drawn = tuple(str(jmespath.search(each, record)) for each in said["drawn"])
-        if isinstance(number, str):
-            rest = _without(record, [said["number"], *said["drawn"], *said["varies"]])
-            text = orjson.dumps(rest, default=repr, option=orjson.OPT_SORT_KEYS)
-            found.append(Shown(number, drawn, blake2b(text, digest_size=8).hexdigest()))
+        rest = _without(record, [said["number"], *said["drawn"], said["made_at"], *said["varies"]])
+        text = orjson.dumps(rest, default=repr, option=orjson.OPT_SORT_KEYS)
+        number = jmespath.search(said["number"], record)
+        found.append(Shown(number, drawn, blake2b(text, digest_size=8).hexdigest(), _made_at(said, record)))
     return found
+
+
+def changes_in(service: str, result: Mapping[str, Any]) -> list[Change]:
+    """Return what the records that `shown_in` returns tell of the items of a table."""
+    found = []
+    for said, record in _records(service, result):
+        key, image = jmespath.search(said["key"], record) or {}, jmespath.search(said["image"], record)
+        removes = jmespath.search(said["event"], record) == said["removal"]
+        seconds = _made_at(said, record) or 0.0
+        found.append(Change(key_of(key), removes, digest_of(image) if image else "", seconds))
+    return found
+
+
+def _records(service: str, result: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Return the records that no call has numbered, each with how its service says what it tells."""
+    said = (position_of(service) or {}).get("records")
+    if said is None:
+        return
+    for record in result.get(said["list"], ()):
+        if isinstance(jmespath.search(said["number"], record), str):
+            yield said, record
+
+
+def _made_at(said: Mapping[str, Any], record: Mapping[str, Any]) -> float | None:
+    made_at = jmespath.search(said["made_at"], record)
+    return made_at.timestamp() if isinstance(made_at, datetime) else None
+
+
+def _is_sound(shown: Shown, drawn_count: int) -> bool:
+    """Return whether what a file says of a record is of the right types."""
+    texts = all(isinstance(text, str) for text in (shown.number, *shown.drawn, shown.digest))
+    at = shown.made_at
+    return (
+        texts and len(shown.drawn) == drawn_count and (at is None or (isinstance(at, float) and 0 < at < _TIME_MAX_S))
+    )
 
 
 def pairs(shown: list[Shown], today: list[Shown]) -> list[tuple[Shown, Shown]]:
