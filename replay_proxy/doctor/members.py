@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from botocore.model import Shape
 
-from replay_proxy.doctor.answers import table
+from replay_proxy.resources.kinds import PatchedList, patched_list
 from replay_proxy.resources.resource import leaves
 
 _PATCHES: Final = "patchOperations"
@@ -114,11 +114,16 @@ def _patches(kind: str, member: str, value: Any, shown: Any) -> Iterator[dict[st
     """Return the patches that set an attribute: each value by its path, of entries of lists those that are not shown."""
     top, *below = member.split(".")
     if isinstance(value, list):
-        entry = next((each for each in table()["patches"] if (each["kind"], each["member"]) == (kind, top)), None)
-        for each in _not_shown(value, shown) if entry is not None else ():
-            yield (
-                {"op": "add", "path": f"/{top}", "value": entry["value"].format_map(each)} if entry is not None else {}
-            )
+        service, _, noun = kind.partition(":")
+        form = patched_list(service, noun, top)
+        if form is not None and form.names and not isinstance(shown, list):
+            return  # an emulator that does not keep it as a list would put the text in its place, which no client can read
+        texts = [_in_words(each, form) for each in _not_shown(value, shown)] if form is not None else []
+        for text in texts:
+            if form is not None and form.by_path:
+                yield {"op": "add", "path": _path(top, text)}
+            else:
+                yield {"op": "add", "path": _path(top), "value": text}
         return
     if not isinstance(value, Mapping):
         yield from _replacing((top,), value)
@@ -133,5 +138,18 @@ def _replacing(steps: tuple[str, ...], value: Any) -> Iterator[dict[str, str]]:
         for name, inner in value.items():
             yield from _replacing((*steps, str(name)), inner)
     elif isinstance(value, str | bool | int | float):
-        path = "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
-        yield {"op": "replace", "path": path, "value": str(value).lower() if isinstance(value, bool) else str(value)}
+        yield {
+            "op": "replace",
+            "path": _path(*steps),
+            "value": str(value).lower() if isinstance(value, bool) else str(value),
+        }
+
+
+def _in_words(entry: Any, form: PatchedList) -> str:
+    return (
+        form.between.join(str(entry.get(name, "")) for name in form.names) if isinstance(entry, Mapping) else str(entry)
+    )
+
+
+def _path(*steps: str) -> str:
+    return "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)

@@ -3,7 +3,7 @@
 One that is called after the kind of the resource (`UpdateTable`), or one that is about just this attribute: it is called after
 it, or must be given it, and names the resource (`SetSecurityGroups`, `AttachLoadBalancerTargetGroups`). How it takes the
 attribute, `members` says.
-What a model cannot say is in `data/readings.json` (`setters`, `updates`, `patches`), with reasons. Nothing new is to be recorded
+What a model cannot say is in `data/readings.json` (`setters`, `updates`), with reasons. Nothing new is to be recorded
 of an update: the recorded creation says the same.
 """
 

@@ -230,6 +230,27 @@ def no_attributes() -> frozenset[str]:
     return frozenset(member.lower() for member in _table()["no_attributes"]["members"])
 
 
+@dataclass(frozen=True, slots=True)
+class PatchedList:
+    """How patch operations name the entries of a list.
+
+    names: of the parts of an entry, where it is a structure. between: what stands between these. by_path: by the end of the path.
+    """
+
+    names: tuple[str, ...]
+    between: str
+    by_path: bool
+
+
+@lru_cache(maxsize=_SERVICES)
+def patched_list(service: str, noun: str, member: str) -> PatchedList | None:
+    """Return how patch operations name the entries of a list; None where that is not known."""
+    for entry in _table()["patched_lists"]:
+        if (entry["service"], entry["name"], entry["member"]) == (service, noun, member):
+            return PatchedList(tuple(entry.get("names", ())), entry.get("between", ""), bool(entry.get("by_path")))
+    return None
+
+
 @lru_cache(maxsize=1)
 def _switches() -> dict[str, dict[str, Any]]:
     return {f"{entry['service']}:{entry['operation']}": entry["sets"] for entry in _table()["switches"]}

@@ -84,6 +84,49 @@ def test_the_model_tells_what_sets_an_attribute(
     assert update(service, made, member) == Update(operation, parameters)
 
 
+def test_patches_change_lists_entry_by_entry_and_are_told_so_again() -> None:
+    tape = Tape()
+    plan = {"name": "p", "apiStages": [{"apiId": "a1", "stage": "prod"}, {"apiId": "a1", "stage": "test"}]}
+    tape.call("apigateway", "CreateUsagePlan", plan, {**plan, "id": "u1"}, protocol="rest-json")
+    patches = [
+        {"op": "remove", "path": "/apiStages", "value": "a1:test"},
+        {"op": "add", "path": "/apiStages", "value": "b2:prod"},
+        {"op": "replace", "path": "/apiStages/b2:prod/throttle/~1GET/rateLimit", "value": "5"},
+    ]
+    given = {"usagePlanId": "u1", "patchOperations": patches}
+    tape.call("apigateway", "UpdateUsagePlan", given, {"id": "u1"}, protocol="rest-json")
+    model = tape.model()
+    resource = one(model, "AWS::ApiGateway::UsagePlan")
+    assert resource.attributes["apiStages"] == [
+        {"apiId": "a1", "stage": "prod"},
+        {"apiId": "b2", "stage": "prod", "throttle": {"/GET": {"rateLimit": "5"}}},
+    ]
+    found = update_of(Names(model, resource), "apiStages.apiId", {"apiStages": [{"apiId": "a1", "stage": "prod"}]})
+    again = [{"op": "add", "path": "/apiStages", "value": "b2:prod"}]
+    assert found == Update("UpdateUsagePlan", {"usagePlanId": "u1", "patchOperations": again})
+    assert update_of(Names(model, resource), "apiStages.apiId", {"id": "u1"}) is None, "it is not shown as a list"
+
+
+def test_patches_by_path_change_lists_of_texts() -> None:
+    tape = Tape()
+    made = {"id": "r1", "name": "shop"}
+    tape.call("apigateway", "CreateRestApi", {"name": "shop"}, made, protocol="rest-json")
+    patches = [
+        {"op": "add", "path": "/binaryMediaTypes/image~1png"},
+        {"op": "add", "path": "/binaryMediaTypes/image~1gif"},
+        {"op": "replace", "path": "/binaryMediaTypes/image~1gif", "value": "image/jpeg"},
+    ]
+    tape.call(
+        "apigateway", "UpdateRestApi", {"restApiId": "r1", "patchOperations": patches}, made, protocol="rest-json"
+    )
+    model = tape.model()
+    resource = one(model, "AWS::ApiGateway::RestApi")
+    assert resource.attributes["binaryMediaTypes"] == ["image/png", "image/jpeg"]
+    found = update_of(Names(model, resource), "binaryMediaTypes", {"binaryMediaTypes": ["image/png"]})
+    again = [{"op": "add", "path": "/binaryMediaTypes/image~1jpeg"}]
+    assert found == Update("UpdateRestApi", {"restApiId": "r1", "patchOperations": again})
+
+
 def test_an_index_that_is_lost_is_made_again_with_its_definitions() -> None:
     shown = {"Table": {"GlobalSecondaryIndexes": [INDEXES[0]]}}
     found = update("dynamodb", ("CreateTable", TABLE, {}), "GlobalSecondaryIndexes", shown)

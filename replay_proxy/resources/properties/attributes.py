@@ -5,7 +5,7 @@ What a creation was given, and each change in its order. A change overwrites the
 - `Set…` and `Modify…` change single keys of a map (`SetQueueAttributes`), or one that two members name (`AttributeName`,
   `AttributeValue`).
 - What switches something on or off (`DisableRule`) sets the member that says so (`switches` in `data/kinds.json`).
-- `patchOperations` (API Gateway) change one path each.
+- `patchOperations` (API Gateway) change one path each (`patches`).
 - `Attach…`, `Associate…`, `Add…`, `Register…`, `Authorize…` add an entry to a list that is called like the operation's noun;
   `Detach…` and the others take off the entries that they name.
 - `Enable…` of one of several (`EnableKinesisStreamingDestination`) adds an entry, too; `Disable…` takes it off.
@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from replay_proxy.exchange import BlobRef
 from replay_proxy.resources.kinds import no_attributes, relations, switched_by
+from replay_proxy.resources.properties.patches import patch
 from replay_proxy.resources.resource import LONG_CHARACTERS, PREVIEW_CHARACTERS, Hidden, Long, Resource, leaves
 from replay_proxy.wire.models import models
 from replay_proxy.wire.sensitive.masking import HIDDEN, masked
@@ -106,9 +107,9 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
     elif verb == "Set" and _DEFAULT_VERSION.fullmatch(noun):
         return  # which version counts is told by `default_version`
     elif "patchOperations" in values:
-        for patch in values["patchOperations"] if isinstance(values["patchOperations"], list) else ():
-            if isinstance(patch, Mapping):
-                _patch(attributes, patch)
+        for each in values["patchOperations"] if isinstance(values["patchOperations"], list) else ():
+            if isinstance(each, Mapping):
+                patch(resource.service, resource.key.noun, operation, attributes, each)
     elif isinstance(values.get("AttributeName"), str) and "AttributeValue" in values:
         held = attributes.setdefault("Attributes", {})
         if isinstance(held, dict):
@@ -283,21 +284,3 @@ def _begun(resource: Resource, verb: str, noun: str, values: Mapping[str, Any]) 
     else:
         del attributes[name]
     return True
-
-
-def _patch(attributes: dict[str, Any], patch: Mapping[str, Any]) -> None:
-    """Apply one patch operation: `{"op": "replace", "path": "/variables/stage", "value": "prod"}`."""
-    path = str(patch.get("path", "")).strip("/")
-    steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")] if path else []
-    if not steps:
-        return
-    at: Any = attributes
-    for step in steps[:-1]:
-        below = at.get(step)
-        if not isinstance(below, dict):
-            below = at[step] = {}
-        at = below
-    if patch.get("op") == "remove":
-        at.pop(steps[-1], None)
-    else:
-        at[steps[-1]] = patch.get("value")
