@@ -1,13 +1,15 @@
 """Which observed writes need not be made, because something else has made the thing already, as it was.
 
 The proxy observes what a store of values holds, and cannot tell whether a stack or a function has put it there. A stack that is
-made again puts its own there again. To write the same once more would make one more version. So before the first write of a
-thing that no recorded call has written, the emulator is asked for it. The calls are in `data/made_already.json`.
+made again puts its own there again, and changes it where it is changed again. To write the same once more would make one more
+version. So before an observed write of a thing that no recorded call has written, the emulator is asked for the version that the
+write has made at first: where it shows the same, nothing is written. The calls are in `data/made_already.json`.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,10 +28,20 @@ _DATA = Path(__file__).parent / "data" / "made_already.json"
 @dataclass(frozen=True, slots=True)
 class _Rule:
     name: str
+    numbered: str
     read: OtherCall
     same: Mapping[str, str]
     version: str
     made_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A read that shows whether an observed write is needed, in client ids. version: the number of what it has made."""
+
+    head: CallHead
+    request: Request
+    version: int
 
 
 @cache
@@ -37,6 +49,7 @@ def _rules() -> Mapping[tuple[str, str], _Rule]:
     return {
         (entry["service"], entry["operation"]): _Rule(
             entry["name"],
+            entry["numbered"],
             OtherCall(entry["read"], "", entry["parameters"]),
             entry["same"],
             entry["version"],
@@ -47,35 +60,45 @@ def _rules() -> Mapping[tuple[str, str], _Rule]:
 
 
 class MadeAlready:
-    """Remembers, for one restore, what its calls have written."""
+    """Remembers, for one restore, what its calls have written, and how often each thing was observed to be."""
 
     def __init__(self) -> None:
         self._written: set[tuple[str, str, str, str]] = set()
+        self._observed: Counter[tuple[str, str, str, str]] = Counter()
 
-    def question(self, kind: RecordKind, head: CallHead, request: Request) -> tuple[CallHead, Request] | None:
-        """Note a write, and return the read that shows whether it is needed; None where it is, and for every other call.
+    def question(self, kind: RecordKind, head: CallHead, request: Request) -> Question | None:
+        """Note a write, and return what shows whether it is needed; None where it is, and for every other call.
 
-        request: as recorded. The read is in client ids, too.
+        request: as recorded.
         """
         rule = _rules().get((head.service, head.operation))
         document = document_of(request) if rule is not None else None
         if rule is None or document is None:
             return None
-        written = (head.service, head.account, head.region, str(document.get(rule.name)))
-        is_first = written not in self._written
-        self._written.add(written)
-        if kind is not RecordKind.OBSERVATION or not is_first:
+        name = str(document.get(rule.name))
+        thing = (head.service, head.account, head.region, name)
+        if kind is not RecordKind.OBSERVATION:
+            self._written.add(thing)
+        if thing in self._written:
             return None
-        return replace(head, operation=rule.read.operation), rule.read.request(request, document, {}, {})
+        self._observed[thing] += 1
+        version = self._observed[thing]
+        asked = {**document, rule.name: rule.numbered.format(name=name, version=version)}
+        read = rule.read.request(request, asked, {}, {})
+        return Question(replace(head, operation=rule.read.operation), read, version)
 
 
-def is_made(head: CallHead, request: Request, shown: Answer) -> bool:
-    """Return whether what a write would put down is there. request: in emulator ids. shown: the emulator's answer to the read."""
+def is_made(head: CallHead, request: Request, shown: Answer, version: int) -> bool:
+    """Return whether what a write would put down is there, in this version.
+
+    request: in emulator ids. shown: the emulator's answer to the read.
+    """
     rule = _rules()[head.service, head.operation]
-    document = document_of(request)
-    if shown.status != 200 or document is None:
+    document, answer = document_of(request), document_of(shown)
+    if shown.status != 200 or document is None or answer is None:
         return False
-    return all(document.get(member) == value_at(document_of(shown), path) for member, path in rule.same.items())
+    is_same = all(document.get(member) == value_at(answer, path) for member, path in rule.same.items())
+    return is_same and value_at(answer, rule.version) == version
 
 
 def drawn_within(head: CallHead, original: Request, shown: Answer) -> list[tuple[Answer, Answer]]:

@@ -279,14 +279,14 @@ class CallReplayer:
         question = self._made_already.question(call.record.kind, call.head, call.original)
         if question is None:
             return False
-        head, read = question
+        head, read = question.head, question.request
         shown = await self._ask_again(read, head, call.record.credential)
-        if not is_made(call.head, request, shown):
+        if not is_made(call.head, request, shown, question.version):
             for before, now in drawn_within(call.head, call.original, shown):
                 outcome = parse_answer(head, now, read)
                 self._learner.learn_from_answers(call.record, head, read, before, outcome, call.report)
             request = request_to_emulator(call.original, call.head, self._aliases, self._endpoints)
-            if not is_made(call.head, request, shown):
+            if not is_made(call.head, request, shown, question.version):
                 return False
         if moment := made_at(call.head, shown):
             note_times(self._times, call.record, call.head, call.original, call.answer, moment, moment)
