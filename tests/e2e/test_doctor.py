@@ -291,12 +291,16 @@ def test_members_of_a_stack_are_not_missed_by_ids_that_no_read_takes(start_proxy
     code = {"ZipFile": "def h(e, c): return {}"}
     function = {"Runtime": "python3.12", "Handler": "index.h", "Role": "arn:aws:iam::000000000000:role/r", "Code": code}
     allowed = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "Work"}, "Principal": "sns.amazonaws.com"}
+    version = {"Fn::GetAtt": ["First", "Version"]}
+    live = {"FunctionName": {"Ref": "Work"}, "FunctionVersion": version, "Name": "live"}
     template = {
         "Resources": {
             "Log": {"Type": "AWS::Logs::LogGroup"},
             "Setting": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "1"}},
             "Work": {"Type": "AWS::Lambda::Function", "Properties": function},
             "Allowed": {"Type": "AWS::Lambda::Permission", "Properties": allowed},
+            "First": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "Work"}}},
+            "Live": {"Type": "AWS::Lambda::Alias", "Properties": live},
         }
     }
     proxy = start_proxy("--emulator", "ministack", "--check-wiring", "0")
@@ -308,6 +312,10 @@ def test_members_of_a_stack_are_not_missed_by_ids_that_no_read_takes(start_proxy
         assert found_by(examined(proxy)) == []
         proxy.kill_all()
         proxy = proxy.again()
+    behind = client("lambda", proxy.status()["emulator"]["url"])
+    (worker,) = (each["FunctionName"] for each in behind.list_functions()["Functions"])
+    behind.delete_alias(FunctionName=worker, Name="live")
+    assert [(each["name"], each["member"]) for each in examined(proxy)["findings"]] == [("st", "Resources.Live")]
 
 
 def test_an_emulator_is_examined_without_a_proxy_and_with_the_identifiers_of_its_last_session(
