@@ -102,7 +102,8 @@ def test_the_journal_is_readable_and_keeps_no_signature(start_proxy: Callable[..
     header = json.loads(proxy.journal.read_text().splitlines()[0])
     assert header["format"] == "replay-proxy-recording"
     (record,) = proxy.records()
-    assert (record["service"], record["operation"], record["account"]) == ("ssm", "PutParameter", "123412341234")
+    assert (record["service"], record["operation"]) == ("ssm", "PutParameter")
+    assert "account" not in record, "to moto, such a key is one of its only account"
     assert json.loads(record["request"]["body"])["Value"] == "naïve"
     assert "Signature=" not in proxy.journal.read_text()
     assert oct(proxy.journal.stat().st_mode & 0o777) == "0o600"

@@ -292,6 +292,16 @@ def test_what_is_no_call_is_never_sent(method: str, target: str) -> None:
     assert flaw_of_request(Request(method, target, Headers()))
 
 
-@pytest.mark.parametrize("target", ["/", "/bucket/moto-api/reset", "/_aws/execute-api/a/b", "/queue?x=/moto-api/reset"])
-def test_what_looks_a_little_like_it_is_a_call(target: str) -> None:
-    assert flaw_of_request(Request("POST", target, Headers())) == ""
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        *(
+            ("POST", each)
+            for each in ("/", "/bucket/moto-api/reset", "/_aws/execute-api/a/b", "/queue?x=/moto-api/reset")
+        ),
+        ("POST", "/_replay/status"),
+        ("PUT", "/_localstack/state/reset"),  # an object, whose bucket the host names
+    ],
+)
+def test_what_looks_a_little_like_it_is_a_call(method: str, target: str) -> None:
+    assert flaw_of_request(Request(method, target, Headers())) == ""

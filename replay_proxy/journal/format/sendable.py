@@ -30,8 +30,10 @@ _NOT_IN_VALUE: Final = re.compile(r"[\x00\r\n]")
 _SHOWN: Final = 60
 _NO_CALLS: Final = frozenset({"CONNECT", "TRACE"})
 """Methods that are about the connection, and that no API has."""
-_CONTROLS: Final = ("/moto-api/", "/_ministack/", "/_localstack/", "/_floci/", "/_replay/")
-"""Below these paths emulators and the proxy are controlled. No bucket has such a name."""
+_CONTROLS: Final = ("/moto-api/", "/_ministack/", "/_localstack/", "/_floci/")
+"""Below these paths emulators are controlled. No bucket has such a name; an object can, where the host names its bucket."""
+_PUTS_AN_OBJECT: Final = "PUT"
+"""The method by which none of them is told to forget anything."""
 
 
 def flaw_of_request(request: Request) -> str:
@@ -42,7 +44,7 @@ def flaw_of_request(request: Request) -> str:
         return f"a space or a control character in its target, {_shown(request.target)}"
     if request.method.upper() in _NO_CALLS:
         return f"its method is {request.method}, which no API has"
-    if _path(request.target).startswith(_CONTROLS):
+    if request.method.upper() != _PUTS_AN_OBJECT and _path(request.target).startswith(_CONTROLS):
         return f"it would control an emulator: {_shown(request.target)}"
     return _flaw_of_headers(request.headers)
 
