@@ -27,10 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Reset, and return the exit code."""
+    """Reset, and return the exit code. Raises UsageError, before anything is reset, where a service is not known."""
+    from replay_proxy.wire.models.service_names import services_of
+
     settings = resolve(args)
-    proxy = running_proxy(args, settings)
     services: tuple[str, ...] = args.services
+    for each in services:
+        services_of(each)
+    proxy = running_proxy(args, settings)
     told = ", ".join(services) or "everything"
     require_consent(f"the emulator behind {proxy.url} forgets {told}. Go on?", yes=args.yes)
     with going_on(lambda: f"the proxy at {proxy.url} ends the reset that it has begun; its log tells how"):
