@@ -46,7 +46,10 @@ class RestoreProgress:
         """Return how far a restore had come when it was ended, and what is to be done then."""
         report = self._report
         if report is None:
-            return "no recorded call was done by then; the emulator may hold the first of them"
+            return (
+                "no recorded call was done by then; an emulator that had answered may hold the first of them: restart it "
+                "before it is restored again"
+            )
         left = max(report.total - report.done, 0)
         said = f"{report.done} of {counted(report.total, 'recorded call')} made again, {left} not"
         return f"{said}; restart the emulator before it is restored again: it may hold a part of the recording"
