@@ -10,13 +10,12 @@ emulator is controlled. A recording of somebody else's could empty the emulator 
 
 from __future__ import annotations
 
-import posixpath
 import re
 from datetime import datetime
 from typing import Final
-from urllib.parse import unquote
 
 from replay_proxy.exchange import Headers, Request
+from replay_proxy.wire.models.control_paths import controls_an_emulator, with_bucket_in_path
 
 LATEST_YEAR: Final = 9000
 """So far from the end of the calendar that adding a retention to a time does no harm."""
@@ -30,10 +29,6 @@ _NOT_IN_VALUE: Final = re.compile(r"[\x00\r\n]")
 _SHOWN: Final = 60
 _NO_CALLS: Final = frozenset({"CONNECT", "TRACE"})
 """Methods that are about the connection, and that no API has."""
-_CONTROLS: Final = ("/moto-api/", "/_ministack/", "/_localstack/", "/_floci/")
-"""Below these paths emulators are controlled. No bucket has such a name; an object can, where the host names its bucket."""
-_PUTS_AN_OBJECT: Final = "PUT"
-"""The method by which none of them is told to forget anything."""
 
 
 def flaw_of_request(request: Request) -> str:
@@ -44,17 +39,9 @@ def flaw_of_request(request: Request) -> str:
         return f"a space or a control character in its target, {_shown(request.target)}"
     if request.method.upper() in _NO_CALLS:
         return f"its method is {request.method}, which no API has"
-    if request.method.upper() != _PUTS_AN_OBJECT and _path(request.target).startswith(_CONTROLS):
+    if controls_an_emulator(with_bucket_in_path(request).target):
         return f"it would control an emulator: {_shown(request.target)}"
     return _flaw_of_headers(request.headers)
-
-
-def _path(target: str) -> str:
-    """Return the path of a target as an emulator reads it: decoded, with single slashes, without dots."""
-    path = unquote(target.partition("?")[0])
-    if "://" in path:
-        path = "/" + path.partition("://")[2].partition("/")[2]
-    return posixpath.normpath("/" + path.lstrip("/")) + "/"
 
 
 def _flaw_of_headers(headers: Headers) -> str:

@@ -11,4 +11,5 @@ package of `wire`.
 - `operations`: the names of a service's operations, and its REST routes.
 - `pagination`: how the answers of an operation are continued, by the data of botocore's paginators.
 - `endpoint_hosts`: the service, region and bucket that a host name says.
+- `control_paths`: paths that emulators take for themselves, and objects of S3 with such names.
 """

@@ -11,6 +11,7 @@ from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.replay.execution.restore_target import RestoreTarget
 from replay_proxy.replay.execution.sending.doubt import Doubt
 from replay_proxy.wire.codecs.answers import Outcome, parse_answer
+from replay_proxy.wire.models.control_paths import with_bucket_in_path
 from replay_proxy.wire.signing.sigv4 import Credential
 
 
@@ -45,7 +46,7 @@ class EmulatorSender:
         return self._access_keys.signed(request, replace(credential, access_key=current))
 
     async def send(self, request: Request, limit: asyncio.Timeout | None = None, doubt: Doubt | None = None) -> Answer:
-        """Send a request as soon as there is room for it, and return its answer.
+        """Send a request as soon as there is room for it, and return its answer. Its path controls no emulator.
 
         limit: of the call; its time begins when the call is sent first. doubt: told when the request is handed over.
         Raises as `RestoreTarget.send`.
@@ -55,7 +56,7 @@ class EmulatorSender:
                 limit.reschedule(asyncio.get_running_loop().time() + self._call_timeout)
             if doubt is not None:
                 doubt.sent()
-            answer = await self._send(request)
+            answer = await self._send(with_bucket_in_path(request))
         # The next request is sent before this answer is looked at.
         await asyncio.sleep(0)
         return answer
