@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from replay_proxy.journal.read.reader import read
 from replay_proxy.journal.storage.files import Files
@@ -60,6 +61,40 @@ def test_identifiers_that_both_sides_drew_are_kept_apart(tmp_path: Path) -> None
     files = Files(tmp_path / "merged")
     again = merge_recordings(files, read(tmp_path / "pod"), MergeStrategy.SERVICE, tmp_path / "again")
     assert (again.renamed, again.changes_anything) == (report.renamed, False)
+
+
+@pytest.mark.parametrize("strategy", ["service-merge", "account-region-merge"])
+def test_the_emulators_own_account_is_called_as_the_pod_calls_it(tmp_path: Path, strategy: str) -> None:
+    """Each emulator has a number of its own for it. Else both would stand in one recording, and the pod's lead nowhere."""
+    ours, pod = Tape(account=""), Tape(account="")
+    for tape, port, account in ((ours, 4566, "000000000000"), (pod, 5000, "123456789012")):
+        url = f"http://127.0.0.1:{port}/{account}/jobs"
+        tape.call("sqs", "CreateQueue", {"QueueName": "jobs"}, {"QueueUrl": url})
+        tape.call("sqs", "SendMessage", {"QueueUrl": url, "MessageBody": account})
+    arn = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:s"
+    ours.call("secretsmanager", "CreateSecret", {"Name": "s"}, {"Name": "s", "ARN": arn})
+    calls, report = _merged(ours, pod, tmp_path, strategy)
+    assert report.united == {"000000000000": "123456789012"}
+    texts = [f"{r.request.body!r} {r.answer.body!r}" for r in read(tmp_path / "merged").records()]
+    assert [text for text in texts if "000000000000" in text.replace('"MessageBody":"000000000000"', "")] == []
+    assert [name for name, _ in calls].count("CreateSecret") == 1
+    files = Files(tmp_path / "merged")
+    again = merge_recordings(files, read(tmp_path / "pod"), MergeStrategy(strategy), tmp_path / "again")
+    assert (again.united, again.changes_anything) == ({}, False)
+
+
+@pytest.mark.parametrize(("ours_too", "pods_too"), [("123456789012", ""), ("", "000000000000")])
+def test_an_account_that_one_side_names_itself_is_no_other_name_of_one(
+    tmp_path: Path, ours_too: str, pods_too: str
+) -> None:
+    """Else two accounts would become one."""
+    ours, pod = Tape(account=""), Tape(account="")
+    for tape, account, other in ((ours, "000000000000", ours_too), (pod, "123456789012", pods_too)):
+        tape.call("sqs", "CreateQueue", {"QueueName": "q"}, {"QueueUrl": f"http://127.0.0.1:4566/{account}/q"})
+        if other:
+            tape.account = other
+            tape.call("sqs", "CreateQueue", {"QueueName": "q"}, {"QueueUrl": f"http://127.0.0.1:4566/{other}/q"})
+    assert "000000000000" not in _merged(ours, pod, tmp_path)[1].united
 
 
 def test_of_the_same_resource_the_pod_wins_and_the_rest_of_ours_stays(tmp_path: Path) -> None:

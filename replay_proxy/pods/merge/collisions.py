@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.footprint.members.answer_identifiers import answer_texts
 from replay_proxy.identifiers.rewriting.rewrite import answer_to_client, request_to_emulator
 from replay_proxy.identifiers.table import mint
+from replay_proxy.identifiers.table.alias import AliasKind
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.identifiers.table.tokens import index_word
 from replay_proxy.journal.format.records import Record
@@ -53,14 +55,17 @@ def collisions(ours: Side, pod: Side, same: Collection[str] = ()) -> dict[str, s
 
 
 class Renamed:
-    """Records in which some identifiers have other names."""
+    """Records in which some identifiers have other names. accounts: such numbers of accounts."""
 
-    def __init__(self, records: Iterable[Record], names: Mapping[str, str]) -> None:
+    def __init__(
+        self, records: Iterable[Record], names: Mapping[str, str], accounts: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._records = records
         self._asked, self._answered = AliasTable(), AliasTable()
-        for old, new in names.items():
-            self._asked.add(old, new)
-            self._answered.add(new, old)
+        for pairs, kind in ((names, None), (accounts, AliasKind.ACCOUNT)):
+            for old, new in pairs.items():
+                self._asked.add(old, new, kind=kind)
+                self._answered.add(new, old, kind=kind)
 
     def __iter__(self) -> Iterator[Record]:
         for record in self._records:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -26,7 +27,7 @@ from replay_proxy.pods.merge.merging import Merge
 from replay_proxy.pods.merge.report import MergeReport
 from replay_proxy.pods.merge.side import Side
 from replay_proxy.pods.merge.strategies import MergeStrategy
-from replay_proxy.pods.merge.twins import twins
+from replay_proxy.pods.merge.twins import default_accounts, twins
 from replay_proxy.pods.state.live_records import LiveRecords
 from replay_proxy.pods.worker import become_worker
 from replay_proxy.replay.recorded_call import BlobLoader
@@ -44,15 +45,19 @@ def merge_recordings(files: Files, pod: Recording, strategy: MergeStrategy, fold
     records = LiveRecords(source, datetime.now(UTC))
     ours = Side(records, _loader(source.blobs))
     its, names, known = Side(pod, _loader(pod.blobs)), dict[str, str](), dict[str, str]()
+    accounts = {} if strategy is MergeStrategy.OVERWRITE else default_accounts(ours, its)
+    if accounts:
+        ours = Side(Renamed(records, {}, accounts), ours.load)
     if strategy is MergeStrategy.SERVICE:
         known = twins(ours, its)
         if known:
-            ours = Side(Renamed(records, known), ours.load)
+            ours = Side(Renamed(Renamed(records, {}, accounts) if accounts else records, known), ours.load)
         names = collisions(ours, its, known.values())
         if names:
             its = Side(Renamed(pod, names), its.load)
     merge = Merge(ours, its, strategy)
-    merge.report.renamed, merge.report.united = names, known
+    merge.report.renamed = names
+    merge.report.united = accounts | {old: new for old, new in known.items() if not _are_at_one_path(old, new)}
     if folder is not None:
         try:
             folder.mkdir(mode=0o700)
@@ -62,6 +67,12 @@ def merge_recordings(files: Files, pod: Recording, strategy: MergeStrategy, fold
         except OSError as error:
             raise storage_error("write the merged calls", folder, error) from error
     return merge.report
+
+
+def _are_at_one_path(*urls: str) -> bool:
+    """Return whether URLs differ in their hosts alone, which each client is shown as it calls the proxy."""
+    places = {urlsplit(each)[2:] for each in urls}
+    return len(places) == 1 and all("://" in each for each in urls)
 
 
 def _lines(merge: Merge) -> Iterator[bytes]:

@@ -91,6 +91,10 @@ class Side:
     def _plain(self, key: Key) -> Key:
         return replace(key, account="") if key.account == self.model.default_account else key
 
+    def accounts(self) -> set[str]:
+        """Return the accounts that calls name besides the emulator's own."""
+        return {each.account for each in self.model.calls} - {"", self.model.default_account}
+
     def group(self, entry: CallEntry) -> Group:
         """Return the account, region and service that a call is of."""
         account = "" if entry.account == self.model.default_account else entry.account

@@ -3,6 +3,8 @@
 A resource is the same where its key is: then its drawn identifiers (the ARN of a secret) may differ. And it is the same where a
 service allows one only of what its creation says (`data/natural_keys.json`): it would refuse the second request, or answer it
 with the first one's identifier. So ours becomes the pod's: everything that ours says of it is said of the pod's.
+
+The account of clients that name none is one, too: each emulator calls it by a number of its own.
 """
 
 from __future__ import annotations
@@ -51,6 +53,14 @@ def twins(ours: Side, pod: Side) -> dict[str, str]:
             pairs.append((each, other))
             found |= dict(_identifiers(each, other))
     return _drawn(ours, pairs, found)
+
+
+def default_accounts(ours: Side, pod: Side) -> dict[str, str]:
+    """Return our number of the emulator's own account with the pod's, where they differ and neither side means another by it."""
+    own, its = ours.model.default_account, pod.model.default_account
+    if not own or not its or own == its or its in ours.accounts() or own in pod.accounts():
+        return {}
+    return {own: its}
 
 
 def _identifiers(ours: Resource, pods: Resource) -> Iterator[tuple[str, str]]:
