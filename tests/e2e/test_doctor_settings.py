@@ -72,7 +72,7 @@ def make(aws: Client) -> Names:
     aws("cognito-idp").admin_create_user(UserPoolId=pool, Username="ann", TemporaryPassword="Abcd1234!")
     aws("cognito-idp").admin_add_user_to_group(UserPoolId=pool, Username="ann", GroupName="staff")
     key = aws("kms").create_key()["KeyMetadata"]["KeyId"]
-    aws("kms").enable_key_rotation(KeyId=key)
+    aws("kms").enable_key_rotation(KeyId=key, RotationPeriodInDays=180)
     network, subnet, peering = make_networks(aws)
     function = make_function(aws, role)
     return Names(policy, subscription, queue, function, make_table(aws), pool, key, network, subnet, peering)

@@ -349,7 +349,7 @@ BREAKS = (
         "secret rotation -> function",
         lambda aws: aws("secretsmanager").cancel_rotate_secret(SecretId="db"),
         "AWS::SecretsManager::Secret",
-        ("RotationLambdaARN",),
+        ("RotationEnabled",),
         unable={"localstack": NO_DOCKER, "ministack": "has no CancelRotateSecret"},
     ),
     Break(

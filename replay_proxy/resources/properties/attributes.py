@@ -8,7 +8,8 @@ What a creation was given, and each change in its order. A change overwrites the
 - `patchOperations` (API Gateway) change one path each (`patches`).
 - `Attach…`, `Associate…`, `Add…`, `Register…`, `Authorize…` add an entry to a list that is called like the operation's noun;
   `Detach…` and the others take off the entries that they name.
-- `Enable…` of one of several (`EnableKinesisStreamingDestination`) adds an entry, too; `Disable…` takes it off.
+- `Enable…` of one of several (`EnableKinesisStreamingDestination`) adds an entry, too; `Disable…` takes it off. Otherwise the two
+  set `…Enabled`, beside what the first is given (`EnableKeyRotation` with a period).
 - `Put…` of something that is no resource by itself sets the members that it gives; `Delete…` of the same noun removes them.
 """
 
@@ -114,11 +115,12 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
         held = attributes.setdefault("Attributes", {})
         if isinstance(held, dict):
             held[values["AttributeName"]] = values["AttributeValue"]
-    elif verb in ("Enable", "Disable") and not values:
-        attributes[f"{noun}Enabled"] = verb == "Enable"
     elif verb == "Enable" and (keys := _named_to_end(resource.service, f"Disable{noun}", values)):
         _add_entries(attributes, noun, values, replace=True, keys=keys)
         resource.set_by[noun] = [noun]
+    elif verb in ("Enable", "Disable") and (not values or _is_switched_off(resource.service, noun)):
+        _overlay(resource, values, merge=False)
+        attributes[f"{noun}Enabled"] = verb == "Enable"
     elif verb in _ADDING or (verb == "Put" and has_operation(resource.service, f"Remove{noun}")):
         _add_entries(attributes, noun, values, replace=verb == "Put")
     elif verb in relations() and _begun(resource, verb, noun, values):
@@ -224,12 +226,22 @@ def _named_to_end(service: str, operation: str, values: Mapping[str, Any]) -> li
     return keys if all(isinstance(values[key], str) for key in keys) else []
 
 
+def _is_switched_off(service: str, noun: str) -> bool:
+    """Is `Disable…` of a noun told of what it is about, and of nothing else?"""
+    members = {member.lower() for member in _members(service, f"Disable{noun}")} - no_attributes()
+    return bool(members) and members == {member.lower() for member in _required_by(service, f"Disable{noun}")}
+
+
 def _required_by(service: str, operation: str) -> list[str]:
+    return _members(service, operation, required=True)
+
+
+def _members(service: str, operation: str, *, required: bool = False) -> list[str]:
     try:
         shape = models.operation_model(service, operation).input_shape
     except LookupError:
         return []
-    return list(shape.required_members) if shape is not None else []
+    return list(shape.required_members if required else shape.members) if shape is not None else []
 
 
 def _entries(values: Mapping[str, Any]) -> list[Any]:
