@@ -247,7 +247,12 @@ class Conclusions:
         }
         for check in checks:
             resource, tags = check.resource, shown[check.resource.number]
-            lost = [] if tags is None else list(lost_tags(resource.tags, tags))
+            beside = self._descriptions[resource.number].tags_beside.items()
+            lost = [
+                key
+                for key in lost_tags(resource.tags, tags if tags is not None else resource.tags)
+                if (key, resource.tags[key]) not in beside or self._seen.was(resource, f"Tags.{key}")
+            ]
             for key in resource.tags.items() & (tags or {}).items():
                 self._seen.note(resource, f"Tags.{key[0]}")
             if not lost or tags is None:

@@ -143,7 +143,7 @@ class Examination:
         if not resource.tags:
             return
         description.tags = shown_tags(description.shown)
-        # A description may show the tags of the creation alone.
+        # A description may show the tags of the creation alone, and the other read those of later calls alone.
         is_complete = description.tags is not None and not any(lost_tags(resource.tags, description.tags))
         reading = None if is_complete else tags_reading(names)
         if reading is None:
@@ -152,7 +152,8 @@ class Examination:
         outcome = answered.outcome
         if outcome is not None and outcome.ok:
             tags = answered_tags(reading, outcome.parsed)
-            description.tags = tags if tags is not None else description.tags
+            if tags is not None:
+                description.tags, description.tags_beside = tags, description.tags or {}
         elif outcome is not None and "Tag" in outcome.error_code:
             description.tags, description.has_no_tags = {}, True  # NoSuchTagSet
 

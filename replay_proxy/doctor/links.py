@@ -24,7 +24,8 @@ class Description:
     is_listed_by_name: the read lists names alone, and describes nothing. dedicated: by the read of just what
     such an operation sets, the texts in its answer; empty where nothing is set. set_apart: the attributes, in lower case, that
     these operations can set. parts: these answers. tags: None where nothing shows any.
-    has_no_tags: the emulator says so, by an error of its own.
+    has_no_tags: the emulator says so, by an error of its own. tags_beside: that the description shows, where a read of just the
+    tags shows others.
     """
 
     texts: Texts = field(default_factory=Texts)
@@ -37,6 +38,7 @@ class Description:
     parts: list[Mapping[str, Any]] = field(default_factory=list)
     tags: Mapping[str, str] | None = None
     has_no_tags: bool = False
+    tags_beside: Mapping[str, str] = field(default_factory=dict)
 
     def names(self, names: frozenset[str]) -> bool:
         """Return whether any of these names is mentioned."""

@@ -10,7 +10,7 @@ from botocore.model import Shape
 
 from replay_proxy.doctor.diagnosis import Update
 from replay_proxy.doctor.readings import Names, Reading, reading_of, reads_of_service
-from replay_proxy.resources.properties.tags import is_tag_member, tags_in
+from replay_proxy.resources.properties.tags import can_hold_tags, is_tag_member, tags_in
 from replay_proxy.wire.models.models import operation_model, service_model
 
 _OWN_PREFIX: Final = "aws:"
@@ -23,7 +23,7 @@ def shown_tags(answer: Mapping[str, Any]) -> dict[str, str] | None:
     """Return the tags that an answer shows, at its top or in the one structure in it; None where it shows no tags at all."""
     structures = [answer, *(each for each in answer.values() if isinstance(each, Mapping))]
     for each in structures:
-        held = [value for member, value in each.items() if is_tag_member(str(member))]
+        held = [value for member, value in each.items() if can_hold_tags(str(member), value)]
         if held:
             found = tags_in(each)
             # Where there is something in another form, nothing is known.

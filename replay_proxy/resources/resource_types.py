@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,19 @@ def service_and_noun(cloudformation_type: str) -> tuple[str, str]:
     return "cloudformation", cloudformation_type
 
 
-def arn_of(service: str, noun: str, account: str, region: str, name: str) -> str:
-    """Return the ARN of a resource whose answers show none; empty where its form is not known."""
+def arn_of(service: str, noun: str, account: str, region: str, name: str, parents: Sequence[str] = ()) -> str:
+    """Return the ARN of a resource whose answers show none; empty where its form is not known.
+
+    parents: the names of what it is a part of.
+    """
     form = _table()["arns"].get(f"{service} {noun}", "")
     if not form or (not account and "{account}" in form) or (not region and "{region}" in form):
         return ""
     if "/{name}" in form:
         name = name.lstrip("/")
-    return str(form.format(account=account, region=region, name=name))
+    if "{parents" in form and not (parents and all(parents)):
+        return ""
+    return str(form.format(account=account, region=region, name=name, parents=parents))
 
 
 def names_in_arn(service: str, noun: str, arn: str) -> dict[str, str]:

@@ -39,6 +39,7 @@ class Names:
     network: str
     subnet: str
     peering: str
+    stage: str
 
 
 def document(action: str) -> str:
@@ -75,7 +76,8 @@ def make(aws: Client) -> Names:
     aws("kms").enable_key_rotation(KeyId=key, RotationPeriodInDays=180)
     network, subnet, peering = make_networks(aws)
     function = make_function(aws, role)
-    return Names(policy, subscription, queue, function, make_table(aws), pool, key, network, subnet, peering)
+    stage = make_stage(aws)
+    return Names(policy, subscription, queue, function, make_table(aws), pool, key, network, subnet, peering, stage)
 
 
 def make_networks(aws: Client) -> tuple[str, str, str]:
@@ -87,6 +89,19 @@ def make_networks(aws: Client) -> tuple[str, str, str]:
     peering = ec2.create_vpc_peering_connection(VpcId=network, PeerVpcId=other)["VpcPeeringConnection"]
     ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering["VpcPeeringConnectionId"])
     return network, subnet, peering["VpcPeeringConnectionId"]
+
+
+def make_stage(aws: Client) -> str:
+    gateway = aws("apigateway")
+    api = gateway.create_rest_api(name="shop", tags={"of": "api"})["id"]
+    root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+    gateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+    gateway.put_integration(restApiId=api, resourceId=root, httpMethod="GET", type="MOCK")
+    deployment = gateway.create_deployment(restApiId=api)["id"]
+    gateway.create_stage(restApiId=api, stageName="prod", deploymentId=deployment, tags={"of": "stage"})
+    arn = f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/prod"
+    gateway.tag_resource(resourceArn=arn, tags={"owner": "a"})
+    return arn
 
 
 def make_function(aws: Client, role: str) -> str:
@@ -131,6 +146,7 @@ def take_back(aws: Client, names: Names, queue_url: str) -> None:
     aws("ec2").modify_vpc_attribute(VpcId=names.network, EnableDnsHostnames={"Value": False})
     aws("ec2").modify_subnet_attribute(SubnetId=names.subnet, MapPublicIpOnLaunch={"Value": False})
     aws("ec2").delete_vpc_peering_connection(VpcPeeringConnectionId=names.peering)
+    aws("apigateway").untag_resource(resourceArn=names.stage, tagKeys=["owner"])
     aws("lambda").untag_resource(Resource=names.function, TagKeys=["a"])
     aws("lambda").remove_layer_version_permission(LayerName="layer", VersionNumber=1, StatementId="all")
     aws("dynamodb").untag_resource(ResourceArn=names.table, TagKeys=["a"])
@@ -150,6 +166,7 @@ TAKEN_BACK = {
     ("AWS::EC2::VPC", "EnableDnsHostnames.Value"),
     ("AWS::EC2::Subnet", "MapPublicIpOnLaunch"),
     ("AWS::EC2::VPCPeeringConnection", ""),
+    ("AWS::ApiGateway::Stage", "Tags.owner"),
     ("AWS::Lambda::Function", "Tags.a"),
     ("AWS::Lambda::LayerVersion", "LayerVersionPermission"),
     ("AWS::DynamoDB::Table", "Tags.a"),

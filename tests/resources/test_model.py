@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.tags import tags_reading
+from replay_proxy.doctor.tags import shown_tags, tags_reading
 from replay_proxy.errors import RecordingError
 from replay_proxy.exchange import BlobRef
 from replay_proxy.resources.build import build_model
@@ -727,3 +727,34 @@ def test_an_update_of_a_stack_sets_all_its_tags_where_it_has_some(given: dict[st
         body = f"<{operation}Response><{operation}Result>{stack}</{operation}Result></{operation}Response>"
         tape.call("cloudformation", operation, params, protocol="query", body=body.encode())
     assert one(tape.model(), "AWS::CloudFormation::Stack").tags == left
+
+
+def test_tags_of_a_stage_are_not_those_of_its_api() -> None:
+    tape = Tape()
+    here: dict[str, Any] = {"protocol": "rest-json"}
+    api, stage = (f"arn:aws:apigateway:{REGION}::/restapis/r1{path}" for path in ("", "/stages/prod"))
+    tape.call("apigateway", "CreateRestApi", {"name": "shop", "tags": {"of": "api"}}, {"id": "r1"}, **here)
+    given = {"restApiId": "r1", "stageName": "prod", "deploymentId": "d1", "tags": {"of": "stage"}}
+    tape.call("apigateway", "CreateStage", given, {"stageName": "prod"}, **here)
+    tape.call("apigateway", "TagResource", {"resourceArn": api, "tags": {"owner": "a"}}, **here)
+    tape.call("apigateway", "TagResource", {"resourceArn": stage, "tags": {"owner": "b"}}, **here)
+    model = tape.model()
+    found = one(model, "AWS::ApiGateway::Stage")
+    assert one(model, "AWS::ApiGateway::RestApi").tags == {"of": "api", "owner": "a"}
+    assert (model.arn(found), found.tags) == (stage, {"of": "stage", "owner": "b"})
+    reading = tags_reading(Names(model, found))
+    assert reading is not None and (reading.operation, reading.parameters) == ("GetTags", {"resourceArn": stage})
+
+
+def test_an_update_that_says_what_is_done_with_tags_sets_none() -> None:
+    tape = Tape()
+    given = {"cluster": "c", "serviceName": "s", "tags": [{"key": "owner", "value": "a"}]}
+    arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/c/s"
+    tape.call("ecs", "CreateService", given, {"service": {"serviceArn": arn, "serviceName": "s"}})
+    changed = {"propagateTags": "SERVICE", "enableECSManagedTags": False}
+    tape.call("ecs", "UpdateService", {"cluster": "c", "service": "s", **changed}, {})
+    service = one(tape.model(), "AWS::ECS::Service")
+    assert service.tags == {"owner": "a"}
+    assert changed.items() <= service.attributes.items()
+    shown = {"service": {**changed, "tags": []}}
+    assert shown_tags(shown) == {}, "and a read that shows none is believed"

@@ -99,7 +99,9 @@ class ResourceModel:
         """Return the ARN of a resource, as an answer showed it or as its service writes it; empty where neither is known."""
         key = resource.key
         name = resource.name if resource.name.strip("/") == key.names[-1] else key.names[-1]
-        return resource.arn or arn_of(key.service, key.noun, self.account_of(resource), key.region, name)
+        return resource.arn or arn_of(
+            key.service, key.noun, self.account_of(resource), key.region, name, key.names[:-1]
+        )
 
     def id(self, resource: Resource) -> str:
         """Return the text that names a resource in documents: `ACCOUNT/REGION/TYPE/NAMES`, `-` for what is not told."""

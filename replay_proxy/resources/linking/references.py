@@ -130,9 +130,12 @@ class References:
         services = (
             _API_GATEWAY if namespace in ("execute-api", "apigateway") else tuple(sorted(services_of_arn(namespace)))
         )
+        found = self._of_path(services, resource, region, account)
+        if found:
+            return found
         ends = [*(match.start() for match in islice(_SEPARATOR.finditer(resource), _PARTS_MAX)), len(resource)]
         starts = [0, *(end + 1 for end in ends[:-1])]
-        kind = re.sub(r"[-_]", "", resource[: ends[0]]).lower() if len(ends) > 1 else ""
+        kind = _folded(resource[: ends[0]]) if len(ends) > 1 else ""
         for start in starts:
             for end in reversed(ends):
                 if end <= start or (
@@ -143,6 +146,15 @@ class References:
                 if found:
                     return found
         return 0
+
+    def _of_path(self, services: Iterable[str], path: str, region: str, account: str) -> int:
+        """Return what a path of kinds and names ends in: `/restapis/ID/stages/NAME` is a stage, and not its API; else 0."""
+        parts = path.strip("/").split("/")
+        if len(parts) < 4 or len(parts) % 2:
+            return 0
+        kind = _folded(parts[-2])
+        found = self._of_name(services, "/".join(parts[1::2]), region, account, kind)
+        return found if found and _is_kind(self._resources[found], kind) else 0
 
     def _of_name(self, services: Iterable[str], name: str, region: str, account: str, kind: str) -> int:
         fitting = [
@@ -172,6 +184,10 @@ def arns_in(text: str) -> Iterator[str]:
             yield from arns_in(arn[inner:].replace("/invocations", ""))
         else:
             yield arn.rstrip(".}")
+
+
+def _folded(kind: str) -> str:
+    return re.sub(r"[-_]", "", kind).lower()
 
 
 def _is_kind(resource: Resource, folded: str) -> bool:

@@ -21,7 +21,7 @@ def replaces_tags(operation: str) -> bool:
 
 def sets_all_tags(operation: str, params: Mapping[str, Any]) -> bool:
     """Tell whether an update of something sets all its tags, beside what else it sets (`UpdateStack`)."""
-    return operation.startswith("Update") and any(map(is_tag_member, params))
+    return operation.startswith("Update") and any(can_hold_tags(*each) for each in params.items())
 
 
 def arn_in(params: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -41,6 +41,11 @@ def is_tag_member(member: str) -> bool:
     return lower.endswith(("tags", "taglist", "tagset", "tagging", "tagspecifications"))
 
 
+def can_hold_tags(member: str, value: Any) -> bool:
+    """Tell whether a value may be tags: `propagateTags` and `enableECSManagedTags` say what is done with them."""
+    return is_tag_member(member) and isinstance(value, Mapping | list)
+
+
 def tags_in(params: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags that parameters give."""
     found: dict[str, str] = {}
@@ -52,7 +57,7 @@ def tags_in(params: Mapping[str, Any]) -> dict[str, str]:
 
 def without_tags(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameters without those that hold tags."""
-    return {member: value for member, value in params.items() if not (is_tag_member(member) and _is_tags(value))}
+    return {member: value for member, value in params.items() if not (can_hold_tags(member, value) and _is_tags(value))}
 
 
 def apply_tagging(tags: dict[str, str], operation: str, params: Mapping[str, Any]) -> None:
