@@ -15,7 +15,7 @@ from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, 
 from replay_proxy.doctor.entries import LostEntry, lost_listed
 from replay_proxy.doctor.links import Description, is_shown
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.repair import is_numbered, members_of, repair_of
+from replay_proxy.doctor.repair import Repairs, is_numbered, members_of
 from replay_proxy.doctor.seen_right import SeenRight, missing_texts
 from replay_proxy.doctor.switches import switched_off
 from replay_proxy.doctor.tags import lost_tags, tags_update
@@ -58,6 +58,7 @@ class Conclusions:
         self._diagnosis = diagnosis
         self._seen = seen
         self._operations = {entry.seq: entry.operation for entry in model.calls}
+        self._repairs = Repairs(model)
         self._acts = runs_code((entry.service, entry.operation) for entry in model.calls)
         self._gone: list[tuple[Resource, str, Any]] = []
         """Attributes that earlier diagnoses saw right, and no read has any more."""
@@ -424,7 +425,7 @@ class Conclusions:
         calls = (
             ()
             if update is not None
-            else calls or self._that_set(repair_of(self._model, resource, problem, member), member)
+            else calls or self._that_set(self._repairs.of(resource, problem, member), member)
         )
         if member and not calls and update is None and problem is not Problem.LINK_TO_NOTHING:
             update = update_of(Names(self._model, resource), member, self._descriptions[resource.number].shown)

@@ -24,55 +24,65 @@ from replay_proxy.wire.models.models import operation_model
 _DEPTH: Final = 16
 
 
-def repair_of(model: ResourceModel, resource: Resource, problem: Problem, member: str) -> tuple[int, ...]:
-    """Return the numbers of the calls, in order; empty where no recorded call can mend it."""
-    if problem is Problem.MISSING:
-        if is_numbered(resource):
-            return ()
-        return tuple(sorted(_all_calls(model, resource, 0)))
-    if problem in (Problem.LINK_LOST, Problem.CHANGED, Problem.SWITCHED_OFF):
-        return _setters_of(model, resource, member)
-    return ()
+class Repairs:
+    """The calls that mend the findings on a model. What all of them need of it is worked out once."""
+
+    def __init__(self, model: ResourceModel) -> None:
+        self._operations = {entry.seq: entry.operation for entry in model.calls}
+        self._parts: dict[int, list[Resource]] = {}
+        for resource in model.resources.values():
+            for parent in resource.parents:
+                self._parts.setdefault(parent, []).append(resource)
+
+    def of(self, resource: Resource, problem: Problem, member: str) -> tuple[int, ...]:
+        """Return the numbers of the calls, in order; empty where no recorded call can mend it."""
+        if problem is Problem.MISSING:
+            return () if is_numbered(resource) else tuple(sorted(self._all_calls(resource, 0)))
+        if problem in (Problem.LINK_LOST, Problem.CHANGED, Problem.SWITCHED_OFF):
+            return self._setters_of(resource, member)
+        return ()
+
+    def _all_calls(self, resource: Resource, depth: int) -> set[int]:
+        """Return the calls that made, changed and filled a resource, and what is a part of it."""
+        if not resource.made_by or depth > _DEPTH:
+            return set()
+        own = {resource.made_by, *resource.changed_by, *resource.data_calls}
+        return own.union(*(self._all_calls(part, depth + 1) for part in self._parts.get(resource.number, ())))
+
+    def _setters_of(self, resource: Resource, member: str) -> tuple[int, ...]:
+        """Return the calls that set a member: those of the noun that holds it, else all changes that take it."""
+        top, service = member.partition(".")[0], resource.service
+        changes = {seq: self._operations.get(seq, "") for seq in resource.changed_by}
+        if any(top in switched_by(service, operation) for operation in changes.values()):
+            setting = (
+                seq
+                for seq, operation in changes.items()
+                if top in switched_by(service, operation) or top in members_of(service, operation)
+            )
+            return (max(setting),)
+        noun = next((_same_both_ways(noun) for noun, members in resource.set_by.items() if top in members), "")
+        nouns = dict.fromkeys(map(_noun, changes.values()))
+        wanted = noun or next((n for n in nouns if top in (n, f"{n}s", n.removesuffix("s"), f"{n}Enabled")), "")
+        maker = self._operations.get(resource.made_by, "")
+        if not wanted and top in members_of(service, maker) and _sets_all(resource, maker):
+            return (resource.made_by, *resource.changed_by)
+        if wanted:
+            return tuple(seq for seq, operation in changes.items() if _noun(operation) == wanted)
+        return tuple(seq for seq, operation in changes.items() if top in members_of(service, operation))
+
+
+def _noun(operation: str) -> str:
+    return _same_both_ways(noun_of(operation)[1])
+
+
+def _same_both_ways(noun: str) -> str:
+    """Return a noun as of the call that adds: `AddUserToGroup` and `RemoveUserFromGroup` are about the same."""
+    return noun.replace("From", "To", 1)
 
 
 def is_numbered(resource: Resource) -> bool:
     """Is a resource told by a number that the emulator counted? Made again, it would have the next one."""
     return resource.key.noun.endswith("Version") and resource.key.names[-1].isdecimal()
-
-
-def _all_calls(model: ResourceModel, resource: Resource, depth: int) -> set[int]:
-    """Return the calls that made, changed and filled a resource, and what is a part of it."""
-    if not resource.made_by or depth > _DEPTH:
-        return set()
-    found = {resource.made_by, *resource.changed_by, *resource.data_calls}
-    for other in model.resources.values():
-        if resource.number in other.parents:
-            found |= _all_calls(model, other, depth + 1)
-    return found
-
-
-def _setters_of(model: ResourceModel, resource: Resource, member: str) -> tuple[int, ...]:
-    """Return the calls that set a member: those of the noun that holds it, else all changes that take it."""
-    operations = {entry.seq: entry.operation for entry in model.calls}
-    top = member.partition(".")[0]
-    changes = {seq: operations.get(seq, "") for seq in resource.changed_by}
-    if any(top in switched_by(resource.service, operation) for operation in changes.values()):
-        service = resource.service
-        setting = (
-            seq for seq, op in changes.items() if top in switched_by(service, op) or top in members_of(service, op)
-        )
-        return (max(setting),)
-    noun = next((noun for noun, members in resource.set_by.items() if top in members), "")
-    changing = dict.fromkeys(operations[seq] for seq in resource.changed_by if seq in operations)
-    nouns = [noun_of(operation)[1] for operation in changing]
-    takes = {operation: members_of(resource.service, operation) for operation in changing}
-    wanted = noun or next((n for n in nouns if top in (n, f"{n}s", n.removesuffix("s"), f"{n}Enabled")), "")
-    maker = operations.get(resource.made_by, "")
-    if not wanted and top in members_of(resource.service, maker) and _sets_all(resource, maker):
-        return (resource.made_by, *resource.changed_by)
-    if wanted:
-        return tuple(seq for seq in resource.changed_by if noun_of(operations.get(seq, ""))[1] == wanted)
-    return tuple(seq for seq in resource.changed_by if top in takes.get(operations.get(seq, ""), ()))
 
 
 def _sets_all(resource: Resource, operation: str) -> bool:

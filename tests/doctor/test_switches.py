@@ -9,7 +9,7 @@ import pytest
 from replay_proxy.doctor.diagnosis import Problem
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.repair import repair_of
+from replay_proxy.doctor.repair import Repairs
 from replay_proxy.doctor.switches import switched_off
 from tests.resources.recordings import Tape
 
@@ -51,5 +51,5 @@ def test_a_rotation_that_a_call_switched_on_with_its_period_is_found_off(
     (resource,) = (each for each in model.resources.values() if each.made_by)
     found = list(switched_off(Names(model, resource), Description(shown={off: False})))
     assert found == [(off, f"{off} is False", None)]
-    assert repair_of(model, resource, Problem.SWITCHED_OFF, off) == (turning,)
+    assert Repairs(model).of(resource, Problem.SWITCHED_OFF, off) == (turning,)
     assert list(switched_off(Names(model, resource), Description(shown={off: True}))) == []
