@@ -421,11 +421,9 @@ class Conclusions:
         before: Update | None = None,
     ) -> None:
         """Add a finding. update, calls: what mends it, where that is known; an update before calls. before: what comes first."""
-        update = update or record_set_update(resource)
+        update = update or record_set_update(resource, self._recorded_call)
         calls = (
-            ()
-            if update is not None
-            else calls or self._that_set(self._repairs.of(resource, problem, member), member)
+            () if update is not None else calls or self._that_set(self._repairs.of(resource, problem, member), member)
         )
         if member and not calls and update is None and problem is not Problem.LINK_TO_NOTHING:
             update = update_of(Names(self._model, resource), member, self._descriptions[resource.number].shown)

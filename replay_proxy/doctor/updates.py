@@ -9,19 +9,20 @@ of an update: the recorded creation says the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from botocore.model import Shape
 
 from replay_proxy.doctor.answers import table
+from replay_proxy.doctor.asking import RecordedCall
 from replay_proxy.doctor.diagnosis import Update
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.members import placed, shown_once
 from replay_proxy.doctor.readings import Names, names_it
 from replay_proxy.resources.properties.attributes import noun_of
-from replay_proxy.resources.properties.record_sets import is_record_set
+from replay_proxy.resources.properties.record_sets import is_record_set, record_set_changes
 from replay_proxy.resources.resource import Hidden, Long, Resource
 from replay_proxy.wire.models.models import operation_model, service_model
 
@@ -44,9 +45,8 @@ def update_of(names: Names, member: str, shown: Mapping[str, Any]) -> Update | N
     top = member.partition(".")[0]
     if top not in resource.attributes:
         return None
-    try:
-        value = plain(resource.attributes[top])
-    except ValueError:
+    value = _recorded(resource.attributes[top])
+    if value is None:
         return None
     for entry in table()["setters"]:
         if (entry["kind"], entry["member"]) == (_kind(resource), top):
@@ -140,11 +140,21 @@ def _recorded(value: Any) -> Any:
         return None
 
 
-def record_set_update(resource: Resource) -> Update | None:
-    """Return the call that makes one record set as it is recorded: the recorded call may be about others, too."""
+def record_set_update(resource: Resource, recorded_call: Callable[[int], RecordedCall | None]) -> Update | None:
+    """Return the call that makes one record set as it is recorded: the recorded call may be about others, too.
+
+    recorded_call: tells of one, by its number. Values that are too long to be kept are in it alone.
+    """
     if not is_record_set(resource.key):
         return None
-    change = {"Action": "UPSERT", "ResourceRecordSet": plain(resource.attributes)}
+    records = _recorded(resource.attributes)
+    if records is None:
+        call = recorded_call(max(resource.made_by, *resource.changed_by, 0))
+        changes = record_set_changes(call.parameters) if call is not None else ()
+        records = next((what for there, names, what in changes if there and names == resource.key.names), None)
+    if records is None:
+        return None
+    change = {"Action": "UPSERT", "ResourceRecordSet": records}
     zone = resource.key.names[0]
     return Update("ChangeResourceRecordSets", {"HostedZoneId": zone, "ChangeBatch": {"Changes": [change]}})
 

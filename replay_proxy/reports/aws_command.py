@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.resources.resource import Hidden, Long
+from replay_proxy.resources.resource import Hidden, Long, leaves
 from replay_proxy.wire.models.cli_names import cli_name, cli_service
 from replay_proxy.wire.models.models import operation_model
 
@@ -70,6 +70,8 @@ def _text(value: Any, shape: Any) -> str:
     if isinstance(value, str):
         return value if len(value) <= _LONG_MAX else "file://FILE"
     if isinstance(value, Mapping | list):
+        if any(isinstance(below, Long) for _path, below in leaves(value)):
+            return "file://FILE"
         return orjson.dumps(_plain(value, shape)).decode()
     return orjson.dumps(value).decode() if value is not None else ""
 
@@ -81,7 +83,7 @@ def _plain(value: Any, shape: Any) -> Any:
         return [_plain(below, None) for below in value]
     if isinstance(value, Hidden):
         return SECRET
-    return value.preview if isinstance(value, Long) else value
+    return value
 
 
 def _quoted(text: str) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from replay_proxy.doctor.asking import RecordedCall
 from replay_proxy.doctor.diagnosis import Update
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.updates import update_of
+from replay_proxy.doctor.updates import record_set_update, update_of
 from tests.resources.recordings import ACCOUNT, Tape, one
 
 INDEXES = [
@@ -165,3 +166,20 @@ def test_of_streams_to_which_a_table_sends_those_that_were_ended_are_not_kept() 
     tape.call("dynamodb", "DisableKinesisStreamingDestination", {"TableName": "t", "StreamArn": streams[0]}, {})
     table = one(tape.model(), "AWS::DynamoDB::Table")
     assert table.attributes["KinesisStreamingDestination"] == [{"StreamArn": streams[1]}]
+
+
+def test_a_record_set_with_a_value_that_is_too_long_to_be_kept_is_set_as_it_was_sent() -> None:
+    """Alone, and not with what else its batch was about."""
+    long = {"Name": "long.example.com.", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": "x" * 70_000}]}
+    other = {"Name": "other.example.com.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}
+    changes = [{"Action": "CREATE", "ResourceRecordSet": each} for each in (other, long)]
+    given = {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": changes}}
+    tape = Tape()
+    made = tape.call("route53", "ChangeResourceRecordSets", given, protocol="rest-xml", body=b"<R/>")
+    model = tape.model()
+    record_set = next(each for each in model.resources.values() if "long.example.com." in each.key.names)
+    calls = {made: RecordedCall("test", "rest-xml", {}, parameters=given)}
+    upsert = {"Action": "UPSERT", "ResourceRecordSet": long}
+    found = record_set_update(record_set, calls.get)
+    assert found == Update("ChangeResourceRecordSets", {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": [upsert]}})
+    assert record_set_update(record_set, lambda _seq: None) is None, "where the call cannot be read"

@@ -35,6 +35,10 @@ def test_it_is_what_one_would_type() -> None:
     secret = command("secretsmanager", "CreateSecret", Name="s", SecretString="hunter22")
     assert "hunter22" not in secret
     assert SECRET in secret
+    long = command("sqs", "CreateQueue", QueueName="orders", Attributes={"Policy": "x" * 70_000})
+    assert long == "aws sqs create-queue --queue-name orders --attributes file://FILE --region us-east-1", (
+        "no part of it"
+    )
 
 
 @pytest.mark.parametrize(
