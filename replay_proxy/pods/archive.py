@@ -23,15 +23,8 @@ from replay_proxy.journal.storage.files import output_error
 from replay_proxy.pods.limits import INDEX_BYTES_MAX, PodError, damaged
 from replay_proxy.pods.names import parse_version_ref, version_ref
 from replay_proxy.pods.oci.descriptor import DOCUMENT_TYPES, REF_NAME, Descriptor
-from replay_proxy.pods.oci.layout import (
-    INDEX_NAME,
-    LAYOUT_CONTENT,
-    LAYOUT_NAME,
-    Index,
-    Layout,
-    blob_path,
-    parse_index,
-)
+from replay_proxy.pods.oci.index import Index, parse_index
+from replay_proxy.pods.oci.layout import INDEX_NAME, LAYOUT_CONTENT, LAYOUT_NAME, Layout, blob_path
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.store import Version
 
@@ -62,7 +55,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[IO[bytes]]:
     Raises:
         UsageError: it exists, and is not to be overwritten. StorageError: it cannot be written.
     """
-    if not overwrite and (path.exists() or path.is_symlink()):
+    if not overwrite and os.path.lexists(path):
         raise UsageError(f"{path} exists already", hint="choose another name, or say --yes to replace it")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:

@@ -40,7 +40,8 @@ from replay_proxy.pods.oci.descriptor import (
     STATE,
     Descriptor,
 )
-from replay_proxy.pods.oci.layout import PODS_DIR, Index, Layout
+from replay_proxy.pods.oci.index import Index
+from replay_proxy.pods.oci.layout import PODS_DIR, Layout
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.oci.parts import document_type, documents
 from replay_proxy.wording import counted

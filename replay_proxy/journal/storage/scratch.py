@@ -14,12 +14,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from replay_proxy.errors import StorageError
-from replay_proxy.journal.storage.files import folder_error
+from replay_proxy.journal.storage.files import Files, folder_error
 
 TEMPORARY: Final = "TMPDIR"
 """What names the folder for temporary files, for hints."""
 _PREFIX: Final = "replay-proxy-scratch-"
 _NO_FOLDER: Final = "the folder for temporary files"
+
+
+class ScratchFiles(Files):
+    """Files that need not outlive a power cut: nobody waits for the disk."""
+
+    def sync(self, _fd: int) -> None:
+        """Do nothing."""
 
 
 class ScratchFile(io.BufferedRandom):

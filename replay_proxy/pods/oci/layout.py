@@ -23,26 +23,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-import orjson
+from typing import Final, TypeVar
 
 from replay_proxy.errors import StorageError
 from replay_proxy.journal.storage.files import DATA_DIR, Files, folder_error, replace, storage_error, write_all
+from replay_proxy.journal.storage.scratch import ScratchFiles
 from replay_proxy.pods.limits import FETCH_AGAIN, INDEX_BYTES_MAX, MANIFEST_BYTES_MAX, Limits, PodError, damaged
 from replay_proxy.pods.oci.descriptor import (
     DOCUMENT_TYPES,
-    INDEX_TYPE,
-    REF_NAME,
     Descriptor,
     descriptor_of,
     is_digest,
-    parse_annotations,
-    parse_descriptor,
-    parse_json_object,
 )
+from replay_proxy.pods.oci.index import Index, parse_index
 from replay_proxy.pods.oci.manifest import Manifest
 from replay_proxy.pods.oci.parts import parse_version
 from replay_proxy.wording import counted, duration
@@ -62,40 +56,6 @@ _TO_MEND: Final = (
     "remove that file: the next `pod save`, `pod pull` or `pod push` of what it should be puts it there again"
 )
 _T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class Index:
-    """The index of a layout. manifests: the entries, oldest first. annotations: of the index itself."""
-
-    manifests: list[Descriptor] = field(default_factory=list)
-    annotations: dict[str, str] = field(default_factory=dict)
-
-    def encode(self) -> bytes:
-        """Return the index as it is stored."""
-        document: dict[str, Any] = {
-            "schemaVersion": 2,
-            "mediaType": INDEX_TYPE,
-            "manifests": [each.as_json() for each in self.manifests],
-        }
-        if self.annotations:
-            document["annotations"] = dict(sorted(self.annotations.items()))
-        return orjson.dumps(document)
-
-    def named(self, ref: str) -> Descriptor | None:
-        """Return the entry with a reference name; None where there is none."""
-        return next((each for each in self.manifests if each.annotations.get(REF_NAME) == ref), None)
-
-
-def parse_index(data: bytes, where: str) -> Index:
-    """Return the index that somebody wrote. where: for messages. Raises PodError."""
-    document = parse_json_object(data, where)
-    found = document.get("manifests")
-    if not isinstance(found, list):
-        raise damaged(f"{where} is no index of an OCI image layout")
-    return Index(
-        [parse_descriptor(each, where) for each in found], parse_annotations(document.get("annotations"), where)
-    )
 
 
 def blob_path(digest: str) -> str:
@@ -121,7 +81,7 @@ class Layout:
         self.name = name
         self.durable = durable
         self.option = option
-        self._files = Files(self.root)
+        self._files = Files(self.root) if durable else ScratchFiles(self.root)
         self._unsynced: list[str] = []
 
     def __repr__(self) -> str:

@@ -57,7 +57,7 @@ def push_encrypted(
         UsageError: the passphrase is empty, or the package for it is missing. PodError, RemoteError, StorageError.
     """
     with scratch_folder() as scratch:
-        sealed = Layout(scratch, layout.limits, option=TEMPORARY)
+        sealed = Layout(scratch, layout.limits, durable=False, option=TEMPORARY)
         with sealed.begin() as blob:
             seal(layout, version, blob, passphrase)  # type: ignore[arg-type]  # it has `write`
             archive = blob.commit(SEALED_TYPE)
@@ -114,7 +114,7 @@ def fetch(
         )
     phrase = passphrase()
     with scratch_folder() as scratch:
-        sealed = Layout(scratch, name=where, option=TEMPORARY)
+        sealed = Layout(scratch, name=where, durable=False, option=TEMPORARY)
         done = 0
 
         def advance(count: int) -> None:

@@ -16,7 +16,8 @@ from replay_proxy.errors import RemoteError, UsageError
 from replay_proxy.pods.limits import Limits, PodError
 from replay_proxy.pods.names import PodReference, version_ref
 from replay_proxy.pods.oci.descriptor import ARTIFACT_TYPE, REF_NAME, Descriptor
-from replay_proxy.pods.oci.layout import BLOBS, INDEX_NAME, LAYOUT_NAME, SPOOLS, Index, Layout, blob_path
+from replay_proxy.pods.oci.index import Index
+from replay_proxy.pods.oci.layout import BLOBS, INDEX_NAME, LAYOUT_NAME, SPOOLS, Layout, blob_path
 from replay_proxy.pods.oci.parts import document_type
 from replay_proxy.pods.remotes.parallel import in_parallel
 from replay_proxy.pods.remotes.remote import CHUNK_BYTES, PARALLEL, shown_annotations, unknown_version

@@ -49,7 +49,7 @@ def shared_url(
     if sealed is not None:
         return remote.presigned(blob_path(sealed.digest), expires_s)
     with scratch_folder() as scratch:
-        place = PodStore(scratch / "pods", store.layout.limits, option=TEMPORARY)
+        place = PodStore(scratch / "pods", store.layout.limits, durable=False, option=TEMPORARY)
         descriptor = place.layout.put(data, document_type(data, where))
         file = f"files/{descriptor.sha256}{'.encrypted' if passphrase else ''}.pod"
         # An encrypted one may be there with the passphrase of another person.

@@ -9,7 +9,7 @@ from typing import Any
 
 from replay_proxy.pods.names import version_ref
 from replay_proxy.pods.oci.descriptor import REF_NAME
-from replay_proxy.pods.oci.layout import Index
+from replay_proxy.pods.oci.index import Index
 from replay_proxy.pods.remotes.bucket.bucket import BucketRemote
 from replay_proxy.pods.remotes.bucket.bucket_numbers import version_key
 from replay_proxy.pods.remotes.folder import FolderRemote

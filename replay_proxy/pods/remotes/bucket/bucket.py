@@ -34,14 +34,8 @@ from replay_proxy.pods.oci.descriptor import (
     parse_descriptor,
     parse_json_object,
 )
-from replay_proxy.pods.oci.layout import (
-    INDEX_NAME,
-    LAYOUT_CONTENT,
-    LAYOUT_NAME,
-    Index,
-    blob_path,
-    parse_index,
-)
+from replay_proxy.pods.oci.index import Index, parse_index
+from replay_proxy.pods.oci.layout import INDEX_NAME, LAYOUT_CONTENT, LAYOUT_NAME, blob_path
 from replay_proxy.pods.oci.parts import document_type
 from replay_proxy.pods.remotes.bucket.bucket_index import differs, index_of, known_versions, with_version
 from replay_proxy.pods.remotes.bucket.bucket_numbers import BucketNumbers, is_number, version_key, versions_of

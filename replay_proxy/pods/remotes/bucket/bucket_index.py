@@ -13,7 +13,7 @@ from typing import Final
 
 from replay_proxy.pods.names import parse_version_ref, tag_ref, version_ref
 from replay_proxy.pods.oci.descriptor import REF_NAME, Descriptor
-from replay_proxy.pods.oci.layout import Index
+from replay_proxy.pods.oci.index import Index
 
 PUSH: Final = "io.replay-proxy.pod.push"
 """Annotation of a version in a bucket: by which push it came, so that one whose answer was lost knows its own."""
