@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
 from replay_proxy.errors import INTERRUPTED, TERMINATED, UNEXPECTED, ReplayProxyError
@@ -101,14 +102,38 @@ class _Parser(argparse.ArgumentParser):
     _is_mixing = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As `argparse` does, but for the place of options."""
-        if self._is_mixing or not any(each.nargs == "?" and not each.option_strings for each in self._actions):
+        """As `argparse` does, but for the place of options, and that each action complains itself, with its own help."""
+        if self._is_mixing:
             return super().parse_known_args(args, namespace)
-        self._is_mixing = True
-        try:
-            return self.parse_known_intermixed_args(args, namespace)
-        finally:
-            self._is_mixing = False
+        words = sys.argv[1:] if args is None else list(args)
+        has_actions = any(each.nargs == argparse.PARSER for each in self._actions)
+        if not has_actions:
+            self._refuse([*self._unknown_options(words)])
+        if "--" in words or not any(each.nargs == "?" and not each.option_strings for each in self._actions):
+            found, left = super().parse_known_args(words, namespace)
+        else:
+            self._is_mixing = True
+            try:
+                found, left = self.parse_known_intermixed_args(words, namespace)
+            finally:
+                self._is_mixing = False
+        if not has_actions:
+            self._refuse(left)
+        return found, left
+
+    def _unknown_options(self, words: list[str]) -> Iterator[str]:
+        """Yield what looks like an option and is none: argparse would complain first of the argument for which it was meant."""
+        if any(each.nargs == argparse.REMAINDER for each in self._actions):
+            return
+        for word in words:
+            if word == "--":
+                return
+            if word.startswith("--") and word.partition("=")[0] not in self._option_string_actions:
+                yield word
+
+    def _refuse(self, words: list[str]) -> None:
+        if words:
+            self.error(f"unrecognized arguments: {' '.join(words)}")
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong with the command line, and leave with exit code 2."""

@@ -43,6 +43,10 @@ def test_options_may_stand_between_arguments(tmp_path: Path, capsys: pytest.Capt
     [
         (["pod", "load"], "`replay-proxy pod load --help`"),
         (["pod", "save", "-x"], "`replay-proxy pod save --help`"),
+        (["pod", "save", "a", "b"], "`replay-proxy pod save --help`"),
+        (["pod", "load", "a", "--bogus"], "`replay-proxy pod load --help`"),
+        (["pod", "pull", "a", "b", "c"], "`replay-proxy pod pull --help`"),
+        (["pod", "remote", "list", "a"], "`replay-proxy pod remote list --help`"),
         (["pod", "remote", "add"], "`replay-proxy pod remote add --help`"),
     ],
 )
@@ -52,6 +56,28 @@ def test_the_hint_of_a_wrong_command_line_is_a_command_that_can_be_typed(
     with pytest.raises(SystemExit):
         main(words)
     assert hinted in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["save", "load", "show", "pull", "tag"])
+def test_a_name_that_looks_like_an_option_is_told_as_one(capsys: pytest.CaptureFixture[str], action: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["pod", action, "--shop"])
+    assert "unrecognized arguments: --shop" in capsys.readouterr().err
+    assert main(["pod", action, "--", "--shop", *(["b"] if action == "tag" else [])]) == 2
+    assert "'--shop' is not a name for a pod" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("show",), ("load", "--dry-run"), ("save",), ("inspect", "--plain")], ids=" ".join)
+def test_a_path_that_nobody_can_look_at_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """The kernel refuses such a name already where it is asked what lies there, as it does for a folder of somebody else."""
+    shop().write(tmp_path / "data")
+    path = tmp_path / f"{'x' * 300}.pod"
+    assert main(["pod", *words, str(path), "--data-dir", str(tmp_path / "data")]) in (2, 5)
+    told = capsys.readouterr().err
+    assert str(path) in told
+    assert "File name too long" in told
 
 
 def test_a_damaged_pod_file_is_told_by_its_name_before_a_proxy_is_asked(

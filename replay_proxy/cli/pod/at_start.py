@@ -81,8 +81,12 @@ def _require(name: str, settings: Settings) -> None:
 
     if not is_path(name):
         store_of(settings).find(parse_reference(name))
-    elif not is_address(name) and not Path(name).expanduser().exists():
-        raise UsageError(f"cannot read {name}: there is no such file", hint="see AUTO_LOAD_POD and --init-pods-dir")
+    elif not is_address(name):
+        try:
+            Path(name).expanduser().stat()
+        except OSError as error:
+            reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            raise UsageError(f"cannot read {name}: {reason}", hint="see AUTO_LOAD_POD and --init-pods-dir") from None
 
 
 class _Unpacked(NamedTuple):
@@ -152,8 +156,11 @@ def _in_folder(folder: Path) -> list[tuple[str, str]]:
     except OSError as error:
         raise StorageError(f"cannot read {folder}: {error.strerror}", hint="see --init-pods-dir") from error
     for path in paths:
-        with path.open("rb") as file:
-            start = file.read(_LIST_BYTES_MAX)
+        try:
+            with path.open("rb") as file:
+                start = file.read(_LIST_BYTES_MAX)
+        except OSError as error:
+            raise StorageError(f"cannot read {path}: {error.strerror}", hint="see --init-pods-dir") from error
         if b"\0" in start:
             found.append((str(path), ""))
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def found(text: str, settings: Settings) -> Iterator[Found]:
 
     path = Path(text).expanduser()
     where = text.partition("?")[0] if is_address(text) else text  # what follows in a presigned URL is a secret
-    if not is_address(text) and path.is_dir():
+    if not is_address(text) and stat.S_ISDIR(_mode_of(path)):
         layout = Layout(path, limits_of(settings))
         if not layout.exists:
             raise UsageError(
@@ -94,7 +95,7 @@ def found(text: str, settings: Settings) -> Iterator[Found]:
         yield Found(layout, descriptor, manifest, text, *(known or (manifest.name, 0)))
         return
     with _source(text, settings) as source, scratch_folder() as scratch:
-        layout = Layout(scratch, limits_of(settings), where, option=TEMPORARY)
+        layout = Layout(scratch, limits_of(settings), where, durable=False, option=TEMPORARY)
         with layout.writing(), plain_archive(source, where, lambda: passphrase(twice=False)) as archive:
             descriptor, manifest, known = read_archive(archive, layout, where)
             while archive.read(1 << 16):  # what follows the end of an encrypted archive is authentic, too
@@ -116,7 +117,7 @@ def _source(text: str, settings: Settings) -> Iterator[IO[bytes]]:
             yield file
         return
     path = Path(text).expanduser()
-    if path.exists() and not path.is_file():
+    if (mode := _mode_of(path)) and not stat.S_ISREG(mode):
         raise UsageError(
             f"cannot read {text}: it is a pipe or a device, and a pod file is read at more than one place",
             hint="write what comes from it into a file first",
@@ -129,6 +130,14 @@ def _source(text: str, settings: Settings) -> Iterator[IO[bytes]]:
         ) from None
     with source:
         yield source
+
+
+def _mode_of(path: Path) -> int:
+    """Return the mode of what lies at a path; 0 where nothing does, or nobody may look: then opening it tells why."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
 
 @contextmanager

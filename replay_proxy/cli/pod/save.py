@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,12 +61,13 @@ def run(args: argparse.Namespace) -> int:
     from replay_proxy.pods.store import PodStore
 
     path = Path(args.pod).expanduser()
-    if path.is_dir():
-        raise UsageError(f"{args.pod} is a directory", hint="name a file, as in ./shop.pod")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no directory", hint="choose another place")
+    with suppress(OSError):  # where nobody may look, writing tells why
+        if path.is_dir():
+            raise UsageError(f"{args.pod} is a directory", hint="name a file, as in ./shop.pod")
+        if not path.parent.is_dir():
+            raise UsageError(f"{path.parent} is no directory", hint="choose another place")
     with new_file(path, overwrite=args.yes) as sink, scratch_folder() as scratch:
-        store = PodStore(scratch, limits_of(settings), option=TEMPORARY)
+        store = PodStore(scratch, limits_of(settings), durable=False, option=TEMPORARY)
         name = _name_of(path)
         report = _save(args, settings, store, name)
         write_archive(store.layout, store.find(PodReference(name)), sink)
