@@ -14,6 +14,7 @@ from replay_proxy.doctor.contents import content_again, contents_of
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, Problem, State, Update
 from replay_proxy.doctor.entries import LostEntry, lost_listed
 from replay_proxy.doctor.links import Description, is_shown
+from replay_proxy.doctor.members import values_called
 from replay_proxy.doctor.readings import Names
 from replay_proxy.doctor.repair import Repairs, is_numbered, members_of
 from replay_proxy.doctor.seen_right import SeenRight, missing_texts
@@ -140,8 +141,10 @@ class Conclusions:
     def _is_as_answered(self, resource: Resource, member: str) -> bool:
         """Does the emulator show what it had answered when it was told? It may write what a client named in its own way."""
         description = self._descriptions[resource.number]
-        now = [value for each in (description.shown, *description.parts) for value in _called(each, member)]
-        then = next((found for each in self._recorded_answers(resource) if (found := list(_called(each, member)))), [])
+        name = member.rpartition(".")[2]
+        now = list(values_called([description.shown, *description.parts], name))
+        answers = self._recorded_answers(resource)
+        then = next((found for each in answers if (found := list(values_called(each, name)))), [])
         return bool(now) and now == then
 
     # Findings.
@@ -440,12 +443,6 @@ def _is_setting(member: str) -> bool:
     """Is a path about one of several settings that calls set one by one?"""
     top, dot, _below = member.partition(".")
     return bool(dot) and top.lower().endswith("attributes")
-
-
-def _called(answer: Mapping[str, Any], member: str) -> Iterator[Any]:
-    """Return the values in an answer whose member is called as the last part of a path."""
-    name = member.rpartition(".")[2].lower()
-    return (value for path, value in leaves(answer) if path.rpartition(".")[2].lower() == name)
 
 
 def _mark_of(link: Link) -> str:

@@ -66,11 +66,14 @@ def shown_in(shown: Mapping[str, Any], name: str) -> Any:
     return next((v for each in structures for member, v in each.items() if str(member).lower() == name.lower()), None)
 
 
+def values_called(shown: Any, name: str) -> Iterator[Any]:
+    """Return the values that a description has under this name, wherever they are."""
+    return (value for path, value in leaves(shown) if path.rpartition(".")[2].lower() == name.lower())
+
+
 def shown_once(shown: Mapping[str, Any], name: str) -> Any:
     """Return the value that a description has under this name, wherever it is; None where it has none, or several."""
-    values = {
-        value for path, value in leaves(shown) if path.rpartition(".")[2] == name and isinstance(value, str | int)
-    }
+    values = {value for value in values_called(shown, name) if isinstance(value, str | int)}
     return values.pop() if len(values) == 1 else None
 
 

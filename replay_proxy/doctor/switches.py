@@ -8,6 +8,7 @@ from typing import Any
 from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.diagnosis import Update
 from replay_proxy.doctor.links import Description
+from replay_proxy.doctor.members import values_called
 from replay_proxy.doctor.readings import Names
 from replay_proxy.doctor.updates import named_by_call
 from replay_proxy.resources.resource import leaves
@@ -20,7 +21,7 @@ def switched_off(names: Names, description: Description) -> Iterator[tuple[str, 
     """
     resource = names.resource
     yield from _entries_off(names, description)
-    shown = [leaf for each in (description.shown, *description.parts) for leaf in leaves(each)]
+    shown = [description.shown, *description.parts]
     for switch in table()["switches"]:
         if switch["kind"] != f"{resource.service}:{resource.key.noun}":
             continue
@@ -28,7 +29,7 @@ def switched_off(names: Names, description: Description) -> Iterator[tuple[str, 
         needed = switch.get("only_with")
         if recorded in switch["recorded_off"] or (needed and needed not in resource.attributes):
             continue
-        values = [value for path, value in shown if path.rpartition(".")[2] == switch["shown"] and value is not None]
+        values = [value for value in values_called(shown, switch["shown"]) if value is not None]
         # Without words for it, that it is shown at all is what says so.
         off = next((value for value in values if value in switch.get("off", values)), None)
         if off is not None:
