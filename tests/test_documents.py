@@ -242,3 +242,10 @@ def test_pictures_exist_and_are_shown() -> None:
     shown = {found for document in DOCUMENTS for found in re.findall(r"docs/images/[\w.-]+", document.read_text())}
     assert shown == {f"docs/images/{path.name}" for path in (ROOT / "docs" / "images").iterdir()}
     assert all((ROOT / path).stat().st_size < 100_000 for path in shown)
+
+
+def test_the_changelog_has_each_group_of_a_release_once_and_in_the_order_of_keep_a_changelog() -> None:
+    order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    for release in (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1:]:
+        groups = re.findall(r"^### (.+)$", release, re.MULTILINE)
+        assert groups == [name for name in order if name in groups], release.partition("\n")[0]
