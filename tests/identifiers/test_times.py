@@ -118,6 +118,13 @@ def test_a_change_has_the_time_of_the_last_one_and_a_creation_its_own() -> None:
     assert orjson.loads(shown(times, call, body)) == wanted
 
 
+def test_a_time_that_is_cut_to_milliseconds_lies_in_a_call_that_took_less() -> None:
+    moment = Moment(100.0, 200.12345, 200.12395, creates=False, guessed=True)
+    assert moment.surely_covers(200.123)
+    assert not moment.surely_covers(200.122)
+    assert not moment.surely_covers(200.12344), "it tells more than milliseconds"
+
+
 def test_of_two_changes_an_exact_time_tells_which() -> None:
     times = Times()
     call = head("secretsmanager", "DescribeSecret", "json")

@@ -256,10 +256,15 @@ def test_a_change_that_its_name_does_not_tell_of_has_its_time_where_that_is_exac
     assert shown(AGAIN + 0.65)["UserCreateDate"] < changed - 1
 
 
-def test_an_executed_change_set_has_updated_its_stack() -> None:
+@pytest.mark.parametrize("by_id", [False, True])
+def test_an_executed_change_set_has_updated_its_stack(by_id: bool) -> None:
     restored = Restored("cloudformation", "query")
-    call = {"Action": "ExecuteChangeSet", "Version": "2010-05-15", "StackName": "s", "ChangeSetName": "c"}
-    at = restored.call("ExecuteChangeSet", call, b"<ExecuteChangeSetResponse/>")
+    known = {"Version": "2010-05-15", "StackName": "s", "ChangeSetName": "c"}
+    drawn = f"arn:aws:{PLACE.format('cloudformation')}:changeSet/c/0-1"
+    made = f"<CreateChangeSetResponse><CreateChangeSetResult><Id>{drawn}</Id></CreateChangeSetResult></CreateChangeSetResponse>"
+    restored.call("CreateChangeSet", {"Action": "CreateChangeSet", **known}, made.encode())
+    named = {"Version": "2010-05-15", "ChangeSetName": drawn} if by_id else known
+    at = restored.call("ExecuteChangeSet", {"Action": "ExecuteChangeSet", **named}, b"<ExecuteChangeSetResponse/>")
     stack = (
         b"<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>s</StackName><LastUpdatedTime>%s"
         b"</LastUpdatedTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"

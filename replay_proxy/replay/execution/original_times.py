@@ -54,7 +54,8 @@ from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.replay.execution.item_writes import note_item_writes
 from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 from replay_proxy.wire.codecs.parameters import parse_parameters
-from replay_proxy.wire.mutability.judge import is_data
+from replay_proxy.wire.models import models
+from replay_proxy.wire.mutability.judge import Effect, is_data, judge
 
 _ROUNDED = 1.0
 """Seconds by which a time that is shown may differ from when it was."""
@@ -108,8 +109,13 @@ def note_times(
     if not names and not mentioned:
         called = (taken + took, begun, ended)
         aside = Moment(*called, creates=False, guessed=True, operation=head.operation, took=took, aside=True)
-        times.remember(head, _named_by_the_way(head, original), aside)
+        by_the_way = _named_by_the_way(head, original)
+        owners = [owner for name in by_the_way for owner in times.owners_of(head, name)]
+        times.remember(head, [*by_the_way, *owners], aside)
         return
+    if creates and mentioned and _is_carried_out(head.service, head.operation):
+        owners = [value for _, value in naming_at_top(_parameters(head, original)) if value not in names]
+        times.remember_owners(head, mentioned, owners)
     shown = original_in(answer, head, taken - _ROUNDED, taken + took + _ROUNDED)
     within = () if of_part or is_data(head.service, head.operation) else _parents(head, original, names, creates)
     moment = Moment(shown or taken + took, begun, ended, creates, shown is None, head.operation, of_part, took, within)
@@ -245,6 +251,26 @@ def _named_by_the_way(head: CallHead, request: Request) -> list[str]:
     if bare.startswith(_ENDING):
         return []
     return [*(value for _, value in naming_at_top(params)), *_users(head.service, params)]
+
+
+@lru_cache(maxsize=_OPERATIONS)
+def _is_carried_out(service: str, operation: str) -> bool:
+    """Return whether some call carries out what a creation makes, as `ExecuteChangeSet` does; then it changes what that is for.
+
+    Such a call may name a change set by its id alone, and so not the stack that it changes.
+    """
+    made = bare_noun(operation)
+    try:
+        names = models.service_model(service).operation_names
+    except LookupError:
+        return False
+    return any(
+        bare_noun(each) == made
+        and not makes(each)
+        and not each.startswith((*CHANGING, *_ENDING))
+        and judge(service, each).effect is Effect.MUTATES
+        for each in names
+    )
 
 
 def _named_by_kind(service: str, operation: str, params: Mapping[str, Any]) -> list[str]:

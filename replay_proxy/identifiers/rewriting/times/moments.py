@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from math import floor
 from typing import Any, NamedTuple
 
 from replay_proxy.footprint.additions import makes
@@ -12,6 +13,9 @@ from replay_proxy.identifiers.rewriting.times.time_places import FAR, TimePlace
 
 CLOCK_SLACK_S = 1.0
 """Emulators cut times to whole seconds, and some read the clock before they carry out a call."""
+
+_MILLISECONDS, _EXACTNESS = 1000, 0.001
+"""Of a second; and how exactly a number tells them: a double has a quarter of a microsecond today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,11 @@ class Moment:
 
     def surely_covers(self, seconds: float) -> bool:
         """Return whether this time, which tells parts of seconds, lies between the beginning and the end of the call."""
-        return bool(seconds % 1) and self.begun <= seconds <= self.ended
+        return bool(seconds % 1) and self.holds(seconds)
+
+    def holds(self, seconds: float) -> bool:
+        """Return whether this time lies between the beginning and the end of the call, where it may be cut to milliseconds."""
+        return _cut_like(self.begun, seconds) <= seconds <= self.ended
 
     def original_of(self, seconds: float) -> float:
         """Return the original of a time in this moment: as long before the end of the call, where only that is known.
@@ -55,7 +63,7 @@ class Moment:
         The end tells it better than the beginning: a call that takes long is mostly one for which an emulator loads something
         first.
         """
-        if self.guessed and seconds % 1 and self.begun <= seconds <= self.ended:
+        if self.guessed and self.surely_covers(seconds):
             return self.original - min(self.ended - seconds, self.took)
         return self.original
 
@@ -162,7 +170,7 @@ def _exact(known: list[Named], seconds: float) -> list[Named]:
     """Return those of several names that have a moment which this time lies in exactly, where it tells parts of seconds."""
     if not seconds % 1:
         return []
-    return [named for named in known if any(each.begun <= seconds <= each.ended for each in named.moments)]
+    return [named for named in known if any(each.holds(seconds) for each in named.moments)]
 
 
 def latest(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
@@ -216,8 +224,15 @@ def _of_place(moments: list[Moment], place: TimePlace) -> list[Moment]:
 def covering(moments: list[Moment], seconds: float) -> list[Moment]:
     """Return the moments that this time may lie in: those that it lies in exactly, where parts of seconds tell calls apart."""
     covering = [moment for moment in moments if moment.covers(seconds)]
-    exactly = [moment for moment in covering if moment.begun <= seconds <= moment.ended]
+    exactly = [moment for moment in covering if moment.holds(seconds)]
     return exactly if exactly and seconds % 1 else covering
+
+
+def _cut_like(begun: float, seconds: float) -> float:
+    """Return `begun`, cut to milliseconds where `seconds` is: calls can be shorter than that."""
+    milliseconds = seconds * _MILLISECONDS
+    whole = abs(milliseconds - round(milliseconds)) < _EXACTNESS
+    return floor(begun * _MILLISECONDS) / _MILLISECONDS if whole else begun
 
 
 def is_same(one: float, two: float) -> bool:

@@ -58,6 +58,7 @@ class RememberedTimes:
         self._moments: dict[str, list[Moment]] = {}
         self._asides: dict[str, list[Moment]] = {}
         self._pairs: dict[str, list[Pair]] = {}
+        self._owners: dict[str, tuple[str, ...]] = {}
         self._far: set[int] = set()
         self._size = 0
         self._begun, self._ended = float("inf"), 0.0
@@ -95,6 +96,19 @@ class RememberedTimes:
         for key in {_key(head, name) for name in mentioned if name} - own - within:
             if key not in self._moments:
                 self._keep(key, moment)
+
+    def remember_owners(self, head: CallHead, names: Iterable[str], owners: Iterable[str]) -> None:
+        """Remember what the things of these names were made for, until the restore is over: it is not written down."""
+        kept = tuple(owners)
+        for key in {_key(head, name) for name in names if name}:
+            size = NAME_BYTES + len(key) + sum(WITHIN_BYTES + len(each) for each in kept)
+            if kept and key not in self._owners and self._size + size <= REMEMBERED_BYTES_MAX:
+                self._size += size
+                self._owners[key] = kept
+
+    def owners_of(self, head: CallHead, name: str) -> tuple[str, ...]:
+        """Return the names of what the thing of this name was made for: of a change set, its stack."""
+        return self._owners.get(_key(head, name), ())
 
     def pair(self, head: CallHead, names: Iterable[str], pair: Pair) -> None:
         """Remember that the emulator shows one time where another was shown, beside these names."""

@@ -224,6 +224,8 @@ class HeldTokens:
         tokens = tokens_of(head.service) if self._file is not None else None
         if tokens is None or "cbor" in request.headers.get("content-type"):
             return request
+        if head.operation not in (tokens.reads, *tokens.opens) and not self._records.any_pending:
+            return request
         try:
             parameters = parse_parameters(head, request)
             if self._records.any_pending and await self._records.learn(head, partial(self._call, request, head)):
