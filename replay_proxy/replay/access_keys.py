@@ -16,7 +16,7 @@ role that was assumed. Where it tells none, it is the caller's own account until
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -62,7 +62,8 @@ class AccessKeys:
 
     secret_key: for all other keys; empty for a placeholder signature. secrets, tokens: by the emulator's access key id.
     accounts: by the id that clients know, the account as clients know it. default_account: the emulator's name of the account
-    of every key that stands for none; empty where that is not known.
+    of every key that stands for none; empty where that is not known. guessed: keys that another account's caller was given, and
+    of which nobody told whose they are.
     """
 
     def __init__(
@@ -72,13 +73,13 @@ class AccessKeys:
         tokens: Mapping[str, str] | None = None,
         accounts: Mapping[str, str] | None = None,
         default_account: str = "",
+        guessed: Iterable[str] = (),
     ) -> None:
         self._secret_key = secret_key
         self.secrets: dict[str, str] = dict(secrets or {})
         self.tokens: dict[str, str] = dict(tokens or {})
         self.accounts: dict[str, str] = dict(accounts or {})
-        self.guessed: set[str] = set()
-        """Keys that another account's caller was given, and of which nobody told whose they are."""
+        self.guessed: set[str] = set(guessed)
         self.default_account = default_account
         self._token_characters = sum(map(len, self.tokens.values()))
 

@@ -12,7 +12,7 @@ from replay_proxy.errors import EmulatorError
 from replay_proxy.exchange import Answer, Request
 from replay_proxy.journal.storage.blobs import BlobStore
 from replay_proxy.proxy.http.client.upstream import UpstreamClient
-from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition
+from replay_proxy.proxy.lifecycle.restoring.session_file import RestorePosition, SavedSession, read_saved, save
 from replay_proxy.proxy.lifecycle.restoring.session_store import SessionStore
 from replay_proxy.proxy.lifecycle.sender import RequestSender
 from replay_proxy.replay.session_state import SessionState
@@ -93,3 +93,15 @@ async def test_broken_off_at_any_mark(start_emulator: Callable[..., Emulator], t
     else:
         # What was about to be marked is not, or was put down already: all is there when that says so.
         assert seen == [None, NOTHING, REFUSED, SOME, REFUSED, ALL, ALL]
+
+
+def test_a_key_whose_account_was_guessed_is_one_for_the_next_proxy(tmp_path: Path) -> None:
+    """The emulator has to be asked whose it is, also by a proxy that is started again beside an emulator that lived on."""
+    guessed = SavedSession("s", [], {}, {}, accounts={"AKIA1": "1" * 12, "AKIA2": "2" * 12}, guessed=("AKIA2",))
+    save(tmp_path, guessed, makes_place=False)
+    read = read_saved(tmp_path)
+    assert read is not None
+    keys = read.session_state("").access_keys
+    assert (keys.accounts, keys.guessed) == (guessed.accounts, {"AKIA2"})
+    keys.note_account("AKIA2", "3" * 12)
+    assert keys.guessed == set()

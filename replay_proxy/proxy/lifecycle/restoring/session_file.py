@@ -55,7 +55,7 @@ class SavedSession:
     """What `session.json` holds: the session's name; as JSON its aliases, the secrets of its access keys, original times, and
     the secrets of user pool clients.
 
-    tokens, accounts, default_account: of the access keys (`AccessKeys`).
+    tokens, accounts, default_account, guessed: of the access keys (`AccessKeys`).
     renewed_as: the name that the session was about to get. earlier: the names that it and those before it had.
     position: None where everything was back. place: the service that keeps the mark; empty where the emulator keeps none, None
     where that is not known. restoring: a restore into an emulator without a mark had begun, with so many resources there.
@@ -82,10 +82,11 @@ class SavedSession:
     whole: bool = False
     resting: tuple[RestingTrigger, ...] = ()
     emptied: bool = False
+    guessed: tuple[str, ...] = ()
 
     def session_state(self, secret_key: str) -> SessionState:
         """Return what was saved as a session state. secret_key: of the settings."""
-        keys = AccessKeys(secret_key, self.keys, self.tokens, self.accounts, self.default_account)
+        keys = AccessKeys(secret_key, self.keys, self.tokens, self.accounts, self.default_account, self.guessed)
         secrets = ClientSecrets.of_listing(self.client_secrets)
         positions = StartPositions(self.start_positions)
         return SessionState(
@@ -109,6 +110,8 @@ class SavedSession:
             "times": self.times,
             "client_secrets": self.client_secrets,
         }
+        if self.guessed:
+            content["guessed"] = self.guessed
         if self.start_positions:
             content["start_positions"] = self.start_positions
         if self.resting:
@@ -207,6 +210,7 @@ def _saved_session_of(content: dict[str, Any]) -> SavedSession:
         bool(content.get("whole", False)),
         tuple(map(resting_trigger_of, content.get("resting", ()))),
         bool(content.get("emptied", False)),
+        tuple(map(str, content.get("guessed", ()))),
     )
 
 

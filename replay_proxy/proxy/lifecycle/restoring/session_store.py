@@ -275,6 +275,7 @@ class SessionStore:
             self.whole,
             tuple(state.resting),
             self._emptied,
+            tuple(sorted(keys.guessed)),
         )
         try:
             save(self._place, saved, makes_place=self._optional)
