@@ -249,3 +249,21 @@ def test_the_changelog_has_each_group_of_a_release_once_and_in_the_order_of_keep
     for release in (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1:]:
         groups = re.findall(r"^### (.+)$", release, re.MULTILINE)
         assert groups == [name for name in order if name in groups], release.partition("\n")[0]
+
+
+def test_each_package_that_says_what_its_modules_are_for_names_all_of_them() -> None:
+    """In lists, tables and columns. A package of one or two modules need not."""
+    missing, gone = [], []
+    for init in sorted((ROOT / "replay_proxy").rglob("__init__.py")):
+        text, folder = init.read_text(), init.parent
+        inside = {path.stem for path in folder.glob("*.py")} | {
+            path.parent.name for path in folder.glob("*/__init__.py")
+        }
+        inside -= {"__init__", "__main__"}
+        named = set(re.findall(r"`(\w+)(?:\.py|/)?`|^    (\w+)/?  ?", text, re.MULTILINE))
+        words = {word for pair in named for word in pair if word}
+        if len(inside) > 3:
+            missing += [f"{folder.relative_to(ROOT)}: {name}" for name in sorted(inside - words)]
+        rows = re.findall(r"^\| `(\w+)` \|", text.partition("| module |")[2], re.MULTILINE)
+        gone += [f"{folder.relative_to(ROOT)}: {name}" for name in rows if name not in inside]
+    assert (missing, gone) == ([], [])

@@ -12,7 +12,9 @@ else to standard error. May import every other package; nothing imports it.
 - `env`, `completion`: lines and a script for a shell. What clients need to reach the proxy: `replay_proxy.client_environment`.
 - `explain`: what a request is, and why.
 - `reset`: have the emulator behind a running proxy forget.
+- `ca`, `addon`: the certificate authority of the interception door, and the path of `mitmproxy_addon`, for your own mitmproxy.
 - `pod`: the actions of `replay-proxy pod`, by which states are saved, loaded and compared.
 - `recordings`: commands that read, check, copy or rewrite a recording.
 - `progress`, `loop`: the progress bar of a restore; the event loop.
+- `service_list`: the option `--services`, which several commands have.
 """

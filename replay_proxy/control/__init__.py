@@ -6,7 +6,11 @@ of the proxy is done by `proxy/lifecycle`; only `cli` stands above this package.
 - `routes`: which request is for the proxy itself, and who answers it; the list of all endpoints.
 - `health`: the emulator's health, with the proxy's word on persistence.
 - `state`: saving and loading, one JSON line for each service.
-- `pods`, `pod_remotes`: saving and loading pods; LocalStack's endpoints for them, and for their remotes.
+- `init`: how far the init scripts are, and whether the proxy is ready.
+- `pods`: saving and loading pods; LocalStack's endpoints for them, and for their remotes.
+- `doctor`: diagnoses, repairs and smoke tests of a running proxy.
+- `observing`: looking at the emulator because somebody asks for it.
+- `console`: the page at `/_replay/`, and what it is told.
 - `metrics`: what was counted, for Prometheus.
-- `answers`: JSON answers, and the guard against web pages that post to a local port.
+- `answers`, `methods`: JSON answers, and the guard against web pages that post to a local port; which methods an endpoint takes.
 """

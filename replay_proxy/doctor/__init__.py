@@ -39,4 +39,5 @@ Words:
 | `updates` | which operation sets what a creation had set |
 | `members` | where an operation takes an attribute, and in which form |
 | `removal` | deletes what is recorded, where an emulator cannot forget it |
+| `smoke` | checks that a user declares: read, carried out, judged |
 """

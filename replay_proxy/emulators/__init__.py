@@ -14,4 +14,5 @@ knows nothing of recordings and of the proxy; it may import `wire`, to build the
 - `reset_requests`: the requests by which clients do that, and how it is told that it was done.
 - `session_mark`: the mark by which an emulator is known to hold what was put into it.
 - `mark_places`: where an emulator can keep that mark: a place in each of eight services.
+- `queue_look`: how a queue is looked into without taking its messages, where an emulator has an endpoint for that.
 """

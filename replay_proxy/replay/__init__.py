@@ -35,6 +35,8 @@ Words:
 | `resting_trigger` | a trigger of a stack that waits for its data |
 | `session_state` | what holds until the emulator ends: aliases, access keys, secrets, times |
 | `issued` | what calls gave out and clients present later, such as ciphertexts and tokens: made again when it is presented |
+| `runs` | executions, jobs, tasks and the like: which calls start and show them, and how they are answered from the recording |
+| `start_positions` | what begins to act as if it had acted before: mappings, pipes, schedules for one moment |
 | `access_keys` | the secrets of access keys that the emulator made, and signing with them |
 | `presence_probes` | does an emulator that keeps no session mark still hold what was recorded? |
 """

@@ -5,6 +5,6 @@ other commands.
 
 - `inspect`, `diff`, `report`: what is in a recording, what changed, and both for people and CI systems.
 - `plan`, `aliases`: what a restore would do; which identifiers stand for which.
-- `source`: the argument RECORDING, which several of them have.
+- `source`, `opening`: the argument RECORDING, which several of them have, and what it may be.
 - `check`, `compact`, `export`, `import_`: keep recordings.
 """

@@ -7,6 +7,7 @@ stand; the identical object where none does. May import `table`, not
 - `rewrite`: identifiers in target, headers and body, by the table.
 - `chosen_names`: which names the client of a request chooses.
 - `endpoints`: URLs of the emulator to those of the proxy, and back.
+- `aws_hosts`: the same for clients that believe they talk to AWS.
 - `queue_hosts`: the region in the address of a queue.
 - `body`: the body of a message: its payload, its values, its bytes after a change.
 - `times`: the original times of what a restore has made again.

@@ -29,6 +29,8 @@ Modules, from the top:
     counters                 what `/_replay/status` and `/_replay/metrics` count
     translator               sends a request in the emulator's identifiers, returns its answer in the clients'
     mark_filter              hides the session mark from clients
+    issued_values            what the emulator gives out, such as ciphertexts and tokens, on its way to clients and back
+    traffic                  requests as they pass, for the console
     journaling/              writes changes and witnesses, and accounts for what is not recorded
     held/                    tokens that clients hold while emulator and proxy lose their memory
     receipts/                handles of messages that clients hold while the emulator loses its memory

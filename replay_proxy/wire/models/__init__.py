@@ -11,5 +11,7 @@ package of `wire`.
 - `operations`: the names of a service's operations, and its REST routes.
 - `pagination`: how the answers of an operation are continued, by the data of botocore's paginators.
 - `endpoint_hosts`: the service, region and bucket that a host name says.
+- `aws_domains`: which host names are AWS's.
+- `cli_names`: what the AWS CLI calls services, operations and members.
 - `control_paths`: paths that emulators take for themselves, and objects of S3 with such names.
 """

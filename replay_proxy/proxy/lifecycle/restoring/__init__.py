@@ -10,6 +10,7 @@ In: a recording, and an emulator that is up. Out: a restored emulator, its sessi
 - `requested_load`: what comes of a load that somebody asks for.
 - `requested_reset`: what comes of a reset that a client sends.
 - `trial`: another recorded state, put into the emulator whole or not at all.
+- `trial_emptying`: how the emulator is emptied for that, and once more where it fails.
 - `requested_pods`: what comes of a pod that somebody saves or loads.
 - `restore`: a recording in use; one restore of it, as a whole or in parts.
 - `kept_plan`: the plan of the latest restore, for the next one that restores the same.

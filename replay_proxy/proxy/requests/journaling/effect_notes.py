@@ -1,4 +1,4 @@
-"""Notes which calls may have changed data that no call shows, for the observer (`lifecycle.observer`); cheap, and never fails.
+"""Notes which calls may have changed data that no call shows, for the observer (`observation.observer`); cheap, and never fails.
 
 Of infrastructure every call is noted, since it may link things. Of data only what the observer says: nearly all recordings have
 services in which nothing acts by itself.

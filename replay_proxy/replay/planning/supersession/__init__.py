@@ -24,6 +24,7 @@ time, and the recording is read again to yield what is replayed (`planning.plan`
 | `credentials` | temporary credentials that are over |
 | `retention` | data that is older than its queue, stream or log group keeps it |
 | `resources` | resources that were created and deleted, with the calls that concerned nothing else |
+| `runs` | runs, which are not started again |
 | `without_effect` | calls that leave nothing behind, by today's mutability tables |
 | `decisions` | the largest set of calls that can go together |
 | `batches` | reducing a record to what is left of it |
