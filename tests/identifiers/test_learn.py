@@ -76,6 +76,21 @@ def test_names_that_an_emulator_made_up_are_told_apart_by_what_they_begin_with()
         assert pairs[one["RoleId"]] == two["RoleId"] and pairs[one["RoleName"]] == two["RoleName"]
 
 
+def test_a_name_that_was_drawn_without_a_digit_is_one_like_its_partner() -> None:
+    group = {"Description": "d"}
+    recorded = [
+        {"GroupName": "ack-S3-YPGCESUERZD", "GroupId": "sg-0c1", **group},
+        {"GroupName": "ack-S4-ABCDEFGHIJK", "GroupId": "sg-0c2", **group},
+    ]
+    replayed = [
+        {"GroupName": "ack-S4-5LNWNB0HJRV", "GroupId": "sg-0e2", **group},
+        {"GroupName": "ack-S3-06BDCBWD2D9", "GroupId": "sg-0e1", **group},
+    ]
+    report, pairs = learner("ec2:DescribeSecurityGroups", {"SecurityGroups": recorded}, {"SecurityGroups": replayed})
+    assert pairs["sg-0c1"] == "sg-0e1" and pairs["ack-S3-YPGCESUERZD"] == "ack-S3-06BDCBWD2D9"
+    assert report.ambiguous == () and report.unmatched == ()
+
+
 def test_known_aliases_put_elements_together() -> None:
     table = AliasTable()
     table.add("vpc-0c111111", "vpc-0e111111")

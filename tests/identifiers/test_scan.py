@@ -200,6 +200,10 @@ def test_addresses_change_as_a_whole() -> None:
     expected = "10.0.0.77/32 10.0.0.41 http://10.0.0.77:80 02:00:00:53:63:59"
     assert scan.translated(text, table, ANYWHERE, to_client=False) == expected
     assert scan.translated(expected, table, ANYWHERE, to_client=True) == text
+    for encode, decode in (ENCODINGS["percent"], ENCODINGS["percent twice"], (str, unquote)):
+        form = encode("Filter.1.Value.1=02:00:00:c4:22:c3").encode()
+        replacements, _ = scan.find(form, table, ANYWHERE, to_client=False)
+        assert decode(scan.replaced(form, replacements, url=True).decode()).endswith("=02:00:00:53:63:59")
 
 
 def test_collisions_are_reported_towards_clients_only() -> None:

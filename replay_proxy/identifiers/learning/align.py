@@ -24,7 +24,7 @@ from replay_proxy.footprint.members.member_roles import Role, member_in_map, nam
 from replay_proxy.footprint.members.naming_members import names_account, names_something
 from replay_proxy.identifiers.learning.identifier_pairs import without_authority
 from replay_proxy.identifiers.learning.positions import lists_by_position
-from replay_proxy.identifiers.table.distinctive import is_distinctive
+from replay_proxy.identifiers.table.drawn_forms import are_drawn_alike
 
 MISSING: Any = object()
 """The value of a member that one side does not have."""
@@ -296,7 +296,7 @@ class _Walker:
 
 def _is_drawn(value: Any, other: Any) -> bool:
     """Return whether two names may have been drawn by an emulator for one thing."""
-    return isinstance(value, str) and isinstance(other, str) and is_distinctive(value) and is_distinctive(other)
+    return isinstance(value, str) and isinstance(other, str) and are_drawn_alike(value, other)
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,8 @@ Whether a value is an identifier is told by its member, never by its look. What 
 - Addresses are pairs with addresses of their kind, URLs with URLs; hosts are taken label by label.
 - Dotted numbers and texts of several lines are no identifiers, and a point in time only where its member names something.
 
-In a member of which nothing is known, only what stands for one thing wherever it occurs teaches (`table.distinctive`).
+In a member of which nothing is known, only what stands for one thing wherever it occurs teaches (`table.distinctive`), or is
+drawn like that (`table.drawn_forms`): of letters alone, where the other one has digits, too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from urllib.parse import urlsplit
 from replay_proxy.identifiers.table import tokens
 from replay_proxy.identifiers.table.alias_table import AliasKind
 from replay_proxy.identifiers.table.distinctive import is_distinctive
+from replay_proxy.identifiers.table.drawn_forms import are_drawn_alike
 from replay_proxy.identifiers.table.networks import network_of
 
 VALUE_CHARACTERS_MAX = 2048
@@ -296,9 +298,7 @@ def _text_with_spaces(client: str, emulator: str) -> list[Pair] | None:
 
 
 def _teaches(client: str, emulator: str, *, trusted: bool) -> bool:
-    return trusted or (
-        is_distinctive(client) and is_distinctive(emulator) and not client.isdigit() and not emulator.isdigit()
-    )
+    return trusted or (are_drawn_alike(client, emulator) and not client.isdigit() and not emulator.isdigit())
 
 
 def _is_place(text: str, caller: Caller) -> bool:

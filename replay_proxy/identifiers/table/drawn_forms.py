@@ -20,6 +20,14 @@ _INDEX = re.compile(r"\[[^\]]*\]")
 _Form = tuple[str, str, str]
 
 
+def are_drawn_alike(one: str, other: str) -> bool:
+    """Return whether two texts of one place are distinctive, or one of them and the other has its form."""
+    if is_distinctive(one) and is_distinctive(other):
+        return True
+    forms = DrawnForms()
+    return forms.learn("", "", (one, other)) and all(forms.is_distinctive("", "", text) for text in (one, other))
+
+
 class DrawnForms:
     """The forms in which distinctive identifiers were shown. It never shrinks: each form once, not each identifier."""
 

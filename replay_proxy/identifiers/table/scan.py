@@ -152,7 +152,7 @@ def find(
     if (
         scanned.escaped
         or any(_is_escaped(token, compounds[token], data) for token in compounds.keys() & known)
-        or (tokens.has_escapes(data) and any(token in way.networks for token in known))
+        or (tokens.has_escapes(data) and any(token in way.networks or b":" in token for token in known))
     ):
         view = tokens.unescaped(data)
     text = view.text

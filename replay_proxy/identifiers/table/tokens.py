@@ -62,6 +62,7 @@ _SPOILING_PERCENT = re.compile(
 _ENDS_IN_ESCAPE = re.compile(rb"(?:" + _BACKSLASHES + rb"(?:u[0-9A-Fa-f]{4}|[bfnrt])|" + _PERCENT + rb")\Z")
 _ESCAPE_BYTES_MAX = 24
 _SPECIAL = re.compile(rb"[^A-Za-z0-9_.~-]")
+_COLON = re.compile(rb"%(?:25)*3[Aa]")  # what joins the bytes of an address that has no word
 # Escapes of characters of words: nobody needs them, some encoders write them.
 _HIDING_PERCENT = re.compile(rb"%(?:25)*(?:2[Dd]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|5[Cc]u00|6[1-9A-Fa-f]|7[0-9Aa])")
 _NAMED = {b"quot": b'"', b"apos": b"'", b"lt": b"<", b"gt": b">", b"amp": b"&"}
@@ -158,7 +159,7 @@ def address_parts_of_bare(text: bytes) -> list[bytes]:
 def bare_text(data: bytes) -> tuple[bytes, bool]:
     """Return `data` without the escapes before words, as a prescan needs it, and whether words are escaped themselves.
 
-    Where characters of words are escaped, only the unescaped text shows the words; that is returned then.
+    Where characters of words are escaped, only the unescaped text shows the words; that is returned then. A colon is decoded.
     """
     # To look for one byte is much faster than for two.
     percent = b"%" in data
@@ -171,7 +172,7 @@ def bare_text(data: bytes) -> tuple[bytes, bool]:
     ):
         return unescaped(data).text, True
     if percent:
-        data = _SPOILING_PERCENT.sub(b" ", data)
+        data = _SPOILING_PERCENT.sub(b" ", _COLON.sub(b":", data) if b"3A" in data or b"3a" in data else data)
     if backslash:
         data = _SPOILING_BACKSLASH.sub(b" ", data)
     return data, False
