@@ -9,12 +9,10 @@ import base64
 import hashlib
 import hmac
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,12 +24,12 @@ from ministack.services.cognito import _SRP_G, _SRP_N
 from tests.e2e.test_observations import post, restart, with_delivery
 from tests.support.clients import SOON, client
 from tests.support.processes import Emulator, Proxy, left_out
+from tests.support.readme_lines import check_lines
 
 pytestmark = pytest.mark.emulator
 
 LONG = pytest.mark.skipif(bool(left_out(0.1)), reason=str(left_out(0.1)))
 
-ROOT = Path(__file__).resolve().parents[2]
 LINES = {
     "What an emulator did by itself since": "test_an_effect_of_the_last_interval",
     "A schedule for one moment": "tests/e2e/test_pipes_and_schedules.py",
@@ -48,12 +46,7 @@ LINES = {
 
 
 def test_each_line_has_its_test() -> None:
-    section = (ROOT / "README.md").read_text().partition("## What does not come back")[2].partition("\n## ")[0]
-    lines = re.findall(r"^- (.*)$", section, re.MULTILINE)
-    assert len(lines) == len(LINES)
-    for line, (beginning, test) in zip(lines, LINES.items(), strict=True):
-        assert line.startswith(beginning)
-        assert (ROOT / test).exists() or test in globals()
+    check_lines("What does not come back", LINES, globals())
 
 
 def named(proxy: Proxy) -> set[str]:
