@@ -183,9 +183,10 @@ def _slow_proxy(*, reads: bool) -> Iterator[_SlowServer]:
 @pytest.mark.parametrize(
     ("command", "size", "reads", "said"),
     [
-        (["pod", "load", "shop.pod"], 0, True, "has the pod, and goes on loading it"),
-        (["pod", "load", "shop.pod"], 32 << 20, False, "has not all of the pod, and loads nothing"),
-        (["reset"], 0, True, "ends the reset that it has begun"),
+        (["pod", "load", "shop.pod"], 0, True, "the proxy at {} has the pod, and goes on loading it"),
+        (["pod", "load", "shop.pod"], 32 << 20, False, "the proxy at {} has not all of the pod, and loads nothing"),
+        (["reset"], 0, True, "the proxy at {} ends the reset that it has begun"),
+        (["pod", "save", "./new.pod"], 0, True, "no version was made"),
     ],
 )
 def test_an_interrupted_command_says_what_the_proxy_does(
@@ -207,7 +208,17 @@ def test_an_interrupted_command_says_what_the_proxy_does(
             finally:
                 process.kill()
     assert process.returncode == 130
-    assert f"interrupted: the proxy at {address} {said}" in complaint
+    assert f"interrupted: {said.format(address)}" in complaint
+
+
+def test_a_proxy_that_ends_before_it_answers_is_told_as_one_that_was_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with _slow_proxy(reads=True) as server:
+        server.over.set()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert main(["pod", "save", "shop", "--endpoint", address, "--pods-dir", str(tmp_path)]) == 6
+    assert f"{address} broke off before it answered" in capsys.readouterr().err
 
 
 def test_a_pod_file_that_cannot_be_made_is_no_file_that_was_removed(

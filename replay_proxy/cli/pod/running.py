@@ -103,7 +103,7 @@ class RunningProxy:
 
         completed = False
         with self._answer(method, path, body) as answer:
-            for line in answer:
+            for line in self._lines(answer):
                 if line.strip():
                     event: dict[str, Any] = orjson.loads(line)
                     completed = completed or event.get("event") == "completion"
@@ -111,14 +111,22 @@ class RunningProxy:
         if not completed:
             raise EmulatorError(f"{self.url} ended in the middle of its answer", hint="look at the log of the proxy")
 
+    def _lines(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+        """Yield the lines of an answer. Raises EmulatorError."""
+        try:
+            yield from answer
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broken_off(error) from error
+
     def _read(self, answer: http.client.HTTPResponse) -> bytes:
         """Return the next piece of an answer. Raises EmulatorError."""
         try:
             return answer.read(_CHUNK)
         except (OSError, http.client.HTTPException) as error:
-            raise EmulatorError(
-                f"{self.url} broke off its answer: {error}", hint="is the proxy still there? try again"
-            ) from error
+            raise self._broken_off(error) from error
+
+    def _broken_off(self, error: Exception) -> EmulatorError:
+        return EmulatorError(f"{self.url} broke off its answer: {error}", hint="is the proxy still there? try again")
 
     def _answer(
         self, method: str, path: str, body: IO[bytes] | None = None, *, timeout_s: float = TIMEOUT_S
@@ -138,6 +146,14 @@ class RunningProxy:
             connection = connection_type(parts.hostname, parts.port, timeout=timeout_s)
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
+        except (
+            ConnectionResetError,
+            BrokenPipeError,
+        ) as error:  # it had taken the connection; no answer at all is one, too
+            raise EmulatorError(
+                f"{self.url} broke off before it answered: {error.strerror or error}",
+                hint="is the proxy still there? its log tells why it ended; then try again",
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             raise EmulatorError(
                 f"no proxy answers at {self.url}: {error}",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from replay_proxy.cli.control_client import add_endpoint
 from replay_proxy.cli.pod.places import add_common, is_path, limits_of, store_of
-from replay_proxy.cli.pod.running import is_at_rest, running_proxy
+from replay_proxy.cli.pod.running import going_on, is_at_rest, running_proxy
 from replay_proxy.cli.pod.showing import print_json, progress
 from replay_proxy.cli.service_list import add_services
 from replay_proxy.config import Settings, resolve
@@ -130,7 +130,8 @@ def _save_running(
         asked["parent"] = versions[-1].digest
     store.layout.create()
     with scratch_file(store.root, store.layout.option) as file, progress("saving", in_bytes=True) as bar:
-        report = proxy.saved_file({key: value for key, value in asked.items() if value}, _Spooled(file, bar))
+        with going_on(lambda: "no version was made"):
+            report = proxy.saved_file({key: value for key, value in asked.items() if value}, _Spooled(file, bar))
         file.seek(0)
         with store.layout.writing():
             before = {each.digest for each in store.layout.stored()}
