@@ -18,7 +18,7 @@ from replay_proxy.doctor.members import values_called
 from replay_proxy.doctor.readings import Names
 from replay_proxy.doctor.repair import Repairs, is_numbered, members_of
 from replay_proxy.doctor.seen_right import SeenRight, missing_texts
-from replay_proxy.doctor.switches import switched_off
+from replay_proxy.doctor.switches import not_shown_by_all, switched_off
 from replay_proxy.doctor.tags import lost_tags, tags_update
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.doctor.updates import record_set_update, release_before, removal_before, update_of
@@ -168,8 +168,15 @@ class Conclusions:
             finding = Finding(resource.number, Problem.NOT_READY, "", resource.made_by, check.status, cause)
             (self._diagnosis.findings if failed else self._diagnosis.notes).append(finding)
         description = self._descriptions[resource.number]
-        for member, answer, update in switched_off(Names(self._model, resource), description):
-            self._add(resource, Problem.SWITCHED_OFF, member, answer, causes.OF_SWITCH, update=update)
+        off = list(switched_off(Names(self._model, resource), description))
+        doubtful = not_shown_by_all(resource)
+        for member in doubtful - {each[0] for each in off}:
+            self._seen.note(resource, member)
+        for member, answer, update in off:
+            if member in doubtful and not self._seen.was(resource, member):
+                self._note(resource, member, answer, "switched on")
+            else:
+                self._add(resource, Problem.SWITCHED_OFF, member, answer, causes.OF_SWITCH, update=update)
 
     def _find_other_content(self, check: Check) -> None:
         """Find content (code) with another print than recorded, where it was seen with that one."""

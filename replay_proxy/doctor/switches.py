@@ -11,7 +11,7 @@ from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.members import values_called
 from replay_proxy.doctor.readings import Names
 from replay_proxy.doctor.updates import named_by_call
-from replay_proxy.resources.resource import leaves
+from replay_proxy.resources.resource import Resource, leaves
 
 
 def switched_off(names: Names, description: Description) -> Iterator[tuple[str, str, Update | None]]:
@@ -34,6 +34,13 @@ def switched_off(names: Names, description: Description) -> Iterator[tuple[str, 
         off = next((value for value in values if value in switch.get("off", values)), None)
         if off is not None:
             yield needed or switch["recorded"], f"{switch['shown']} is {off}", _switched_on(names, switch)
+
+
+def not_shown_by_all(resource: Resource) -> frozenset[str]:
+    """Return the recorded members that not every emulator shows as switched on (`some_show` in `switches`)."""
+    kind = f"{resource.service}:{resource.key.noun}"
+    found = (each["recorded"] for each in table()["switches"] if each["kind"] == kind and "some_show" in each)
+    return frozenset(member for member in found if member in resource.attributes)
 
 
 def _entries_off(names: Names, description: Description) -> Iterator[tuple[str, str, None]]:

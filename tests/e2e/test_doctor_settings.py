@@ -72,6 +72,8 @@ def make(aws: Client) -> Names:
     aws("cognito-idp").create_group(UserPoolId=pool, GroupName="staff")
     aws("cognito-idp").admin_create_user(UserPoolId=pool, Username="ann", TemporaryPassword="Abcd1234!")
     aws("cognito-idp").admin_add_user_to_group(UserPoolId=pool, Username="ann", GroupName="staff")
+    aws("secretsmanager").create_secret(Name="turning", SecretString="s")
+    aws("secretsmanager").rotate_secret(SecretId="turning", RotationRules={"ScheduleExpression": "rate(3 days)"})
     key = aws("kms").create_key()["KeyMetadata"]["KeyId"]
     aws("kms").enable_key_rotation(KeyId=key, RotationPeriodInDays=180)
     network, subnet, peering = make_networks(aws)
