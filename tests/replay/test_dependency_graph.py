@@ -6,13 +6,14 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_proxy.journal.format.records import Record
+from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.replay.ordering.dependency_graph import DependencyGraph
 from replay_proxy.replay.ordering.order_table import is_about_trigger
 from replay_proxy.replay.ordering.schedule import Schedule
@@ -384,6 +385,29 @@ def test_neither_settings_nor_reads_after_a_trigger_keep_data_behind_it(lab: Lab
     assert made.waits("s3:PutObject", "s3:PutBucketVersioning")
     assert not made.waits("s3:DeleteBucketTagging", trigger)
     assert made.waits(trigger, "s3:PutObject", 0, 1)
+
+
+KINDS = {"CreateVpc": RecordKind.WITNESS}
+"""What stands for a read below: the lab records no reads."""
+
+
+def test_a_read_waits_for_what_another_service_may_have_made(lab: Lab) -> None:
+    """Nothing in it tells who has made what it is the first to show."""
+    ecs, ec2 = lab.client("ecs"), lab.client("ec2")
+    ecs.create_cluster(clusterName="before")
+    ec2.create_vpc(CidrBlock="10.0.0.0/16")
+    ecs.create_cluster(clusterName="later")
+    ec2.create_key_pair(KeyName="k")
+    made = Made([replace(each, kind=KINDS.get(each.head.operation, each.kind)) for each in lab.records if each.head])
+    first, read, later, _ = made.graph.order
+    schedule = Schedule(made.graph)
+    assert [schedule.take(), schedule.take(), schedule.take()] == [first, None, None], (
+        "the second cluster comes after the first"
+    )
+    schedule.done(first)
+    assert {schedule.take(), schedule.take()} == {read, later}
+    assert made.graph.closure([read]) == {read}, "it needs no cluster where a part is restored"
+    assert made.waits("ec2:CreateKeyPair", "ec2:CreateVpc")
 
 
 def test_an_ending_of_something_else_does_not_keep_data_behind_a_trigger(lab: Lab) -> None:

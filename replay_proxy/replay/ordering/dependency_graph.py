@@ -50,6 +50,8 @@ class DependencyGraph:
     late: the triggers, and the calls that wait for one.
     following: by call, the one call of which it awaits only the answer, and not the work that it started.
     in_turn: by call, the one that it waits for only so that the records of a table's stream come in their order.
+    loosely: by read, what it waits for where that is made in the same go, and does not need: calls of other services, of which
+    one may have made what it shows.
     slow: the calls that start work for which a restore waits (`replay.waiters`).
     batches: the keys of calls that may share a request (`ordering.batch_key`).
     services: the service of each call ("" where it was not recognised).
@@ -63,6 +65,7 @@ class DependencyGraph:
     in_turn: dict[int, int] = field(default_factory=dict)
     slow: set[int] = field(default_factory=set)
     batches: dict[int, str] = field(default_factory=dict)
+    loosely: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -71,8 +74,8 @@ class DependencyGraph:
         return seq in self.services
 
     def predecessors(self, seq: int) -> set[int]:
-        """Return the calls that `seq` waits for directly, through joins as well."""
-        return self._reach(self.before[seq], through=lambda node: node < 0)
+        """Return the calls that `seq` needs directly, through joins as well."""
+        return self._reach(self._needed(seq), through=lambda node: node < 0)
 
     def waits_of(self, seq: int) -> tuple[set[int], set[int]]:
         """Return the calls that `seq` waits for by itself, and those that it waits for through joins."""
@@ -81,7 +84,7 @@ class DependencyGraph:
         return {node for node in before if node > 0}, self._reach(joins, through=lambda node: node < 0)
 
     def closure(self, seqs: Iterable[int]) -> set[int]:
-        """Return these calls, with everything that they wait for, directly or not."""
+        """Return these calls, with everything that they need, directly or not."""
         return self._reach(seqs, through=lambda _node: True)
 
     def _reach(self, nodes: Iterable[int], through: Callable[[int], bool]) -> set[int]:
@@ -92,8 +95,12 @@ class DependencyGraph:
             if node not in found:
                 found.add(node)
                 if through(node):
-                    waiting.extend(self.before[node])
+                    waiting.extend(self._needed(node))
         return {node for node in found if node > 0}
+
+    def _needed(self, node: int) -> Iterable[int]:
+        loosely = self.loosely.get(node)
+        return self.before[node] if loosely is None else (each for each in self.before[node] if each != loosely)
 
 
 def graph_of(records: Iterable[Record], load: BlobLoader) -> DependencyGraph:
@@ -125,6 +132,8 @@ class _Builder:
         self._barrier: tuple[int, ...] = ()
         self._since_barrier: list[int] = []
         self._infrastructure: list[int] = []
+        self._makers: list[int] = []
+        """What may have made what a read is the first to show: the infrastructure without witnesses, before any trigger."""
         self._created: dict[tuple[str, bool], dict[str, int]] = {}
         self._triggers: list[tuple[int, Footprint]] = []
         self._roles = TriggerRoles()
@@ -146,7 +155,7 @@ class _Builder:
             self._barrier, self._since_barrier = (seq,), held
             self._forget_all_but(held)
             self._created.clear()
-            self._infrastructure = [seq, *held]
+            self._infrastructure, self._makers = [seq, *held], []
         else:
             before = set(self._barrier)
             if footprint.stray:
@@ -154,6 +163,8 @@ class _Builder:
             left = self._wait_for_conflicts(seq, footprint, before)
             self._order_creations(seq, footprint, before)
             touched = self._roles.see(seq, footprint, self._referring)
+            if footprint.witness and not footprint.stray and self._makers:
+                self._follow_makers(seq, before)
             self._leave_behind(seq, touched, left, late=not graph.late.isdisjoint(before))
             self._since_barrier.append(seq)
             if not footprint.data and seq not in self._roles.armed:
@@ -168,6 +179,8 @@ class _Builder:
         late = footprint.trigger or not graph.late.isdisjoint(before)
         if late:
             graph.late.add(seq)
+        elif not footprint.data and not footprint.witness and seq not in self._roles.armed:
+            self._makers.append(seq)
         if sends:
             (self._late_senders if late else self._senders).append(seq)
         elif footprint.data:
@@ -297,6 +310,17 @@ class _Builder:
         if len(self._infrastructure) > 1:
             self._infrastructure = [self._join(self._infrastructure)]
         return self._infrastructure[:]
+
+    def _follow_makers(self, seq: int, before: set[int]) -> None:
+        """Let a read wait for what may have made what it is the first to show, whatever service that is of.
+
+        Not for what comes after a trigger: data in what the read shows would come after that, too.
+        """
+        if len(self._makers) > 1:
+            self._makers = [self._join(self._makers)]
+        if self._makers[0] not in before:
+            self.graph.loosely[seq] = self._makers[0]
+            before.add(self._makers[0])
 
     def _join(self, nodes: list[int]) -> int:
         self._joins -= 1

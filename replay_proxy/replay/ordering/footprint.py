@@ -30,8 +30,9 @@ whose records show the order. They all refer to the whole that holds them.
 Calls that create things of one kind are made one after the other, so that lists show the things as they did. Where it
 is not known in which lists of its service something stands (`SignUp` makes a user, `RunInstances` a volume), it is made after all
 that was created there before, and before all that comes later. A witness keeps
-its place among all calls of its service, because it shows what was there at its time. What cannot be understood is a
-barrier: everything before it is done first.
+its place among all calls of its service, because it shows what was there at its time, and comes after what other services
+made: one of these may have made what it is the first to show (the instances of an Auto Scaling group). What cannot be
+understood is a barrier: everything before it is done first.
 """
 
 from __future__ import annotations

@@ -250,6 +250,7 @@ def _document(recording: Recording, plan: Plan, now: datetime) -> dict[str, Any]
             "in_turn": list(graph.in_turn.items()),
             "slow": sorted(graph.slow),
             "batches": list(graph.batches.items()),
+            "loosely": list(graph.loosely.items()),
             "of": [services.index(graph.services[seq]) for seq in graph.order],
         },
     }
@@ -276,6 +277,7 @@ def _plan(recording: Recording, document: dict[str, Any]) -> Plan:
             dict(graph["in_turn"]),
             set(graph["slow"]),
             dict(graph["batches"]),
+            dict(graph["loosely"]),
         ),
         EarlierPlan(Counter(document["earlier"])),
         is_new=False,
