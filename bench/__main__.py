@@ -10,6 +10,7 @@ import sys
 NAMES = {
     "proxy": "what the proxy costs a request, against a minimal reverse proxy",
     "restore": "how long it takes to have the state back, against LocalStack's old algorithm",
+    "ordering": "what it costs a restore that equal names make calls wait for each other",
     "memory": "resident memory: idle, streaming 1 GiB, restoring 200,000 calls, and whatever passed",
     "wire": "recognising and parsing requests, start-up times",
     "effects": "watching data for what the emulator does by itself, while nothing changes",

@@ -81,6 +81,11 @@ def all_alive(emulator: str, calls: int) -> Made:
     return _cached(emulator, f"alive-{calls}", make)
 
 
+def named(emulator: str, name: str, make: Make) -> Made:
+    """The history that `make` makes, kept under `name`."""
+    return _cached(emulator, name, make)
+
+
 Make = Callable[[history.Counted], int]
 """Makes a history; how many calls of infrastructure it began with."""
 
@@ -121,6 +126,9 @@ def _record(emulator: str, make: Make, scratch: Path) -> dict[str, Any]:
 def _print(emulator: str) -> str:
     """What the recording depends on, as a short text."""
     here = Path(__file__).parent
-    parts = [(here / name).read_bytes() for name in ("recordings.py", "history.py", "old_algorithm.py", "census.py")]
+    parts = [
+        (here / name).read_bytes()
+        for name in ("recordings.py", "history.py", "ordering.py", "old_algorithm.py", "census.py")
+    ]
     parts += [importlib.metadata.version(name).encode() for name in (emulator, "boto3")]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
