@@ -40,7 +40,7 @@ def made(path: Path) -> str:
 def test_uploads_at_once_are_bounded_recorded_once_and_restored(
     tmp_path: Path, start_proxy: Callable[..., Proxy]
 ) -> None:
-    proxy = start_proxy("--emulator", "moto")
+    proxy = start_proxy("--emulator", "moto", fresh=True)
     s3 = client("s3", proxy.url, read_timeout=TIMEOUT_S, max_pool_connections=COUNT)
     s3.create_bucket(Bucket="large")
     keys = [f"object-{number}" for number in range(COUNT)]

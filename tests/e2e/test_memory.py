@@ -38,14 +38,14 @@ def upstream(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("what", PASSING)
 def test_memory_does_not_follow_what_passes(tmp_path: Path, upstream: str, what: str) -> None:
     calls, count = PASSING[what]
-    proxy = Proxy(tmp_path, "--upstream", upstream, "--compact-percentage", "0")
+    proxy = Proxy(tmp_path, "--upstream", upstream, "--compact-percentage", "0", fresh=True)
     try:
         idle = memory_of(proxy.process.pid)
         talk.talk(proxy.port, calls(count))
         assert memory_of(proxy.process.pid, "VmHWM") - idle < MORE_MIB
     finally:
         proxy.stop()
-    again = Proxy(tmp_path, "--upstream", upstream, "--compact-percentage", "0")
+    again = Proxy(tmp_path, "--upstream", upstream, "--compact-percentage", "0", fresh=True)
     try:
         assert memory_of(again.process.pid, "VmHWM") - idle < MORE_MIB
     finally:

@@ -14,9 +14,10 @@ import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from replay_proxy.emulators.process import free_port
+from tests.support.warm_starts import Forked, can_stand_for, starter
 
 EMULATORS = ("moto", "ministack", "localstack")
 START_LIMIT = 120.0
@@ -77,6 +78,9 @@ def http_status(url: str) -> int | None:
         return None
 
 
+AnyProcess = subprocess.Popen[bytes] | Forked
+
+
 class Process:
     """A server as a subprocess, in a process group of its own; its output lies in a file."""
 
@@ -84,9 +88,12 @@ class Process:
         self.url = url
         self.log_path = log
         with log.open("ab") as out:
-            self.process = subprocess.Popen(
-                command, stdout=out, stderr=out, env={**os.environ, **environment}, start_new_session=True
-            )
+            self.process = self._begin(command, environment, out)
+
+    def _begin(self, command: Sequence[str], environment: dict[str, str], out: IO[bytes]) -> AnyProcess:
+        return subprocess.Popen(
+            command, stdout=out, stderr=out, env={**os.environ, **environment}, start_new_session=True
+        )
 
     @property
     def log(self) -> str:
@@ -183,10 +190,12 @@ class Proxy(Process):
         data_dir: Path | None = None,
         wait: bool = True,
         program: Sequence[str] = (),
+        fresh: bool = False,
     ) -> None:
-        """program: what to run in place of `replay-proxy`."""
+        """program: what to run in place of `replay-proxy`. fresh: in an interpreter that has imported nothing yet."""
         self.scratch = scratch
         self.program = program or replay_proxy()
+        self.fresh = fresh or bool(program) or bool(os.environ.get(LONG))
         self.options = options
         self.port = port or free_port()
         self.data_dir = data_dir or scratch / "recordings"
@@ -201,6 +210,11 @@ class Proxy(Process):
         super().__init__([*command, *options], self.environment, scratch / f"proxy-{self.port}.log", url)
         if wait:
             self._wait("/_localstack/health", [200])
+
+    def _begin(self, command: Sequence[str], environment: dict[str, str], out: IO[bytes]) -> AnyProcess:
+        if self.fresh or not can_stand_for(environment):
+            return super()._begin(command, environment, out)
+        return starter().start(command, {**os.environ, **environment}, out)
 
     def status(self, token: str = "") -> dict[str, Any]:
         fields = {"X-Replay-Token": token.encode().decode("latin-1")} if token else {}
@@ -224,7 +238,8 @@ class Proxy(Process):
             environment=self.environment,
             data_dir=self.data_dir,
             wait=wait,
-            program=self.program,
+            program=self.program if self.fresh else (),
+            fresh=self.fresh,
         )
         return self
 
