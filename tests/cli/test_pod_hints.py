@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -251,3 +252,12 @@ async def test_a_pod_that_is_missing_at_the_start_is_told_with_its_file_before_a
         await load_at_start(resolve(parser.parse_args(words)), "moto")
     assert str(refused.value) == refused.value.message == f"{text}: there is no pod 'junk' in {tmp_path / 'pods'}"
     assert not (tmp_path / "new").exists()
+
+
+def test_json_names_the_pod_and_not_a_temporary_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop().write(tmp_path / "data")
+    pods = ["--pods-dir", str(tmp_path / "pods")]
+    assert main(["pod", "save", "shop", "--data-dir", str(tmp_path / "data"), *pods]) == 0
+    capsys.readouterr()
+    assert main(["pod", "inspect", "shop", "--json", *pods]) == 0
+    assert json.loads(capsys.readouterr().out)["recording"]["path"] == "shop:1"

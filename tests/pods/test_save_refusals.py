@@ -9,6 +9,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +19,7 @@ from replay_proxy.pods.oci.descriptor import SERVICES
 from replay_proxy.pods.state.save import save_recording
 from replay_proxy.pods.state.save_request import SaveRequest
 from replay_proxy.pods.store import PodStore
+from replay_proxy.proxy.lifecycle.restoring.requested_pods import RequestedPods
 from replay_proxy.wire.models.service_names import UnknownServiceError, services_in
 from tests.resources.recordings import Tape, queue
 from tests.support.clients import client
@@ -111,3 +114,19 @@ def test_a_full_disk_is_told_as_such(start_proxy: Callable[..., Proxy], small_di
     assert (code, "No space left on device" in complaint) == (5, True), complaint
     assert len(PodStore(small_disk).versions("s")) == 1
     assert not (small_disk / "s.pod").exists()
+
+
+async def test_a_save_that_could_not_look_at_the_emulator_says_so(tmp_path: Path) -> None:
+    """While a load is under way: what the emulator did by itself before is not known then."""
+    tape = Tape()
+    queue(tape, "q")
+    recording: Any = SimpleNamespace(writer=None, data_dir=tape.write(tmp_path / "data"))
+    nothing: Any = None
+    for observer, said in (
+        (SimpleNamespace(can_look=False), ["may not be in it: its state is being restored"]),
+        (None, []),
+    ):
+        pods = RequestedPods(recording, nothing, nothing, nothing, nothing, cast(Any, observer))
+        report = await pods.save(PodStore(tmp_path / "pods"), SaveRequest("s"))
+        assert report.calls == 1
+        assert [text for text, expected in zip(report.warnings, said, strict=True) if expected not in text] == []

@@ -150,4 +150,6 @@ def opened(text: str, settings: Settings) -> Iterator[Recording]:
     with found(text, settings) as version, scratch_folder() as scratch:
         folder = scratch / "recording"
         unpack(version.layout, version.manifest, folder, version.where)
-        yield read(folder)
+        recording = read(folder)
+        recording.origin = version.where
+        yield recording

@@ -298,7 +298,7 @@ class Layout:
         if descriptor.media_type not in DOCUMENT_TYPES:
             raise damaged(f"{descriptor.digest} is no manifest, but {descriptor.media_type[:100]!r}")
         if descriptor.size > MANIFEST_BYTES_MAX:
-            raise damaged(f"the manifest {descriptor.digest} is longer than {MANIFEST_BYTES_MAX} bytes")
+            raise damaged(f"{self.told(descriptor.digest)} is longer than the {MANIFEST_BYTES_MAX} bytes of a manifest")
         return b"".join(self.read(descriptor))
 
     def manifest(self, descriptor: Descriptor) -> Manifest:

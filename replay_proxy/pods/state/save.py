@@ -201,7 +201,9 @@ class _Saving:
             report.redacted = dict(sorted(redactor.counts.items()))
             report.not_judged = dict(sorted(redactor.catalogue.not_judged.items()))
         if source.first_pending is not None:
-            report.warnings.append("calls that were recorded with MANUAL and not saved yet are not in it")
+            report.warnings.append(
+                "calls that do not count yet are not in it: not saved under MANUAL, or of a load that is under way"
+            )
 
     # -- bodies ----------------------------------------------------------------------------------------------------
 

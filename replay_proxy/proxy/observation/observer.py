@@ -172,6 +172,11 @@ class Observer:
             finally:
                 watched.written_past = False
 
+    @property
+    def can_look(self) -> bool:
+        """Whether the emulator can be looked at now: not while the state is being restored, or nothing can be recorded."""
+        return self._gate.is_open and self._gate.admission is None and self._recorder.is_ready
+
     @asynccontextmanager
     async def at_rest(self) -> AsyncIterator[None]:
         """Look at nothing meanwhile: what smoke tests put into the emulator, and take away again, is nobody's state."""
@@ -264,8 +269,8 @@ class Observer:
 
         at_end: requests pass no longer, but some did.
         """
-        open_now = self._gate.is_open or (at_end and self._engine.policy.answered_count > 0)
-        if not open_now or self._gate.admission is not None or not self._recorder.is_ready:
+        at_last = at_end and self._engine.policy.answered_count > 0
+        if not self.can_look and not (at_last and self._gate.admission is None and self._recorder.is_ready):
             return False
         if self._generation != self._gate.emulator_generation:
             self._generation = self._gate.emulator_generation

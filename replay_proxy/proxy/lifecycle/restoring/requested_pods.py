@@ -96,7 +96,7 @@ class RequestedPods:
             UsageError: it cannot be saved so. RecordingError, StorageError: something cannot be read or written.
         """
         request.checked()
-        await self._look(request.services)
+        not_looked = await self._look(request.services)
         writer, end = self._recording.writer, None
         if writer is not None:
             if writer.strategy is SaveStrategy.MANUAL:
@@ -112,13 +112,24 @@ class RequestedPods:
             "end": end,
             "request": asdict(request),
         }
-        return SaveReport(**await _in_a_process("replay_proxy.pods.state.save", told))
+        report = SaveReport(**await _in_a_process("replay_proxy.pods.state.save", told))
+        if not_looked:
+            report.warnings.append(f"what the emulator did by itself at last may not be in it: {not_looked}")
+        return report
 
-    async def _look(self, services: tuple[str, ...] = ()) -> None:
-        """Have recorded what the emulator did by itself."""
-        if self._observer is not None:
-            with suppress(OSError, TimeoutError, UsageError):
-                await self._observer.observe(services)
+    async def _look(self, services: tuple[str, ...] = ()) -> str:
+        """Have recorded what the emulator did by itself. Return why it could not be looked at; empty where it was."""
+        if self._observer is None:
+            return ""
+        if not self._observer.can_look:
+            return "its state is being restored, or it is away"
+        try:
+            await self._observer.observe(services)
+        except UsageError as error:
+            return error.message
+        except (OSError, TimeoutError) as error:
+            return f"it does not answer: {error}"
+        return ""
 
     # -- loading ---------------------------------------------------------------------------------------------------
 
