@@ -63,6 +63,23 @@ def test_identifiers_that_both_sides_drew_are_kept_apart(tmp_path: Path) -> None
     assert (again.renamed, again.changes_anything) == (report.renamed, False)
 
 
+@pytest.mark.parametrize("stays", [True, False])
+def test_what_comes_along_with_what_stays_is_not_told_as_removed(tmp_path: Path, stays: bool) -> None:
+    """The default group of a network, which a client has read since: the emulator makes it again with the network."""
+    ours, pod = Tape(), Tape()
+    made = b"<CreateVpcResponse><vpc><vpcId>vpc-0a</vpcId><cidrBlock>10.0.0.0/16</cidrBlock></vpc></CreateVpcResponse>"
+    groups = (
+        b"<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-0b</groupId><groupName>default</groupName>"
+        b"<vpcId>vpc-0a</vpcId></item></securityGroupInfo></DescribeSecurityGroupsResponse>"
+    )
+    for tape in (ours, pod) if stays else (ours,):
+        tape.call("ec2", "CreateVpc", {"CidrBlock": "10.0.0.0/16"}, protocol="ec2", body=made)
+    ours.call("ec2", "DescribeSecurityGroups", {}, protocol="ec2", body=groups, witness=True)
+    _calls, report = _merged(ours, pod, tmp_path, "overwrite")
+    assert len(report.services["ec2"].removed) == (0 if stays else 2)
+    assert report.changes_anything is not stays
+
+
 @pytest.mark.parametrize("strategy", ["service-merge", "account-region-merge"])
 def test_the_emulators_own_account_is_called_as_the_pod_calls_it(tmp_path: Path, strategy: str) -> None:
     """Each emulator has a number of its own for it. Else both would stand in one recording, and the pod's lead nowhere."""

@@ -88,8 +88,10 @@ def describe(
 
     for each in comparison.added:
         of(each).added.append(after.id(each))
+    other = {each.number for each in comparison.removed} | {each.before.number for each in comparison.changed}
     for each in comparison.removed:
-        if each.made_by or each.maker:  # an emulator makes the others by itself, before and after
+        # An emulator makes the others by itself, before and after: those of nobody, and what comes along with what stays.
+        if each.made_by or each.maker in other:
             of(each).removed.append(before.id(each))
     changed = set()
     for change in comparison.changed:
