@@ -104,6 +104,16 @@ def test_members_of_answers(table: AliasTable) -> None:
     assert answer_to_client(json_answer(body.encode()), head, request, table).body == body.encode()
 
 
+def test_an_id_behind_its_kind_in_a_sentence_about_a_state(table: AliasTable) -> None:
+    """Digits alone that stand elsewhere in a sentence, or in one about something else, may be a number."""
+    table.add("6777", "1637", learned_from=Origin(5, "ecs:CreateService", "service.deployments[0].id"))
+    request, head = wire_request("ecs", "describe_services", services=["s"])
+    told = "ECS deployment ecs-svc/{} in progress, 1637 of 8/1637 tasks."
+    text = json.dumps({"rolloutStateReason": told.format("1637"), "reason": told.format("1637")}).encode()
+    shown = json.dumps({"rolloutStateReason": told.format("6777"), "reason": told.format("1637")}).encode()
+    assert answer_to_client(json_answer(text), head, request, table).body == shown
+
+
 def test_single_values_by_their_role(table: AliasTable) -> None:
     assert translated(ITS, table, ANYWHERE, to_client=True) == SET
     assert translated(ITS, table, ANYWHERE, to_client=True, is_identifier=False) == ITS

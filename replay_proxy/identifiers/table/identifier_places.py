@@ -30,6 +30,7 @@ _XML_ITEMS = re.compile(
 )
 _FIELD = re.compile(rb"(?:\A|[&?\n])([A-Za-z0-9_.-]{1,256})=\Z")
 _NUMBER_PLACE = re.compile(rb"[\"'][^\"'\\:,\s]{1,128}[\"'][\s+]*:[\s+]*(?:\[[\s+]*(?:[0-9.]+[\s+]*,[\s+]*)*)?\Z")
+_PATH = re.compile(rb"(?:^|\s)[A-Za-z][A-Za-z0-9-]*/\Z")
 _NUMBERING = frozenset({"member", "entry", "item", "value", "Value"})
 
 
@@ -55,6 +56,7 @@ def is_identifier_place(text: bytes, start: int, owners: frozenset[str], service
     return bool(name) and (
         any(_names(name, each) for each in ([service] if service else owners or [""]))
         or (before[at : at + 1] == b"/" and _is_own(owners, service))
+        or (_PATH.search(before[at:]) is not None and _tells_state(name, service) and _is_own(owners, service))
     )
 
 
@@ -112,6 +114,12 @@ def _member_before(before: bytes, opening: bytes) -> str:
         return ""
     parts = found[1].decode("ascii", "replace").replace(":", ".").split(".")
     return next((part for part in reversed(parts) if not part.isdigit() and part not in _NUMBERING), "")
+
+
+@lru_cache(maxsize=4096)
+def _tells_state(member: str, service: str) -> bool:
+    """Return whether a member tells a state, or why it is so: in such a sentence, an id stands behind its kind (`ecs-svc/…`)."""
+    return role_by_name(service, "", member) is Role.STATE
 
 
 @lru_cache(maxsize=4096)

@@ -58,8 +58,6 @@ RULES = (
     Rule(r"lambda:Get(?:Function|LayerVersion).*", r"Location", "a presigned address, made at each call"),
     Rule(r"events:ListTargetsByRule .*Events-Archive-.*", r"InputTemplate",
          "what moto makes for an archive, in a member that is users' payload and never rewritten"),
-    Rule(r"ecs:DescribeServices .*", r"rolloutStateReason",
-         "a sentence for people that repeats the id of a deployment; digits alone are not replaced inside sentences"),
     Rule(r'ecs:(?:List|Describe)Tasks \{"cluster".*', r"tasks|taskArns",
          "moto shows tasks of other clusters, too: of all whose ARN has the name in it, or of all; in their own they are read",
          shown=r'[^"]*"cluster": "(?:[^"]*/)?([^"/]+)"[^\n]*\n(?!.*:task/\1/).*'),
