@@ -108,6 +108,8 @@ def refusal_of(status: int, body: bytes, address: str) -> ReplayProxyError:
         message, hint = f"{address} answered with {status}", "is that the address of a replay-proxy?"
     if status == 412:
         return DivergedError(message, hint=hint)
-    if status in (400, 401, 404, 409):
+    if status == 401:  # what it hints at is a header field
+        return UsageError(message, hint="name the token of that proxy by REPLAY_CONTROL_TOKEN or --control-token")
+    if status in (400, 404, 409):
         return UsageError(message, hint=hint)
     return EmulatorError(message, hint=hint)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from replay_proxy.cli.control_client import refusal_of
 from replay_proxy.cli.main import main
 from replay_proxy.cli.pod.at_start import load_at_start
 from replay_proxy.config import add_options, resolve
@@ -220,6 +221,13 @@ def test_a_proxy_that_ends_before_it_answers_is_told_as_one_that_was_there(
         address = f"http://127.0.0.1:{server.server_port}"
         assert main(["pod", "save", "shop", "--endpoint", address, "--pods-dir", str(tmp_path)]) == 6
     assert f"{address} broke off before it answered" in capsys.readouterr().err
+
+
+def test_a_token_that_is_wanted_is_told_as_a_person_gives_it() -> None:
+    body = b'{"error": "this endpoint wants the control token", "hint": "send it as `Authorization: Bearer TOKEN`"}'
+    told = refusal_of(401, body, "http://127.0.0.1:4566")
+    assert "REPLAY_CONTROL_TOKEN" in told.hint
+    assert "Bearer" not in told.hint
 
 
 def test_a_pod_file_that_cannot_be_made_is_no_file_that_was_removed(
