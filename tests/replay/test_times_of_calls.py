@@ -152,6 +152,59 @@ def test_what_was_begun_is_known_by_its_number() -> None:
     assert [each["StartedAt"] for each in shown] == [each["CompletedAt"] for each in shown] == wanted
 
 
+def test_versions_of_a_template_are_known_by_their_numbers_in_xml() -> None:
+    restored = Restored("ec2", "ec2")
+
+    def version(number: int, at: str) -> str:
+        names = "<launchTemplateId>lt-1</launchTemplateId><launchTemplateName>abc</launchTemplateName>"
+        return f"{names}<versionNumber>{number}</versionNumber><createTime>{at}</createTime>"
+
+    first = {"Action": "CreateLaunchTemplate", "LaunchTemplateName": "abc"}
+    parts = "<launchTemplateId>lt-1</launchTemplateId><launchTemplateName>abc</launchTemplateName>"
+    made = [restored.call(first["Action"], first, f"<R><launchTemplate>{parts}</launchTemplate></R>".encode())]
+    for number, named in ((2, {"LaunchTemplateId": "lt-1"}), (3, {"LaunchTemplateName": "abc"})):
+        at = _iso(FIRST + APART * (number - 1))
+        body = f"<R><launchTemplateVersion>{version(number, at)}</launchTemplateVersion></R>".encode()
+        sent = {"Action": "CreateLaunchTemplateVersion", **named}
+        made.append(restored.call("CreateLaunchTemplateVersion", sent, body))
+    items = "".join(f"<item>{version(number, _iso(AGAIN))}</item>" for number in (3, 2, 1))
+    body = f"<R><launchTemplateVersionSet>{items}</launchTemplateVersionSet></R>".encode()
+    shown = restored.read("DescribeLaunchTemplateVersions", {"Action": "DescribeLaunchTemplateVersions"}, body)
+    assert re.findall("Time>([^<]+)", shown) == [_iso(each) for each in reversed(made)]
+
+
+def test_a_profile_is_not_as_old_as_its_user() -> None:
+    restored = Restored("iam", "query")
+
+    def answer(name: str, thing: str, at: int) -> bytes:
+        inner = f"<{thing}><UserName>1</UserName><CreateDate>{_iso(at)}</CreateDate></{thing}>"
+        return f"<{name}Response><{name}Result>{inner}</{name}Result></{name}Response>".encode()
+
+    asked = {"UserName": "1"}
+    call = {"Action": "CreateUser", **asked}
+    user = restored.call("CreateUser", call, answer("CreateUser", "User", FIRST))
+    call = {"Action": "CreateLoginProfile", **asked, "Password": "x"}
+    profile = restored.call("CreateLoginProfile", call, answer("CreateLoginProfile", "LoginProfile", FIRST + APART))
+    for thing, at in (("User", user), ("LoginProfile", profile)):
+        read = f"Get{thing}"
+        assert _iso(at) in restored.read(read, {"Action": read, **asked}, answer(read, thing, AGAIN))
+
+
+def test_a_change_tells_of_the_thing_and_not_of_what_that_refers_to() -> None:
+    alarms = Restored("cloudwatch", "json")
+    alarms.call("PutMetricAlarm", {"AlarmName": "1", "Namespace": "n", "MetricName": "m"}, {})
+    state = alarms.call("SetAlarmState", {"AlarmName": "1", "StateValue": "ALARM", "StateReason": "r"}, {})
+    shown = {"MetricAlarms": [{"AlarmName": "1", "MetricName": "m", "StateUpdatedTimestamp": AGAIN}]}
+    assert alarms.read("DescribeAlarms", {}, shown)["MetricAlarms"][0]["StateUpdatedTimestamp"] == state
+    tasks = Restored("ecs", "json")
+    task = {"taskDefinitionArn": "arn:aws:ecs:us-east-1:000000000000:task-definition/1:1", "family": "1", "revision": 1}
+    made = tasks.call("RegisterTaskDefinition", {"family": "1"}, {"taskDefinition": task})
+    gone = tasks.call("DeregisterTaskDefinition", {"taskDefinition": "1:1"}, {"taskDefinition": task})
+    again = {"taskDefinition": {**task, "registeredAt": AGAIN, "deregisteredAt": AGAIN}}
+    shown = tasks.read("DescribeTaskDefinition", {"taskDefinition": "1:1"}, again)["taskDefinition"]
+    assert (shown["registeredAt"], shown["deregisteredAt"]) == (made, gone)
+
+
 def test_an_alias_keeps_its_date_when_it_is_given_another_key() -> None:
     restored = Restored("kms", "json")
     made = restored.call("CreateAlias", {"AliasName": "alias/1", "TargetKeyId": "key-a"}, {})

@@ -15,6 +15,7 @@ from replay_proxy.exchange import Answer, BlobRef, CallHead, Request
 from replay_proxy.footprint import resource_kinds
 from replay_proxy.footprint.additions import makes, own_name_members
 from replay_proxy.footprint.data_parts import OBJECT_WRITES
+from replay_proxy.footprint.given_names import given_names
 from replay_proxy.footprint.members.answer_identifiers import all_texts, answer_texts, output_shape
 from replay_proxy.footprint.members.member_roles import Role
 from replay_proxy.footprint.members.naming_members import names_account, names_something, naming_at_top
@@ -103,9 +104,11 @@ def note_times(
         with suppress(MalformedMessage, KeyError, TypeError, AttributeError):  # of a client that sends something else
             write = Moment(taken + took, begun, ended, creates, guessed=True, operation=head.operation, took=took)
             note_item_writes(times, head, original, answer, write)
-    of_part = creates and not names and not mentioned
+    asked = [value for _, value in naming_at_top(_parameters(head, original))] if creates and not names else []
+    # What has no name of its own shows that of its owner at most: the user of a log-in profile.
+    of_part = creates and not names and (not mentioned or not inside) and all(each in asked for each in mentioned)
     if of_part:
-        names = [value for _, value in naming_at_top(_parameters(head, original))]
+        names = asked
     if not names and not mentioned:
         called = (taken + took, begun, ended)
         aside = Moment(*called, creates=False, guessed=True, operation=head.operation, took=took, aside=True)
@@ -276,12 +279,17 @@ def _is_carried_out(service: str, operation: str) -> bool:
 def _named_by_kind(service: str, operation: str, params: Mapping[str, Any]) -> list[str]:
     """Return what a change names, also by members that are called as a kind is, such as `service`.
 
-    Not what it lets its thing refer to: the function of a `RotateSecret`.
+    Not what it lets its thing refer to: the function of a `RotateSecret`, the metric of a `PutMetricAlarm`.
     """
-    members, named = _identity(service, operation), naming_at_top(params)
-    by_kind = [value for member, value in params.items() if member in members and isinstance(value, str)]
-    own = [value for _, value in _of_identity(named, members)]
-    return list(dict.fromkeys([*by_kind, *own] or [value for _, value in named]))
+    members, named, about = _identity(service, operation), naming_at_top(params), bare_noun(operation).lower()
+    by_kind = [
+        value
+        for member, value in params.items()
+        if isinstance(value, str) and (member in members or member.lower() == about)
+    ]
+    own = [value for _, value in _of_identity(named, members)] if members else []
+    given = given_names(service, operation, params)
+    return list(dict.fromkeys([*by_kind, *own] or given or [value for _, value in named]))
 
 
 def _identity(service: str, operation: str) -> frozenset[str]:
@@ -306,15 +314,31 @@ def _drawn_within(head: CallHead, request: Request, answer: Answer) -> list[str]
     params, parsed = parse_parameters(head, request), parse_answer(head, answer, request)
     tokens = {params.get(member) for member in resource_kinds.token_members(head.service, head.operation)}
     drawn = [value for value in answer_texts(head, parsed).identifiers if value in tokens]
-    numbers = ((member, parsed.parsed.get(member)) for member in _numbers(head.service, head.operation))
+    numbers = (
+        (member, _structure(parsed.parsed, around).get(member))
+        for around, member in _numbers(head.service, head.operation)
+    )
     return [*drawn, *(number_name(member, number) for member, number in numbers if isinstance(number, int))]
 
 
+def _structure(answer: Mapping[str, Any], member: str) -> Mapping[str, Any]:
+    """Return the structure in a member of an answer, or the answer itself where it is in none."""
+    found = answer.get(member) if member else answer
+    return found if isinstance(found, dict) else {}
+
+
 @lru_cache(maxsize=_OPERATIONS)
-def _numbers(service: str, operation: str) -> tuple[str, ...]:
-    """Return the members at the top of an answer that number what the call has begun."""
+def _numbers(service: str, operation: str) -> tuple[tuple[str, str], ...]:
+    """Return the members of an answer that number what the call has made or begun, each with the structure around it, if any."""
     shape = output_shape(CallHead(service, operation, ""))
-    return tuple(member for member in (shape.members if shape is not None else ()) if number_of(member, operation))
+    members = shape.members if shape is not None else {}
+    inner = [(name, part.members) for name, part in members.items() if part.type_name == "structure"]
+    return tuple(
+        (around, member)
+        for around, known in [("", members), *inner]
+        for member in known
+        if number_of(member, operation)
+    )
 
 
 def _parents(head: CallHead, request: Request, names: Collection[str], creates: bool) -> tuple[str, ...]:

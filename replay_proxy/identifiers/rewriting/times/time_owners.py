@@ -64,7 +64,9 @@ def names_around(body_value: BodyValue, head: CallHead, params: Mapping[str, Any
         yield [("", log_stream(params.get("logGroupName") or params.get("logGroupIdentifier"), stream))]
         return
     for neighbours, numbers in zip(body_value.around, body_value.numbers, strict=True):
-        numbered = [(member, number_name(member, number)) for member, number in numbers if is_number_name(member)]
+        # XML does not tell a number from a text.
+        both = [*numbers, *(each for each in neighbours if each[1].isdecimal())]
+        numbered = [(member, number_name(member, number)) for member, number in both if is_number_name(member)]
         yield [*neighbours, *numbered]
         if head.service == "logs" and (stream := dict(neighbours).get("logStreamName")):
             yield [("", log_stream(params.get("logGroupName") or params.get("logGroupIdentifier"), stream))]

@@ -241,8 +241,12 @@ def members_beside(service: str, operation: str) -> frozenset[str]:
 
 
 def number_of(member: str, operation: str) -> bool:
-    """Tell whether a member of an answer numbers what the call has begun: the `DeploymentNumber` of a `StartDeployment`."""
-    return is_number_name(member) and noun(_NUMBER.sub("", member)) == noun(bare_noun(operation))
+    """Tell whether a member of an answer numbers what the call has begun: the `DeploymentNumber` of a `StartDeployment`.
+
+    So does the `VersionNumber` of a `CreateLaunchTemplateVersion`, by the last word of what is made.
+    """
+    thing, made = noun(_NUMBER.sub("", member)), noun(bare_noun(operation))
+    return is_number_name(member) and (thing == made or (makes(operation) and made.endswith(thing)))
 
 
 def is_number_name(member: str) -> bool:
