@@ -327,6 +327,34 @@ def test_an_executed_change_set_has_updated_its_stack(by_id: bool) -> None:
     assert restored.read("DescribeStacks", params, stack % again.encode()) == (stack % first.encode()).decode()
 
 
+def test_what_a_creation_makes_in_itself_has_its_time_in_lists_of_it() -> None:
+    """The execution of a job is listed beside its thing, which is older."""
+    restored = Restored("iot", "rest-json")
+    arn = f"arn:aws:{PLACE.format('iot')}:thing/t"
+    restored.call("CreateThing", {}, {"thingName": "t", "thingArn": arn}, "/things/t", after=-0.5)
+    at = restored.call("CreateJob", {"targets": [arn], "document": "{}"}, {"jobId": "j"}, "/jobs/j")
+    summary = {"thingArn": arn, "jobExecutionSummary": {"status": "QUEUED", "queuedAt": AGAIN + 0.15}}
+    shown = restored.read("ListJobExecutionsForJob", None, {"executionSummaries": [summary]}, "/jobs/j/things")
+    assert round(shown["executionSummaries"][0]["jobExecutionSummary"]["queuedAt"]) == at
+
+
+def test_what_goes_on_after_the_answer_to_an_update_is_of_that() -> None:
+    restored = Restored("cloudformation", "query")
+    known = {"Version": "2010-05-15", "StackName": "s"}
+    restored.call("CreateStack", {"Action": "CreateStack", **known}, b"<CreateStackResponse/>")
+    at = restored.call("UpdateStack", {"Action": "UpdateStack", **known}, b"<UpdateStackResponse/>", after=0.5)
+    resource = (
+        b"<DescribeStackResourcesResponse><DescribeStackResourcesResult><StackResources><member><StackName>s</StackName>"
+        b"<Timestamp>%s</Timestamp></member></StackResources></DescribeStackResourcesResult></DescribeStackResourcesResponse>"
+    )
+    again = datetime.fromtimestamp(AGAIN + 0.75, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    first = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    shown = restored.read(
+        "DescribeStackResources", {"Action": "DescribeStackResources", **known}, resource % again.encode()
+    )
+    assert f"<Timestamp>{first}" in shown
+
+
 SCHEMA = {"TableDescription": {"KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}]}}
 STREAM = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}}
 STATEMENTS = {

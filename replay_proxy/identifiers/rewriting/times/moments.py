@@ -138,6 +138,8 @@ def made(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
         ]
         if place.tells_of_creation:
             candidates = [each for each in candidates if _fits(each, place)] or candidates
+        else:
+            candidates = _latest_begun(candidates, seconds)
         rank = {moment: (*_rank(moment, place), moment not in named.near) for moment in candidates}
         first = min(rank.values(), default=None)
         best = [moment for moment in candidates if rank[moment] == first]
@@ -148,6 +150,18 @@ def made(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
     nearest = min(ranks.values(), default=None)
     left = {moment: count for moment, count in votes.items() if ranks[moment] == nearest}
     return max(left, key=lambda moment: left[moment], default=None)  # the first of equals
+
+
+def _latest_begun(moments: list[Moment], seconds: float) -> list[Moment]:
+    """Return the moments of the call that had begun last at a time that tells parts of seconds and lies in none of them.
+
+    What a call has begun goes on after its answer, until the next one.
+    """
+    begun = [each for each in moments if _cut_like(each.begun, seconds) <= seconds]
+    if not seconds % 1 or not begun or any(each.holds(seconds) for each in moments):
+        return moments
+    last = max(each.begun for each in begun)
+    return [each for each in begun if each.begun == last]
 
 
 def _makes_something_else(moment: Moment) -> bool:

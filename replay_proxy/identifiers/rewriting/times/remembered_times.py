@@ -251,6 +251,13 @@ class RememberedTimes:
             original = None if found is None else found.original_of(seconds - distance) + distance
         return "" if original is None else format_like(text, original)
 
+    def lies_in_call(self, head: CallHead, names: Neighbours, text: str) -> bool:
+        """Return whether a time surely lies in a call that made or changed what has one of these names."""
+        seconds = parse_time(text)
+        return seconds is not None and any(
+            moment.surely_covers(seconds) for _, name in names if name for moment in self.moments_of(head, name)
+        )
+
     def _asides_of(self, head: CallHead, names: Iterable[str]) -> list[Moment]:
         """Return the moments of calls that may have changed what has one of these names; unsigned ones say no region."""
         unsigned = replace(head, account="", region="")

@@ -15,13 +15,14 @@ from which on a client asks for the records of a stream.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.footprint.data_parts import OBJECT_WRITES
 from replay_proxy.identifiers.rewriting.body import bodies, derived_headers
-from replay_proxy.identifiers.rewriting.body.body_values import BodyValue, body_values
+from replay_proxy.identifiers.rewriting.body.body_values import BodyValue, Neighbours, body_values
 from replay_proxy.identifiers.rewriting.times import conditions
 from replay_proxy.identifiers.rewriting.times.moments import Moment, Pair
 from replay_proxy.identifiers.rewriting.times.remembered_times import RememberedTimes
@@ -118,13 +119,26 @@ class Times(RememberedTimes):
             params = parameters(head, request) if params is None else params
             place = TimePlace(head.service, head.operation, body_value.name, tuple(body_value.within))
             scope = scope_of_value(body_value, params)
-            for names in names_around(body_value, head, params):
+            for names in self._names_of(body_value, head, params):
                 original = self.original(head, names, place, body_value.text, now, scope)
                 if original:
                     replacements.append(Replacement(body_value.start, body_value.end, body_value.text, original))
                     break
         outside = bodies.outside_payload(replacements, payload, body, body_format)
         return _replaced(body, outside) if outside else None
+
+    def _names_of(self, body_value: BodyValue, head: CallHead, params: Mapping[str, Any]) -> Iterable[Neighbours]:
+        """Return the names of what a time may belong to, the nearest first.
+
+        What a request asks about names the whole, and not what is listed in it. It comes first all the same where the time lies
+        in the very call that made the whole, and in none that made what stands around the time: that call made the part, too.
+        """
+        around = list(names_around(body_value, head, params))
+        if body_value.listed and not any(self.lies_in_call(head, names, body_value.text) for names in around):
+            asked = [(member, value) for member, value in params.items() if isinstance(value, str)]
+            if self.lies_in_call(head, asked, body_value.text):
+                around.insert(0, asked)
+        return around
 
     def may_change_request(self, data: bytes) -> bool:
         """Return whether these bytes of a request could hold a time as a condition: quick, not exact."""
