@@ -246,7 +246,7 @@ class PodStore:
         return self.layout.change(change)
 
     def prune(self) -> tuple[int, int]:
-        """Remove the blobs that no manifest in the index needs. Return how many, and their bytes.
+        """Remove the blobs that no manifest in the index needs, and unfinished ones. Return how many, and their bytes.
 
         Waits until nobody saves into this folder. Raises PodError, where a manifest cannot be read, and StorageError.
         """
@@ -262,8 +262,8 @@ class PodStore:
                 if blob.digest not in needed:
                     layout.remove_blob(blob.digest)
                     count, total = count + 1, total + blob.size
-            layout.remove_spools()
-        return count, total
+            unfinished, size = layout.remove_spools()
+        return count + unfinished, total + size
 
 
 def _found(versions: list[Version], reference: PodReference, where: str) -> Version:

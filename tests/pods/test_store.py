@@ -19,7 +19,7 @@ from replay_proxy.pods.archive import new_file, read_archive, write_archive
 from replay_proxy.pods.limits import Limits, PodError
 from replay_proxy.pods.names import check_name, check_tag, parse_reference
 from replay_proxy.pods.oci import parts
-from replay_proxy.pods.oci.layout import Layout, blob_path
+from replay_proxy.pods.oci.layout import SPOOLS, Layout, blob_path
 from replay_proxy.pods.store import NoSuchPodError, PodStore
 from tests.pods.samples import saved
 
@@ -60,6 +60,9 @@ def test_numbers_are_never_given_twice(tmp_path: Path) -> None:
     count, _size = store.prune()
     assert count == 9
     assert not list(store.layout.stored())
+    (tmp_path / SPOOLS / "unfinished").write_bytes(b"by a process that was killed")
+    assert store.prune() == (1, 28)
+    assert store.prune() == (0, 0)
 
 
 def _save_ten(root: str, worker: int) -> None:

@@ -334,11 +334,18 @@ class Layout:
         except OSError as error:
             raise self.failure("remove a blob", self.root / blob_path(digest), error) from error
 
-    def remove_spools(self) -> None:
-        """Remove what was begun and never finished; only while `pruning`. Raises StorageError."""
+    def remove_spools(self) -> tuple[int, int]:
+        """Remove what was begun and never finished; only while `pruning`. Return how many, and their bytes.
+
+        Raises StorageError.
+        """
+        count = total = 0
         try:
             for name in self._files.list_dir(SPOOLS):
-                self._files.unlink(f"{SPOOLS}/{name}")
+                path = f"{SPOOLS}/{name}"
+                count, total = count + 1, total + self._files.stat(path).st_size
+                self._files.unlink(path)
+            return count, total
         except OSError as error:
             raise self.failure("tidy the folder of pods", self.root / SPOOLS, error) from error
 
