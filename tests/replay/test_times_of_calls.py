@@ -338,6 +338,18 @@ def test_what_a_creation_makes_in_itself_has_its_time_in_lists_of_it() -> None:
     assert round(shown["executionSummaries"][0]["jobExecutionSummary"]["queuedAt"]) == at
 
 
+def test_a_time_that_is_called_after_a_call_is_of_that_call() -> None:
+    """Whole seconds do not tell the calls apart, and what is asked for is called after the trail."""
+    restored, trail = Restored("cloudtrail", "json"), {"Name": "t"}
+    restored.call("CreateTrail", {**trail, "S3BucketName": "b"}, {**trail, "S3BucketName": "b"})
+    begun, ended = (restored.call(each, trail, {}) for each in ("StartLogging", "StopLogging"))
+    shown = restored.read("GetTrailStatus", trail, {"StartLoggingTime": AGAIN, "StopLoggingTime": AGAIN})
+    assert (shown["StartLoggingTime"], shown["StopLoggingTime"]) == (begun, ended)
+    words = datetime.fromtimestamp(AGAIN, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert restored.read("GetTrailStatus", trail, {"TimeLoggingStopped": words}) == {"TimeLoggingStopped": at}
+
+
 def test_what_goes_on_after_the_answer_to_an_update_is_of_that() -> None:
     restored = Restored("cloudformation", "query")
     known = {"Version": "2010-05-15", "StackName": "s"}

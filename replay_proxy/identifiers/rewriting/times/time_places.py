@@ -57,8 +57,11 @@ class TimePlace:
     def distance(self, operation: str) -> int:
         """Return how far out in the place a word stands that a call has, too; `FAR` where there is none.
 
-        A word that only begins with that of the call (`QueueAttributes`, of `CreateQueue`) is a little further.
+        A word that only begins with that of the call (`QueueAttributes`, of `CreateQueue`) is a little further. A member that is
+        called after the call itself is as near as can be.
         """
+        if self._is_called_after(operation):
+            return 0
         nouns = nouns_of(self.service, operation)
         words = [noun(each) for each in (*self.within, bare_noun(self.operation))]
         for far, word in enumerate(words):
@@ -76,6 +79,11 @@ class TimePlace:
         if self.tells_of_creation and (makes(operation) or verb[0] == "Put"):
             return True
         return _stem(verb[0]) in _words_of(self.member, len(_stem(verb[0])))
+
+    def _is_called_after(self, operation: str) -> bool:
+        """Return whether the member has the verb of a call and its noun: `StopLoggingTime`, `TimeLoggingStopped`."""
+        about = bare_noun(operation)
+        return bool(about) and about.lower() in self.member.lower() and self.fits(operation)
 
     @property
     def tells_of_creation(self) -> bool:
