@@ -35,6 +35,8 @@ class EmulatorKind:
 
 
 _LOOPBACK = Path(__file__).parent / "loopback.py"
+_SAME_ORDER = {"PYTHONHASHSEED": "0"}
+"""Python draws at each start in which order it goes through sets, and so in which order an emulator lists what is in one."""
 
 KINDS: Mapping[str, EmulatorKind] = {
     kind.name: kind
@@ -43,7 +45,7 @@ KINDS: Mapping[str, EmulatorKind] = {
             "moto",
             "moto.server",
             ("-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"),
-            {"TMPDIR": "{scratch}"},
+            {**_SAME_ORDER, "TMPDIR": "{scratch}"},
             environment.MOTO,
             "pip install 'replay-proxy[moto]'",
         ),
@@ -52,6 +54,7 @@ KINDS: Mapping[str, EmulatorKind] = {
             "ministack",
             ("-m", "ministack"),
             {
+                **_SAME_ORDER,
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": "{port}",
                 "PERSIST_STATE": "0",
@@ -70,6 +73,7 @@ KINDS: Mapping[str, EmulatorKind] = {
             "localstack.runtime.main",
             (str(_LOOPBACK), "localstack.runtime.main"),  # its gateway does not heed the host in GATEWAY_LISTEN
             {
+                **_SAME_ORDER,
                 "GATEWAY_LISTEN": "127.0.0.1:{port}",
                 "FILESYSTEM_ROOT": "{scratch}",
                 "CONFIG_DIR": "{scratch}/config",
