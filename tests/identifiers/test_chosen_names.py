@@ -45,6 +45,8 @@ def sent(table: AliasTable, service: str, method: str, **params: Any) -> dict[st
         ("cloudwatch", "put_dashboard", "DashboardName", f"d.{C}", {"DashboardBody": "{}"}),
         ("iam", "create_role", "RoleName", f"r.{C}", {"AssumeRolePolicyDocument": "{}"}),
         ("s3", "create_bucket", "Bucket", f"flow.{C}", {}),
+        ("ssm", "put_parameter", "Name", f"/{C}-{C}/{C}", {"Value": "x", "Type": "String"}),
+        ("logs", "create_log_group", "logGroupName", f"/{C}x/{C}", {}),
     ],
 )
 def test_a_name_stays_as_its_client_wrote_it(

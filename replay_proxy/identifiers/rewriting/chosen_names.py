@@ -15,14 +15,19 @@ from replay_proxy.identifiers.table.scope import scope_of
 from replay_proxy.wire.codecs.parameters import parse_parameters
 
 
-def keep(request: Request, head: CallHead, table: AliasTable) -> None:
-    """Note in `table` the names that a request gives to what it makes, as far as they have known identifiers in them."""
+def keep(request: Request, head: CallHead, table: AliasTable) -> bool:
+    """Note in `table` the names that a request gives to what it makes, as far as they have known identifiers in them.
+
+    Returns whether there was one to note: what was found in the request before that does not know of it.
+    """
     if not may_give_names(head.service, head.operation):
-        return
+        return False
     try:
         params = parse_parameters(head, request)
     except MalformedMessage:
-        return
+        return False
+    noted = False
     for name in given_names(head.service, head.operation, params):
         if scan.known_in(name.encode("latin-1", "replace"), table, to_client=False):
-            table.keep_name(name, scope_of(head))
+            noted |= table.keep_name(name, scope_of(head))
+    return noted

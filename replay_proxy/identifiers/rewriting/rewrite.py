@@ -67,8 +67,9 @@ def request_to_emulator(
     in_body = scan.prescan(body_text, table, to_client=False)
     if not in_head.known and not in_body.known:
         return request
-    if head is not None:
-        chosen_names.keep(request, head, table)
+    if head is not None and chosen_names.keep(request, head, table):
+        in_head = scan.prescan(head_text, table, to_client=False)
+        in_body = scan.prescan(body_text, table, to_client=False)
     target, headers, body = request.target, request.headers, None
     if in_head.known:
         change = _change(in_head, table, head, to_client=False)

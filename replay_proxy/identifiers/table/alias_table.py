@@ -214,18 +214,19 @@ class AliasTable:
         self._minted.append(alias)
         return alias
 
-    def keep_name(self, name: str, scope: Scope) -> None:
-        """Note a name that a client chose: no part of it is an identifier (`chosen_names`).
+    def keep_name(self, name: str, scope: Scope) -> bool:
+        """Note a name that a client chose: no part of it is an identifier (`chosen_names`). Return whether it is a new one.
 
         A name that is an identifier as a whole is not noted, nor one that no scan could find.
         """
         key = name.encode("latin-1", "replace")
         if not name.isascii() or tokens.WORD.search(key) is None or tokens.is_word(key) or tokens.is_address(key):
-            return
+            return False
         if key in self.to_emulator_index.pairs or key in self.to_client_index.pairs:
-            return
+            return False
         self.add(name, name, scope=scope, kind=AliasKind.NAME)
         self._minted.append(self.to_emulator_index.pairs[key][-1])
+        return True
 
     def _is_used(self, token: str) -> bool:
         key = token.encode()
