@@ -172,6 +172,22 @@ def test_a_role_with_its_policies(lab: Lab) -> None:
     assert iam.list_role_policies(RoleName="stays")["PolicyNames"] == ["inline"]
 
 
+@pytest.mark.parametrize("role", ["web", "billing"])
+def test_an_attachment_outlives_its_policy(lab: Lab, role: str) -> None:
+    """moto deletes a policy that is attached, and lists it on; what ends it is the end of its role, not of a namesake."""
+    iam = lab.client("iam")
+    policy_arn = iam.create_policy(PolicyName="web", PolicyDocument=policy("*"))["Policy"]["Arn"]
+    make_role(iam, role, policy_arn)
+    deleted = ["DeletePolicy"]
+    try:
+        iam.delete_policy(PolicyArn=policy_arn)
+    except iam.exceptions.DeleteConflictException:
+        deleted = []
+    assert kept(lab) == ["CreatePolicy", "CreateRole", "AttachRolePolicy", "PutRolePolicy", *deleted]
+    listed = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    assert [each["PolicyArn"] for each in listed] == [policy_arn]
+
+
 def test_a_role_stays_as_long_as_a_function_names_it(lab: Lab) -> None:
     iam, functions = lab.client("iam"), lab.client("lambda")
     role = iam.create_role(RoleName="runner", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]

@@ -306,7 +306,11 @@ class ResourcesRule:
         self, call: Call, direct: Mapping[_Resource, set[str]], owners: set[int], ending: set[int]
     ) -> None:
         ends_with = reviewed.owned_by(call.service, call.operation)
-        owned = {resource.made_by for resource in direct if self._is_named(call, resource, ends_with)}
+        owned = {
+            resource.made_by
+            for resource, members in direct.items()
+            if self._is_named(call, resource, members.intersection(ends_with))
+        }
         parents = {resource.made_by: set(resource.parents) for resource in direct}
         alone = call.witness or (
             reviewed.only_concerns_what_it_names(call.service, call.operation)
