@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_proxy.exchange import CallHead, Headers, Request
+from replay_proxy.identifiers.learning.compare import compare_outcomes
 from replay_proxy.identifiers.learning.learn import LearnReport, learn
 from replay_proxy.identifiers.table.alias_table import AliasTable, Origin, Scope
 from replay_proxy.identifiers.table.scan import identifiers_in
@@ -412,3 +413,21 @@ def test_a_time_in_an_arn_is_no_revision() -> None:
     assert found == {f"web:{first}": f"web:{second}"}  # another one may be made anew in the same second
     _, found = learner("kinesis:RegisterStreamConsumer", consumer(first, 1), consumer(second, 2))
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "replayed", "learned"),
+    [
+        ("127.0.0.1:4566", "localhost:32378", {}),
+        ("127.0.0.1:4566/q-1a2b3c4d", "localhost:32378/q-5e6f7a8b", {"q-1a2b3c4d": "q-5e6f7a8b"}),
+        ("cache.test:6379", "localhost:32378", {"cache.test:6379": "localhost:32378"}),
+    ],
+)
+def test_an_address_of_the_proxy_stands_for_that_of_the_emulator(recorded: str, replayed: str, learned: Any) -> None:
+    """An alias of the two would change every address in which that of the emulator stands."""
+    request = Request("POST", "/", Headers([("Host", "127.0.0.1:4566")]))
+    answers = [{"Endpoints": [{"Address": each, "CachePeriodInMinutes": 1440}]} for each in (recorded, replayed)]
+    table = AliasTable()
+    assert learner("dynamodb:DescribeEndpoints", *answers, table, request)[1] == learned
+    outcomes = [Outcome(200, each) for each in answers]
+    assert compare_outcomes(head("dynamodb:DescribeEndpoints"), *outcomes, table, request).differences == ()

@@ -30,7 +30,7 @@ from replay_proxy.identifiers.learning.comparison_rules import (
     same_but_for_times,
     same_documents,
 )
-from replay_proxy.identifiers.learning.identifier_pairs import without_authority
+from replay_proxy.identifiers.learning.identifier_pairs import behind_own_authorities, without_authority
 from replay_proxy.identifiers.learning.learn import known_from
 from replay_proxy.identifiers.learning.sent_texts import SentTexts
 from replay_proxy.identifiers.table.alias_table import AliasTable
@@ -99,12 +99,13 @@ def differences(
         return [Difference("error", _brief(recorded), _brief(replayed))]
     known = known_from(table, scope_of(head))
     sent = SentTexts(head, request)
+    host = request.headers.get("host") if request is not None else ""
     found: list[Difference] = []
     states: list[tuple[int, str, Agreement]] = []
     for place in walk(head, output_shape(head), recorded.parsed, replayed.parsed, known):
         if isinstance(place, AmbiguousAlignment):
             continue
-        severity = Severity.DIVERGED if _is_not_as_sent(place, known, sent) else _severity(head, place, known)
+        severity = Severity.DIVERGED if _is_not_as_sent(place, known, sent) else _severity(head, place, known, host)
         if severity is None:
             continue
         if place.role is Role.STATE:
@@ -142,9 +143,9 @@ def _is_not_as_sent(place: AlignedValue, known: KnownIdentifiers, sent: SentText
     return known.to_client(replayed, True) != recorded
 
 
-def _severity(head: CallHead, place: AlignedValue, known: KnownIdentifiers) -> Severity | None:
+def _severity(head: CallHead, place: AlignedValue, known: KnownIdentifiers, host: str) -> Severity | None:
     """Return what the difference at one place means; None where there is none."""
-    if place.role is Role.VOLATILE or _same(head, place, known):
+    if place.role is Role.VOLATILE or _same(head, place, known, host):
         return None
     if _is_time(place.recorded) and _is_time(place.replayed):
         return None
@@ -160,7 +161,7 @@ def _severity(head: CallHead, place: AlignedValue, known: KnownIdentifiers) -> S
     return Severity.DIVERGED
 
 
-def _same(head: CallHead, place: AlignedValue, known: KnownIdentifiers) -> bool:
+def _same(head: CallHead, place: AlignedValue, known: KnownIdentifiers, host: str) -> bool:
     recorded, replayed = place.recorded, place.replayed
     if recorded is MISSING or replayed is MISSING:
         return _is_empty(recorded) and _is_empty(replayed)
@@ -168,6 +169,8 @@ def _same(head: CallHead, place: AlignedValue, known: KnownIdentifiers) -> bool:
         actual = known.to_client(replayed, place.role is Role.IDENTIFIER)
         if recorded == actual or without_authority(recorded) == without_authority(actual):
             return True
+        if (paths := behind_own_authorities(recorded, actual, host)) is not None:
+            return paths[0] == paths[1]
         if holds_address(place.member):
             return same_address(recorded, actual)
         if place.role is Role.STATE:

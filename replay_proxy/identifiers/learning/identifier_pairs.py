@@ -12,7 +12,8 @@ Whether a value is an identifier is told by its member, never by its look. What 
   itself: the emulator was asked in that region, and what it shows in another one is elsewhere.
 - A part of an ARN is a pair with the same part of an ARN of the same service and type of resource. Where an ARN begins with
   a name in place of a type (a subscription's with that of its topic), both names must be known to stand for one thing.
-- Addresses are pairs with addresses of their kind, URLs with URLs; hosts are taken label by label.
+- Addresses are pairs with addresses of their kind, URLs with URLs; hosts are taken label by label. The address of the proxy
+  is a pair with none: that of the emulator is shown as it everywhere (`rewriting.endpoints`).
 - Dotted numbers and texts of several lines are no identifiers, and a point in time only where its member names something.
 
 In a member of which nothing is known, only what stands for one thing wherever it occurs teaches (`table.distinctive`), or is
@@ -53,6 +54,7 @@ _RESERVED_ADDRESS = re.compile(r"127\.0\.0\.1|0\.0\.0\.0|255\.255\.255\.255|169\
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
 _HOST = re.compile(r"[A-Za-z0-9_-]+\.(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]+(?::\d+)?")
 """Emulators write domains in small letters; with capital ones it is base64 with dots in it (LocalStack's version ids)."""
+_AUTHORITY_WITH_PORT = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):\d{1,5}")
 # The parameters that differ between two signed URLs of one thing.
 _SIGNATURE = re.compile(
     r"(?:X-Amz-[A-Za-z-]+|AWSAccessKeyId|Signature|Expires|Key-Pair-Id|Policy)=[^&#]*&?", re.IGNORECASE
@@ -77,6 +79,7 @@ class Caller:
     the caller. times: the points in time that each of the two
     answers shows, in whole seconds since 1970: a number in an ARN that is one of them is no revision.
     is_pair: tells of a client's and an emulator's text whether they are known to name the same thing.
+    host: the `Host` of the call, by which the client has reached the proxy.
     """
 
     account: str = ""
@@ -85,6 +88,7 @@ class Caller:
     made_account: bool = False
     times: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
     is_pair: Callable[[str, str], bool] = str.__eq__
+    host: str = ""
 
 
 ANYBODY = Caller()
@@ -108,6 +112,8 @@ def pairs(
 
 
 def _pairs(client: str, emulator: str, trusted: bool, caller: Caller, *, is_account: bool) -> list[Pair] | None:
+    if (paths := behind_own_authorities(client, emulator, caller.host)) is not None:
+        return _text_pairs(*paths, caller, trusted=True) if paths[0] != paths[1] else []
     if is_account and _DELIMITER.search(client) is None:
         return _account_pair(client, emulator, caller)
     if _is_address(client) or _is_address(emulator):
@@ -320,6 +326,18 @@ def without_authority(text: str) -> str:
         return text
     parts = urlsplit(text)
     return f"//{parts.path}?{_SIGNATURE.sub('', parts.query)}#{parts.fragment}"
+
+
+def behind_own_authorities(client: str, emulator: str, host: str) -> tuple[str, str] | None:
+    """Return what stands behind the proxy's own authority and the emulator's, where two texts begin with them; else None.
+
+    They have no scheme, as the address of `DescribeEndpoints`. host: the `Host` by which the client has reached the proxy.
+    """
+    own, slash, path = client.partition("/")
+    if not own or not f".{host.lower()}".endswith(f".{own.lower()}"):
+        return None
+    other, slash_there, path_there = emulator.partition("/")
+    return (path, path_there) if slash == slash_there and _AUTHORITY_WITH_PORT.fullmatch(other) else None
 
 
 def _is_url(text: str) -> bool:

@@ -187,6 +187,7 @@ class _CallLearner:
             times,
             # Without `self`: a cycle would keep the words of each request until the garbage collector comes.
             lambda client, emulator: table.knows(client, emulator, scope),
+            request.headers.get("host"),
         )
         self.table = table
         self.origin = origin
