@@ -1,4 +1,4 @@
-"""Lists of runs show what they showed, whether or not the emulator applies the defaults of their parameters."""
+"""Lists of runs show what they showed without a parameter: whether or not the emulator applies a default, or lists all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from replay_proxy.wire.signing.credentials import in_the_name_of
 
 
 def head(operation: str, service: str) -> CallHead:
-    return CallHead(service, operation, "json", "", "us-east-1", "test")
+    return CallHead(service, operation, "rest-json" if service == "batch" else "json", "", "us-east-1", "test")
 
 
 def answer(content: Any) -> Answer:
@@ -28,6 +28,11 @@ def answer(content: Any) -> Answer:
 QUERY_ID, WORK_GROUP = "q-1", "reports"
 TASK_ARN = "arn:aws:ecs:us-east-1:000000000000:task/main/t1"
 CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/main"
+MACHINE, EXECUTION = (
+    "arn:aws:states:us-east-1:000000000000:stateMachine:m",
+    "arn:aws:states:us-east-1:000000000000:execution:m:e",
+)
+ENDED = {"executionArn": EXECUTION, "stateMachineArn": MACHINE, "name": "e", "status": "SUCCEEDED"}
 LISTS = [
     (
         ("athena", "StartQueryExecution", {"WorkGroup": WORK_GROUP}, {"QueryExecutionId": QUERY_ID}),
@@ -41,13 +46,23 @@ LISTS = [
          {"tasks": [{"taskArn": TASK_ARN, "clusterArn": CLUSTER, "desiredStatus": "STOPPED", "lastStatus": "STOPPED"}]}),
         ("ListTasks", {"cluster": "main"}, {"taskArns": [TASK_ARN]}),
     ),
+    (
+        ("stepfunctions", "StartExecution", {"stateMachineArn": MACHINE, "name": "e"}, {"executionArn": EXECUTION}),
+        ("DescribeExecution", {"executionArn": EXECUTION}, ENDED),
+        ("ListExecutions", {}, {"executions": [ENDED]}),
+    ),
+    (
+        ("batch", "SubmitJob", {"jobQueue": "q", "jobName": "j", "jobDefinition": "d"}, {"jobId": "j-1", "jobName": "j"}),
+        ("DescribeJobs", {"jobs": ["j-1"]}, {"jobs": [{"jobId": "j-1", "jobName": "j", "status": "SUCCEEDED"}]}),
+        ("ListJobs", {}, {"jobSummaryList": [{"jobId": "j-1", "jobName": "j", "status": "SUCCEEDED"}]}),
+    ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("start", "read", "listed"), LISTS)
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_list_without_a_parameter_shows_what_it_showed(start: Any, read: Any, listed: Any, applied: bool) -> None:
-    """Some emulators apply the documented default of a parameter, some do not."""
+    """Some emulators apply the documented default of a parameter, or list nothing without it. Others list all."""
     service, operation, params, shown = start
     runs = RecordedRuns()
     calls = [(operation, params, shown), read]

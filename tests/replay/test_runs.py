@@ -180,6 +180,13 @@ def test_a_list_is_restricted_as_it_was_asked() -> None:
     assert [each["name"] for each in shown["executions"]] == ["e2"]
     assert asked(runs, "ListExecutions", {"stateMachineArn": "another"}, empty)[0] is empty
     assert asked(runs, "ListExecutions", {}, empty)[0] is empty, "it lists the executions of one machine"
+    assert asked(runs, "ListExecutions", {}, UNKNOWN)[0] is UNKNOWN
+    some = answer({"executions": [{"executionArn": "now", "name": "now"}]})
+    _, shown = asked(runs, "ListExecutions", {}, some)
+    assert [each["name"] for each in shown["executions"]] == ["now", "e2", "e1", "e0"], (
+        "this emulator lists those of all"
+    )
+    assert asked(runs, "ListExecutions", {"mapRunArn": "a map run"}, some)[0] is some
     more = answer({"executions": [], "nextToken": "more"})
     assert asked(runs, "ListExecutions", {"stateMachineArn": "machine"}, more)[0] is more, "not before the last page"
     other = CallHead("stepfunctions", "ListExecutions", "json", "111111111111", "us-east-1", "test")

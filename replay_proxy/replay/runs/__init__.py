@@ -12,7 +12,7 @@ below that.
 | `families` | the kinds of runs, as data (`data/runs.json`) |
 | `starts` | what else is begun, run or sent, and may be repeated, with the reason (`data/starts.json`) |
 | `harmless` | state machines that touch nothing, and may run again |
-| `list_defaults` | which defaults of the parameters of lists an emulator applies |
+| `list_defaults` | which defaults of the parameters of lists an emulator applies, and whether it lists all without one |
 | `recorded_runs` | what a recording knows of its runs |
 | `answers` | answers about runs that the emulator does not know |
 | `changes` | answers about changes of what is gone (`data/changes.json`) |

@@ -15,7 +15,7 @@ import orjson
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.footprint.names.resource_names import last_part
 from replay_proxy.replay.runs.families import Family, families, put_at, values_at
-from replay_proxy.replay.runs.list_defaults import is_same
+from replay_proxy.replay.runs.list_defaults import is_of_all, is_same
 from replay_proxy.replay.runs.recorded_runs import RecordedRuns, Run, json_of, listed_in, params_of
 from replay_proxy.wire.models.models import operation_model
 
@@ -98,9 +98,11 @@ def _listed(
     read = family.lists[head.operation]
     token = params.get(read.get("token", ""))
     ours = isinstance(token, str) and token.startswith(_TOKEN)
-    if "of" in read and not any(params.get(each) for each in read["of"]):
-        return None  # it lists the runs of one thing, and which is not said
     refused = answer.status >= 400
+    if "of" in read and not params.get(read["of"]) and not ours:
+        shows_some = not refused and bool(listed_in(read, shown))
+        if refused or not is_of_all(read, params) or not (shows_some or runs.lists_all(head, read)):
+            return None  # whose runs are to be listed is not said, and this emulator does not list all
     if refused and not ours and not any(_named(runs, head, family, value) for value in params.values()):
         return None
     shown = {} if refused or ours else shown

@@ -1,8 +1,11 @@
-"""Defaults of the parameters of lists of runs, and which of them an emulator applies.
+"""What lists of runs show without a parameter: which defaults an emulator applies, and whether it lists all.
 
 `ListQueryExecutions` without a work group lists those of the work group `primary`; some emulators list all. What a client was
 shown has to be shown again, so an emulator is asked once: when a run has ended that the default leaves out, the list is read
 without that parameter. Where the run is in it, the read is recorded, and the default is not applied to what was recorded either.
+
+Other lists are of one thing, as `ListExecutions` is of a state machine. Without that parameter some emulators refuse, some list
+nothing, some list all. Of these an emulator is asked in the same way, by the first run that is seen.
 """
 
 from __future__ import annotations
@@ -30,8 +33,18 @@ def questions(family: Family, run: Mapping[str, Any]) -> Iterator[Question]:
 
 
 def not_applied(read: Mapping[str, Any], params: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
-    """Return the parameters whose defaults are not applied, as a list with `params` tells that has shown this run."""
-    return [parameter for parameter in _leaving_out(read, run) if params.get(parameter) is None]
+    """Return the parameters without which the emulator lists more, as a list with `params` tells that has shown this run."""
+    return [
+        parameter
+        for parameter in _leaving_out(read, run)
+        if params.get(parameter) is None and (parameter != read.get("of") or is_of_all(read, params))
+    ]
+
+
+def is_of_all(read: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+    """Return whether a list of one thing is asked for with none: neither with its own nor with another, as a map run is."""
+    known = {*read["where"], read.get("limit"), read.get("token")}
+    return not params.get(read["of"]) and params.keys() <= known
 
 
 def is_same(value: Any, wanted: Any) -> bool:
@@ -40,6 +53,8 @@ def is_same(value: Any, wanted: Any) -> bool:
 
 
 def _leaving_out(read: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
+    if "of" in read:
+        yield read["of"]
     for parameter, default in read.get("defaults", {}).items():
         values = list(values_at(run, read["where"][parameter]))
         if values and not any(is_same(value, default) for value in values):

@@ -97,6 +97,10 @@ class RecordedRuns:
             name: value for name, value in read.get("defaults", {}).items() if (*place, name) not in self._not_applied
         }
 
+    def lists_all(self, head: CallHead, read: Mapping[str, Any]) -> bool:
+        """Return whether the recorded emulator listed the runs of all things where a call did not say of which."""
+        return (head.service, head.operation, read["of"]) in self._not_applied
+
     def take(self, head: CallHead, request: Request, answer: Answer) -> None:
         """Take in a recorded call: the start of a run, or a read that showed some. Others are left out."""
         role = role_of(head.service, head.operation)
@@ -154,8 +158,8 @@ class RecordedRuns:
     def _take_list(
         self, read: Mapping[str, Any], head: CallHead, params: Mapping[str, Any], shown: Mapping[str, Any]
     ) -> None:
-        """Note which defaults were not applied, as the runs tell that a list has shown."""
-        for name in listed_in(read, shown) if "defaults" in read else ():
+        """Note without which parameters more is listed, as the runs tell that a list has shown."""
+        for name in listed_in(read, shown) if "defaults" in read or "of" in read else ():
             if (run := self._runs.get((scope_of(head), name))) is not None:
                 for parameter in not_applied(read, params, {**run.started, **run.view}):
                     self._not_applied.add((head.service, head.operation, parameter))

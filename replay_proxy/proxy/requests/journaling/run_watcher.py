@@ -209,8 +209,7 @@ class RunWatcher:
             self._watched.pop((each.head, each.id), None)
         await self._record(each, head, request, answer)
         each.status = status
-        if ended:
-            await self._ask_for_defaults(each, view)
+        await self._ask_for_defaults(each, view)
 
     async def _record_detail(self, each: _Watched, detail: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         about = values_at(view, f"{detail['each']}[]") if "each" in detail else ("",)
@@ -233,10 +232,13 @@ class RunWatcher:
                     await self._record(each, *page)
 
     async def _ask_for_defaults(self, each: _Watched, view: Mapping[str, Any]) -> None:
-        """Record the lists that show a run which their defaults would leave out; each is asked once."""
+        """Record the lists that show a run though they are not asked for it; each is asked once."""
         for operation, parameter, asked in questions(each.family, view):
             key = each.family.service, operation, parameter
-            if key in self._defaults_seen or (found := await self._read(each, operation, asked)) is None:
+            if key in self._defaults_seen:
+                continue
+            if (found := await self._read(each, operation, asked)) is None:
+                self._defaults_seen.add(key)  # it refuses to list without that parameter
                 continue
             head, request, answer, shown = found
             read = each.family.lists[operation]
