@@ -289,6 +289,26 @@ def test_a_log_group_with_streams_and_events(lab: Lab) -> None:
     assert kept(lab) == ["CreateLogGroup", "CreateLogStream", "PutLogEvents", "PutRetentionPolicy"]
 
 
+def test_filters_of_a_log_group_whatever_else_is_called_like_them(lab: Lab) -> None:
+    role = lab.client("iam").create_role(RoleName="prod", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    lab.client("lambda").create_function(
+        FunctionName="prod", Runtime="python3.12", Role=role, Handler="worker.handle", Code={"ZipFile": function_code()}
+    )
+    logs, of = lab.client("logs"), {"logGroupName": "prod"}
+    logs.create_log_group(**of)
+    metric = {"metricName": "prod", "metricNamespace": "prod", "metricValue": "1"}
+    logs.put_metric_filter(filterName="prod", filterPattern="x", metricTransformations=[metric], **of)
+    logs.delete_metric_filter(filterName="prod", **of)
+    logs.put_retention_policy(retentionInDays=7, **of)
+    logs.delete_retention_policy(**of)
+    logs.create_log_stream(logStreamName="prod", **of)
+    logs.delete_log_group(**of)
+    # The name is none of the group's stream any more.
+    logs.create_log_group(logGroupName="/of/prod")
+    logs.create_log_stream(logGroupName="/of/prod", logStreamName="prod")
+    assert kept(lab) == ["CreateRole", "CreateFunction", "CreateLogGroup", "CreateLogStream"]
+
+
 def test_instances_go_when_all_of_their_call_are_terminated(lab: Lab) -> None:
     ec2 = lab.client("ec2")
     image = "ami-12c6146b"

@@ -84,6 +84,7 @@ class ResourcesRule:
     decisions: SupersessionDecisions
     _live: dict[_Key, _Resource] = field(default_factory=dict)
     _ended: dict[_Key, _Resource] = field(default_factory=dict)
+    _parts: dict[tuple[str, str, tuple[str, ...]], list[_Resource]] = field(default_factory=lambda: defaultdict(list))
     _made: dict[int, list[_Resource]] = field(default_factory=lambda: defaultdict(list))
     _names: NameIndex[int] = field(default_factory=NameIndex)
     _drawn: set[str] = field(default_factory=set)
@@ -274,6 +275,8 @@ class ResourcesRule:
             resource.names = (*resource.names, key[3][-1])
             self._live[key] = resource
             self._ended.pop(key, None)
+            if len(key[3]) > 1:
+                self._parts[key[0], key[1], key[3][:-1]].append(resource)
             self._names.add(resource.names[-1], call.seq)
             if resource.names[-1] not in sent:
                 self._drawn.add(resource.names[-1])
@@ -291,14 +294,22 @@ class ResourcesRule:
             self._mentions[resource.made_by].append(_Mention(call.seq, belongs=False))
             return
         resource.ended_by = call.seq
-        for each in resource.keys:
-            if self._live.get(each) is resource:
-                del self._live[each]
-                self._ended[each] = resource
+        self._forget(resource)
+
+    def _forget(self, resource: _Resource) -> None:
+        """Let no name mean a resource that has ended any more, nor what ended as a part of it."""
+        for scope, service, kind, name in resource.keys:
+            key = scope, service, kind, name
+            if self._live.get(key) is resource:
+                del self._live[key]
+                self._ended[key] = resource
+            for part in self._parts.pop((scope, service, name), ()):
+                if any(self._live.get(each) is part and _is_part_of(each, key) for each in part.keys):
+                    self._forget(part)
         for arn in resource.arns:
             self._arns.pop(arn, None)
-        for name in resource.names:
-            self._names.discard(name, resource.made_by)
+        for name_in_text in resource.names:
+            self._names.discard(name_in_text, resource.made_by)
 
     # What a call mentions.
 
@@ -394,6 +405,12 @@ class ResourcesRule:
                     self._names.add(name, call.seq)
         if call.witness:
             self._seen[call.seq] = self._owners(all_texts(call.result)) - {call.seq}
+
+
+def _is_part_of(part: _Key, whole: _Key) -> bool:
+    """Return whether what has the key `part` is named as a part of what has the key `whole`."""
+    named = {kind.name: kind.named for kind in resource_kinds.kinds_of(part[1])}
+    return part[2] in named and named[part[2]][:-1] == named.get(whole[2])
 
 
 def _sent(call: Call) -> set[str]:

@@ -16,6 +16,8 @@ import orjson
 
 _DATA = Path(__file__).parent / "data" / "superseded.json"
 _VERB = re.compile(r"[A-Z][a-z]+")
+_MADE_BY = ("Create", "Put")
+_LATER = ("Update", "Delete")
 _OPERATIONS = 32768
 """What is worked out of operations is remembered for so many; a recording may name any, also made-up ones."""
 
@@ -29,9 +31,16 @@ def table() -> Mapping[str, Any]:
 
 @lru_cache(maxsize=_OPERATIONS)
 def owned_by(service: str, operation: str) -> tuple[str, ...]:
-    """Return the members that name the resource with which the result of a call ends, as far as that was reviewed."""
+    """Return the members that name the resource with which the result of a call ends, as far as that was reviewed.
+
+    What changes or deletes a part leaves nothing else behind than what made it (`DeleteMetricFilter`, `PutMetricFilter`).
+    """
+    verb = _VERB.match(operation)
+    made_by = verb is not None and verb[0] in _LATER and {f"{each}{operation[verb.end() :]}" for each in _MADE_BY}
     for entry in table()["owned"]:
-        if entry["service"] == service and operation in entry["operations"]:
+        if entry["service"] == service and (
+            operation in entry["operations"] or (made_by and not made_by.isdisjoint(entry["operations"]))
+        ):
             return tuple(entry["by"])
     return ()
 
