@@ -35,9 +35,9 @@ def _save(proxy: Proxy, *words: str, pods_dir: Path | None = None) -> tuple[int,
     return done.returncode, done.stderr
 
 
-def _asked(url: str, method: str) -> tuple[int, str]:
+def _asked(url: str, method: str, body: bytes | None = None) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=30) as answer:
             return answer.status, ""
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)["error"]
@@ -67,6 +67,10 @@ def test_a_service_that_there_is_not_is_refused(start_proxy: Callable[..., Proxy
     assert _save(proxy, "s", "--services", "monitoring , sqs") == (0, "")
     (version,) = PodStore(proxy.scratch / "pods").versions("s")
     assert version.annotations[SERVICES] == "cloudwatch,sqs"
+    for body, complaint in ((b"[]", "no JSON object"), (b"7", "no JSON object"), (b"{", "no JSON")):
+        status, told = _asked(proxy.url + "/_localstack/pods/t", "POST", body)
+        assert (status, complaint in told) == (409, True), told
+    assert not PodStore(proxy.scratch / "pods").versions("t")
 
 
 def test_a_recorded_service_is_one_also_where_no_model_knows_it(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ class PodRequest:
             found = orjson.loads(data) if data.strip() else {}
         except orjson.JSONDecodeError as error:
             raise UsageError(f"the body is no JSON: {error}", hint="send a JSON object, as in {}") from error
-        return found if isinstance(found, dict) else {}
+        if found is not None and not isinstance(found, dict):
+            raise UsageError("the body is no JSON object", hint="send a JSON object, as in {}")
+        return found or {}
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
