@@ -40,6 +40,7 @@ LINES = {
     "Messages that were received": "test_received_messages_and_receipts_of_an_earlier_proxy",
     "Events in archives": "test_archived_events",
     "What emulators go on showing": "test_an_instance_that_was_terminated",
+    "What a call left behind": "test_what_a_refused_call_left_behind",
     "Messages, stream records and log events": "tests/replay/test_supersession_retention.py",
 }
 """By the beginning of each line: the test of it, here or elsewhere."""
@@ -240,6 +241,22 @@ def test_what_no_listing_shows_of_an_object(
     after = restart(emulator, proxy, seen)
     assert after == (b"part", part, 0, 1)
     assert "s3:PutObject" in named(proxy)
+
+
+@LONG
+def test_what_a_refused_call_left_behind(
+    start_emulator: Callable[..., Emulator], start_proxy: Callable[..., Proxy]
+) -> None:
+    emulator = start_emulator("moto")
+    proxy = start_proxy("--upstream", emulator.url)
+    stacks = client("cloudformation", proxy.url)
+    template = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+    stacks.create_stack(StackName="shop", TemplateBody=template)
+    with pytest.raises(stacks.exceptions.ClientError, match="Can only include alphanumeric"):
+        stacks.create_stack(StackName="é", TemplateBody=template)
+    assert [each["StackName"] for each in stacks.list_stacks()["StackSummaries"]] == ["shop", "é"]
+    restart(emulator, proxy, lambda: None)
+    assert [each["StackName"] for each in stacks.list_stacks()["StackSummaries"]] == ["shop"]
 
 
 @LONG
