@@ -237,10 +237,11 @@ class RunWatcher:
             key = each.family.service, operation, parameter
             if key in self._defaults_seen:
                 continue
-            if (found := await self._read(each, operation, asked)) is None:
-                self._defaults_seen.add(key)  # it refuses to list without that parameter
+            head, request, answer, shown = await self._send(each, operation, asked)
+            if shown is None:
+                if answer.status < 500:  # else it may answer the next time
+                    self._defaults_seen.add(key)  # it refuses to list without that parameter
                 continue
-            head, request, answer, shown = found
             read = each.family.lists[operation]
             if each.id in listed_in(read, shown):
                 await self._record(each, head, request, answer)
@@ -252,6 +253,13 @@ class RunWatcher:
         self, each: _Watched, operation: str, asked: Mapping[str, Any]
     ) -> tuple[CallHead, Request, Answer, dict[str, Any]] | None:
         """Make a read. Return it with its answer; None where it is refused."""
+        head, request, answer, shown = await self._send(each, operation, asked)
+        return None if shown is None else (head, request, answer, shown)
+
+    async def _send(
+        self, each: _Watched, operation: str, asked: Mapping[str, Any]
+    ) -> tuple[CallHead, Request, Answer, dict[str, Any] | None]:
+        """Make a read. Return it with its answer, also as what that shows; None in the place of this where it is refused."""
         head = replace(each.head, operation=operation)
         request = in_the_name_of(each.like, build_request(head, asked, each.like.headers.get("host")))
         begun = time.monotonic()
@@ -260,9 +268,9 @@ class RunWatcher:
         finally:
             self._asked_s += time.monotonic() - begun
         with suppress(MalformedMessage):
-            if parse_answer(head, answer, request).ok and (shown := json_of(answer)) is not None:
-                return head, request, answer, shown
-        return None
+            if parse_answer(head, answer, request).ok:
+                return head, request, answer, json_of(answer)
+        return head, request, answer, None
 
     async def _record(self, each: _Watched, head: CallHead, request: Request, answer: Answer) -> None:
         self._witness_detector.explain(head, request, answer)
