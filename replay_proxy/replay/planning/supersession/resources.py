@@ -27,6 +27,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from replay_proxy.exchange import Request
@@ -47,6 +48,9 @@ from replay_proxy.wire.codecs.answers import Outcome
 
 _Key = tuple[str, str, str, tuple[str, ...]]
 """Scope, service, kind, name."""
+
+_Whole = tuple[str, str, tuple[str, ...], tuple[str, ...]]
+"""Scope, service, the members by which a delete names it, and the names in them: what parts of it are named by, too."""
 
 _UNKNOWN = -1
 _BELONGED = "it only concerned what was deleted later"
@@ -84,7 +88,7 @@ class ResourcesRule:
     decisions: SupersessionDecisions
     _live: dict[_Key, _Resource] = field(default_factory=dict)
     _ended: dict[_Key, _Resource] = field(default_factory=dict)
-    _parts: dict[tuple[str, str, tuple[str, ...]], list[_Resource]] = field(default_factory=lambda: defaultdict(list))
+    _parts: dict[_Whole, list[_Resource]] = field(default_factory=lambda: defaultdict(list))
     _made: dict[int, list[_Resource]] = field(default_factory=lambda: defaultdict(list))
     _names: NameIndex[int] = field(default_factory=NameIndex)
     _drawn: set[str] = field(default_factory=set)
@@ -275,8 +279,9 @@ class ResourcesRule:
             resource.names = (*resource.names, key[3][-1])
             self._live[key] = resource
             self._ended.pop(key, None)
-            if len(key[3]) > 1:
-                self._parts[key[0], key[1], key[3][:-1]].append(resource)
+            scope, service, members, parts = _whole(key)
+            if len(parts) > 1:
+                self._parts[scope, service, members[:-1], parts[:-1]].append(resource)
             self._names.add(resource.names[-1], call.seq)
             if resource.names[-1] not in sent:
                 self._drawn.add(resource.names[-1])
@@ -298,18 +303,16 @@ class ResourcesRule:
 
     def _forget(self, resource: _Resource) -> None:
         """Let no name mean a resource that has ended any more, nor what ended as a part of it."""
-        for scope, service, kind, name in resource.keys:
-            key = scope, service, kind, name
+        for key in resource.keys:
             if self._live.get(key) is resource:
                 del self._live[key]
                 self._ended[key] = resource
-            for part in self._parts.pop((scope, service, name), ()):
-                if any(self._live.get(each) is part and _is_part_of(each, key) for each in part.keys):
-                    self._forget(part)
+            for part in self._parts.pop(_whole(key), ()):
+                self._forget(part)
         for arn in resource.arns:
             self._arns.pop(arn, None)
-        for name_in_text in resource.names:
-            self._names.discard(name_in_text, resource.made_by)
+        for name in resource.names:
+            self._names.discard(name, resource.made_by)
 
     # What a call mentions.
 
@@ -407,10 +410,16 @@ class ResourcesRule:
             self._seen[call.seq] = self._owners(all_texts(call.result)) - {call.seq}
 
 
-def _is_part_of(part: _Key, whole: _Key) -> bool:
-    """Return whether what has the key `part` is named as a part of what has the key `whole`."""
-    named = {kind.name: kind.named for kind in resource_kinds.kinds_of(part[1])}
-    return part[2] in named and named[part[2]][:-1] == named.get(whole[2])
+def _whole(key: _Key) -> _Whole:
+    """Return what has this key, as its parts name it."""
+    scope, service, name, names = key
+    return scope, service, _members(service, name), names
+
+
+@lru_cache(maxsize=4096)
+def _members(service: str, name: str) -> tuple[str, ...]:
+    """Return the members by which the delete of a kind names what it deletes."""
+    return next((kind.named for kind in resource_kinds.kinds_of(service) if kind.name == name), ())
 
 
 def _sent(call: Call) -> set[str]:
