@@ -36,7 +36,7 @@ def apart(kind: str, number: int) -> str:
 
 def alike(_kind: str, number: int) -> str:
     """A name that things of all kinds have."""
-    return f"us-east-1-{number:02}"[-12:]
+    return f"us-east-1-{number:02}"
 
 
 Named = Callable[[str, int], str]
