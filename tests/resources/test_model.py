@@ -135,6 +135,16 @@ def test_an_arn_names_what_is_in_its_region(region: str) -> None:
     assert ("DeadLetterConfig.TargetArn", "orders" if region == REGION else arn) in links(tape, "AWS::Lambda::Function")
 
 
+def test_a_name_that_is_a_path_is_no_path_of_kinds_and_names() -> None:
+    tape = Tape()
+    for name in ("/prod/db", "/prod/parameter/db"):
+        tape.call("ssm", "PutParameter", {"Name": name, "Value": "x", "Type": "String"}, {"Version": 1})
+    for name in ("prod/db", "prod/parameter/db"):
+        arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}"
+        queue(tape, "orders", Policy=json.dumps({"Statement": [{"Resource": arn}]}))
+        assert links(tape, "AWS::SQS::Queue") == {("Attributes.Policy.Statement.Resource", f"/{name}")}
+
+
 def test_addresses_without_a_path_are_told_apart_by_their_hosts() -> None:
     tape = Tape()
     provider = {"OpenIDConnectProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.hub.example"}

@@ -148,21 +148,30 @@ class References:
         return 0
 
     def _of_path(self, services: Iterable[str], path: str, region: str, account: str) -> int:
-        """Return what a path of kinds and names ends in: `/restapis/ID/stages/NAME` is a stage, and not its API; else 0."""
+        """Return what a path of kinds and names ends in: `/restapis/ID/stages/NAME` is a stage, and not its API; else 0.
+
+        One name may be a path itself (`/prod/parameter/db`): then no part of it is a kind.
+        """
         parts = path.strip("/").split("/")
         if len(parts) < 4 or len(parts) % 2:
             return 0
-        kind = _folded(parts[-2])
-        found = self._of_name(services, "/".join(parts[1::2]), region, account, kind)
-        return found if found and _is_kind(self._resources[found], kind) else 0
+        kind, names = _folded(parts[-2]), tuple(parts[1::2])
+        for number in self._called(services, "/".join(names), region, account):
+            resource = self._resources[number]
+            if resource.key.names == names and _is_kind(resource, kind):
+                return number
+        return 0
 
-    def _of_name(self, services: Iterable[str], name: str, region: str, account: str, kind: str) -> int:
-        fitting = [
+    def _called(self, services: Iterable[str], name: str, region: str, account: str) -> list[int]:
+        return [
             number
             for service in services
             for number in self._names.get((service, name), ())
             if self._is_at(self._resources[number], region, account)
         ]
+
+    def _of_name(self, services: Iterable[str], name: str, region: str, account: str, kind: str) -> int:
+        fitting = self._called(services, name, region, account)
         if len(fitting) > 1:
             fitting.sort(
                 key=lambda number: (not _is_kind(self._resources[number], kind), len(self._resources[number].key.names))
