@@ -18,7 +18,7 @@ from replay_proxy.doctor.members import values_called
 from replay_proxy.doctor.readings import Names
 from replay_proxy.doctor.repair import Repairs, is_numbered, members_of
 from replay_proxy.doctor.seen_right import SeenRight, missing_texts
-from replay_proxy.doctor.switches import not_shown_by_all, switched_off
+from replay_proxy.doctor.switches import not_shown_by_all, shown_on, switched_off
 from replay_proxy.doctor.tags import lost_tags, tags_update
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.doctor.updates import record_set_update, release_before, removal_before, update_of
@@ -170,7 +170,7 @@ class Conclusions:
         description = self._descriptions[resource.number]
         off = list(switched_off(Names(self._model, resource), description))
         doubtful = not_shown_by_all(resource)
-        for member in doubtful - {each[0] for each in off}:
+        for member in doubtful & shown_on(resource, description):
             self._seen.note(resource, member)
         for member, answer, update in off:
             if member in doubtful and not self._seen.was(resource, member):

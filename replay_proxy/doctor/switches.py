@@ -22,9 +22,7 @@ def switched_off(names: Names, description: Description) -> Iterator[tuple[str, 
     resource = names.resource
     yield from _entries_off(names, description)
     shown = [description.shown, *description.parts]
-    for switch in table()["switches"]:
-        if switch["kind"] != f"{resource.service}:{resource.key.noun}":
-            continue
+    for switch in _switches_of(resource):
         recorded = dict(leaves(resource.attributes)).get(switch["recorded"])
         needed = switch.get("only_with")
         if recorded in switch["recorded_off"] or (needed and needed not in resource.attributes):
@@ -38,9 +36,24 @@ def switched_off(names: Names, description: Description) -> Iterator[tuple[str, 
 
 def not_shown_by_all(resource: Resource) -> frozenset[str]:
     """Return the recorded members that not every emulator shows as switched on (`some_show` in `switches`)."""
-    kind = f"{resource.service}:{resource.key.noun}"
-    found = (each["recorded"] for each in table()["switches"] if each["kind"] == kind and "some_show" in each)
+    found = (each["recorded"] for each in _switches_of(resource) if "some_show" in each)
     return frozenset(member for member in found if member in resource.attributes)
+
+
+def shown_on(resource: Resource, description: Description) -> frozenset[str]:
+    """Return the recorded members of switches that are shown as switched on: a read that lacks one shows nothing of it."""
+    shown = [description.shown, *description.parts]
+    on = set()
+    for switch in _switches_of(resource):
+        values = [value for value in values_called(shown, switch["shown"]) if value is not None]
+        if values and not any(value in switch.get("off", values) for value in values):
+            on.add(switch["recorded"])
+    return frozenset(on)
+
+
+def _switches_of(resource: Resource) -> Iterator[dict[str, Any]]:
+    kind = f"{resource.service}:{resource.key.noun}"
+    return (switch for switch in table()["switches"] if switch["kind"] == kind)
 
 
 def _entries_off(names: Names, description: Description) -> Iterator[tuple[str, str, None]]:

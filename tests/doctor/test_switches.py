@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from replay_proxy.doctor.diagnosis import Problem
+from replay_proxy.doctor.conclusions import Conclusions
+from replay_proxy.doctor.diagnosis import Check, Diagnosis, Problem, State
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.readings import Names
 from replay_proxy.doctor.repair import Repairs
+from replay_proxy.doctor.seen_right import SeenRight
 from replay_proxy.doctor.switches import switched_off
 from tests.resources.recordings import Tape
 
@@ -53,3 +55,25 @@ def test_a_rotation_that_a_call_switched_on_with_its_period_is_found_off(
     assert found == [(off, f"{off} is False", None)]
     assert Repairs(model).of(resource, Problem.SWITCHED_OFF, off) == (turning,)
     assert list(switched_off(Names(model, resource), Description(shown={off: True}))) == []
+
+
+def test_a_rotation_that_no_read_showed_was_not_seen_on() -> None:
+    tape = Tape()
+    tape.call("secretsmanager", "CreateSecret", {"Name": "s"}, {"Name": "s"})
+    tape.call("secretsmanager", "RotateSecret", {"SecretId": "s", "RotationRules": RULES})
+    model = tape.model()
+    (secret,) = model.resources.values()
+    seen: dict[str, list[Any]] = {}
+
+    def found(shown: dict[str, Any]) -> tuple[list[Problem], list[str]]:
+        """What a diagnosis finds and what it notes, after those before it."""
+        nonlocal seen
+        diagnosis, notes = Diagnosis([Check(secret, State.THERE)]), SeenRight(model, seen)
+        Conclusions(model, {secret.number: Description(shown=shown)}, lambda seq: None, diagnosis, notes).draw()
+        seen = notes.as_json()
+        return [each.problem for each in diagnosis.findings], [each.member for each in diagnosis.notes]
+
+    assert found({}) == ([], [])
+    assert found({"RotationEnabled": False}) == ([], ["RotationEnabled"])
+    assert found({"RotationEnabled": True}) == ([], [])
+    assert found({"RotationEnabled": False}) == ([Problem.SWITCHED_OFF], [])
