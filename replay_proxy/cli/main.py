@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from copy import copy
 from typing import Any, NamedTuple, NoReturn
 
 from replay_proxy.errors import INTERRUPTED, TERMINATED, UNEXPECTED, ReplayProxyError
@@ -109,17 +110,22 @@ class _Parser(argparse.ArgumentParser):
         has_actions = any(each.nargs == argparse.PARSER for each in self._actions)
         if not has_actions:
             self._refuse([*self._unknown_options(words)])
-        if "--" in words or not any(each.nargs == "?" and not each.option_strings for each in self._actions):
-            found, left = super().parse_known_args(words, namespace)
-        else:
-            self._is_mixing = True
-            try:
-                found, left = self.parse_known_intermixed_args(words, namespace)
-            finally:
-                self._is_mixing = False
+        found, left = self._parsed(words, namespace)
         if not has_actions:
             self._refuse(left)
         return found, left
+
+    def _parsed(self, words: list[str], namespace: Any) -> Any:
+        may_mix = any(each.nargs == "?" and not each.option_strings for each in self._actions)
+        if not may_mix or "--" in words:  # mixing takes what follows `--` for options where nothing precedes it
+            found, left = super().parse_known_args(words, copy(namespace))
+            if not (may_mix and left):
+                return found, left
+        self._is_mixing = True
+        try:
+            return self.parse_known_intermixed_args(words, namespace)
+        finally:
+            self._is_mixing = False
 
     def _unknown_options(self, words: list[str]) -> Iterator[str]:
         """Yield what looks like an option and is none: argparse would complain first of the argument for which it was meant."""
@@ -128,7 +134,7 @@ class _Parser(argparse.ArgumentParser):
         for word in words:
             if word == "--":
                 return
-            if word.startswith("--") and word.partition("=")[0] not in self._option_string_actions:
+            if word.startswith("--") and " " not in word and word.partition("=")[0] not in self._option_string_actions:
                 yield word
 
     def _refuse(self, words: list[str]) -> None:

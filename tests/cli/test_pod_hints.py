@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from replay_proxy.cli.control_client import refusal_of
-from replay_proxy.cli.main import main
+from replay_proxy.cli.main import _verb_parser, main
 from replay_proxy.cli.pod.at_start import load_at_start
 from replay_proxy.config import add_options, resolve
 from replay_proxy.errors import UsageError
@@ -67,6 +67,27 @@ def test_a_name_that_looks_like_an_option_is_told_as_one(capsys: pytest.CaptureF
     assert "unrecognized arguments: --shop" in capsys.readouterr().err
     assert main(["pod", action, "--", "--shop", *(["b"] if action == "tag" else [])]) == 2
     assert "'--shop' is not a name for a pod" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["shop", "--yes", "--", "file"],
+        ["--yes", "shop", "--", "file"],
+        ["--yes", "shop", "file"],
+        ["shop", "--yes", "file"],
+        ["shop", "file", "--yes"],
+    ],
+    ids=" ".join,
+)
+def test_options_stand_between_arguments_also_before_two_dashes(words: list[str]) -> None:
+    parsed = _verb_parser("pod").parse_args(["push", *words])
+    assert (parsed.pod, parsed.remote, parsed.yes) == ("shop", "file", True)
+
+
+@pytest.mark.parametrize("message", ["--fix the thing", "-- fix"])
+def test_a_value_with_a_space_is_no_option(message: str) -> None:
+    assert _verb_parser("pod").parse_args(["save", "shop", "--message", message]).message == message
 
 
 @pytest.mark.parametrize("words", [("show",), ("load", "--dry-run"), ("save",), ("inspect", "--plain")], ids=" ".join)
@@ -221,6 +242,34 @@ def test_a_proxy_that_ends_before_it_answers_is_told_as_one_that_was_there(
         address = f"http://127.0.0.1:{server.server_port}"
         assert main(["pod", "save", "shop", "--endpoint", address, "--pods-dir", str(tmp_path)]) == 6
     assert f"{address} broke off before it answered" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["reset"], ["pod", "load", "shop.pod"]], ids=" ".join)
+def test_an_answer_that_is_cut_off_is_no_fault_of_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    class Cut(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"{")
+
+        do_GET = do_POST  # noqa: N815 - the name that the base class calls
+
+        def log_message(self, *_words: object) -> None:
+            """Say nothing."""
+
+    shop().write(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    assert main(["pod", "save", "shop.pod", "--data-dir", "data"]) == 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), Cut) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert main([*command, "--yes", "--endpoint", address]) == 6
+        server.shutdown()
+    assert f"{address} broke off its answer" in capsys.readouterr().err
 
 
 def test_a_token_that_is_wanted_is_told_as_a_person_gives_it() -> None:

@@ -62,7 +62,7 @@ class RunningProxy:
     def require(self) -> None:
         """Raise EmulatorError where no proxy answers."""
         with self._answer("GET", "/_replay/status", timeout_s=PROBE_TIMEOUT_S) as answer:
-            answer.read()
+            self._read(answer, None)
 
     def saved_file(self, asked: dict[str, str], sink: Sink) -> dict[str, Any]:
         """Write the state as a pod file, and return the report about it. Raises ReplayProxyError, OSError."""
@@ -93,7 +93,7 @@ class RunningProxy:
         path = f"/_localstack/state/{quote(service, safe='')}/reset" if service else "/_localstack/state/reset"
         with self._answer("POST", path) as answer:
             try:
-                told = orjson.loads(answer.read())
+                told = orjson.loads(self._read(answer, None))
             except ValueError:
                 return {}
         return told if isinstance(told, dict) else {}
@@ -118,10 +118,10 @@ class RunningProxy:
         except (OSError, http.client.HTTPException) as error:
             raise self._broken_off(error) from error
 
-    def _read(self, answer: http.client.HTTPResponse) -> bytes:
-        """Return the next piece of an answer. Raises EmulatorError."""
+    def _read(self, answer: http.client.HTTPResponse, amount: int | None = _CHUNK) -> bytes:
+        """Return the next piece of an answer, or with None all that is left of it. Raises EmulatorError."""
         try:
-            return answer.read(_CHUNK)
+            return answer.read(amount)
         except (OSError, http.client.HTTPException) as error:
             raise self._broken_off(error) from error
 
