@@ -100,7 +100,7 @@ def test_the_emulators_own_account_is_called_as_the_pod_calls_it(tmp_path: Path,
     assert (again.united, again.changes_anything) == ({}, False)
 
 
-@pytest.mark.parametrize(("ours_too", "pods_too"), [("123456789012", ""), ("", "000000000000")])
+@pytest.mark.parametrize(("ours_too", "pods_too"), [("123456789012", ""), ("000000000000", ""), ("", "000000000000")])
 def test_an_account_that_one_side_names_itself_is_no_other_name_of_one(
     tmp_path: Path, ours_too: str, pods_too: str
 ) -> None:
@@ -110,8 +110,11 @@ def test_an_account_that_one_side_names_itself_is_no_other_name_of_one(
         tape.call("sqs", "CreateQueue", {"QueueName": "q"}, {"QueueUrl": f"http://127.0.0.1:4566/{account}/q"})
         if other:
             tape.account = other
-            tape.call("sqs", "CreateQueue", {"QueueName": "q"}, {"QueueUrl": f"http://127.0.0.1:4566/{other}/q"})
+            mine = {"QueueUrl": f"http://127.0.0.1:4566/{other}/mine"}
+            tape.call("sqs", "CreateQueue", {"QueueName": "mine"}, mine)
     assert "000000000000" not in _merged(ours, pod, tmp_path)[1].united
+    heads = {(record.head.account, record.answer.body) for record in read(tmp_path / "merged").records() if record.head}
+    assert all(account in ("", "123456789012") or account.encode() in body for account, body in heads)
 
 
 def test_of_the_same_resource_the_pod_wins_and_the_rest_of_ours_stays(tmp_path: Path) -> None:

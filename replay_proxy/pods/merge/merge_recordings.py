@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import orjson
 from replay_proxy.errors import ReplayProxyError
 from replay_proxy.journal.compaction.rewrite import CompactionInput
 from replay_proxy.journal.format.encode import encode_header, encode_record
-from replay_proxy.journal.format.records import JOURNAL_NAME, RecordingHeader
+from replay_proxy.journal.format.records import JOURNAL_NAME, Record, RecordingHeader
 from replay_proxy.journal.read.reader import Recording, read
 from replay_proxy.journal.storage.blobs import BlobStore
 from replay_proxy.journal.storage.files import Files, storage_error
@@ -42,16 +42,17 @@ def merge_recordings(files: Files, pod: Recording, strategy: MergeStrategy, fold
     Blocking, for long. Raises RecordingError, StorageError.
     """
     source = CompactionInput(files)
-    records = LiveRecords(source, datetime.now(UTC))
+    records: Iterable[Record] = LiveRecords(source, datetime.now(UTC))
     ours = Side(records, _loader(source.blobs))
     its, names, known = Side(pod, _loader(pod.blobs)), dict[str, str](), dict[str, str]()
     accounts = {} if strategy is MergeStrategy.OVERWRITE else default_accounts(ours, its)
     if accounts:
-        ours = Side(Renamed(records, {}, accounts), ours.load)
+        records = Renamed(records, {}, accounts)
+        ours = Side(records, ours.load)
     if strategy is MergeStrategy.SERVICE:
         known = twins(ours, its)
         if known:
-            ours = Side(Renamed(Renamed(records, {}, accounts) if accounts else records, known), ours.load)
+            ours = Side(Renamed(records, known), ours.load)
         names = collisions(ours, its, known.values())
         if names:
             its = Side(Renamed(pod, names), its.load)

@@ -22,6 +22,7 @@ class Side:
     """The calls of one side, in the order of their replay, numbered from 1. Making this reads all of them. Blocking.
 
     records: can be iterated as often as one likes. load: reads a body that lies in a blob. Raises as `records`.
+    accounts: those that clients named themselves.
     """
 
     def __init__(self, records: Iterable[Record], load: BlobLoader) -> None:
@@ -29,12 +30,15 @@ class Side:
         self.load = load
         self.model = ResourceModel(load)
         self.contents: set[bytes] = set()
+        self.accounts: set[str] = set()
         self._moments: dict[bytes, int] = {}
         self._places: list[bytes] = []
         self._messages: dict[bytes, frozenset[str]] = {}
         for number, record in enumerate(records, 1):
             self.model.see(replace(without_place(record), seq=number))
             self.contents.add(content_of(record))
+            if record.head is not None and record.head.account:
+                self.accounts.add(record.head.account)
             moment = moment_of(record)
             self._places.append(moment)
             self._moments[moment] = 0 if moment in self._moments else number
@@ -90,10 +94,6 @@ class Side:
 
     def _plain(self, key: Key) -> Key:
         return replace(key, account="") if key.account == self.model.default_account else key
-
-    def accounts(self) -> set[str]:
-        """Return the accounts that calls name besides the emulator's own."""
-        return {each.account for each in self.model.calls} - {"", self.model.default_account}
 
     def group(self, entry: CallEntry) -> Group:
         """Return the account, region and service that a call is of."""

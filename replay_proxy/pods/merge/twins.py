@@ -56,9 +56,12 @@ def twins(ours: Side, pod: Side) -> dict[str, str]:
 
 
 def default_accounts(ours: Side, pod: Side) -> dict[str, str]:
-    """Return our number of the emulator's own account with the pod's, where they differ and neither side means another by it."""
+    """Return our number of the emulator's own account with the pod's, where they differ.
+
+    Not where clients name one of them themselves: they mean an account of that number by it.
+    """
     own, its = ours.model.default_account, pod.model.default_account
-    if not own or not its or own == its or its in ours.accounts() or own in pod.accounts():
+    if not own or not its or own == its or its in ours.accounts or own in ours.accounts | pod.accounts:
         return {}
     return {own: its}
 
