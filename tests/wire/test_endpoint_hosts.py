@@ -42,6 +42,15 @@ from tests.wire.installed import metadata
         ),
         ("b.s3.dualstack.eu-west-1.amazonaws.com", Host(services=("s3",), region="eu-west-1", bucket="b")),
         ("b.s3-accelerate.amazonaws.com", Host(services=("s3",), bucket="b")),
+        ("b.s3-fips.dualstack.us-west-2.amazonaws.com", Host(services=("s3",), region="us-west-2", bucket="b")),
+        ("123456789012.s3-control-fips.us-west-2.amazonaws.com", Host(services=("s3control",), region="us-west-2")),
+        # Buckets may be called like parts of an endpoint.
+        ("my-fips.s3.localhost.localstack.cloud:4566", Host(True, ("s3",), bucket="my-fips")),
+        ("global.data.s3.localhost.localstack.cloud", Host(True, ("s3",), bucket="global.data")),
+        ("logs-prod-1.s3.localhost.localstack.cloud", Host(True, ("s3",), bucket="logs-prod-1")),
+        ("dualstack.s3.localhost:4566", Host(True, ("s3",), bucket="dualstack")),
+        ("us-east-1.s3.eu-west-1.amazonaws.com", Host(services=("s3",), region="eu-west-1", bucket="us-east-1")),
+        ("my.s3.fips.s3-fips.us-west-2.amazonaws.com", Host(services=("s3",), region="us-west-2", bucket="my.s3.fips")),
         (
             "b--usw2-az1--x-s3.s3express-usw2-az1.us-west-2.amazonaws.com",
             Host(services=("s3",), region="us-west-2", bucket="b--usw2-az1--x-s3"),

@@ -105,6 +105,9 @@ def _parsed(value: str) -> Host:
 
 def _endpoint(labels: list[str], *, local: bool) -> Host:
     """Return what the host of an endpoint says. labels: of its name, without the domain."""
+    s3 = _s3(labels, local=local)
+    if s3 is not None:
+        return s3
     region = ""
     kept: list[str] = []
     for label in labels:
@@ -112,9 +115,6 @@ def _endpoint(labels: list[str], *, local: bool) -> Host:
             region = label
         elif label not in _IN_BETWEEN:
             kept.append(label.removesuffix("-fips"))
-    s3 = _s3(kept, region, local=local)
-    if s3 is not None:
-        return s3
     if _NOT_AN_API.intersection(kept[1:]):
         return Host(region=region, foreign=True)
     by_host = service_index().by_host
@@ -125,22 +125,29 @@ def _endpoint(labels: list[str], *, local: bool) -> Host:
     return Host(local=local, region=region)
 
 
-def _s3(labels: list[str], region: str, *, local: bool) -> Host | None:
+def _s3(labels: list[str], *, local: bool) -> Host | None:
     """Return what an S3 host says; None for another host.
 
-    What stands before the label that names S3 is the bucket (or access point, or account).
+    What stands before the label that names S3 is the bucket (or access point, or account) as it is written: a bucket may be
+    called `global`, or like a region. What stands behind it is about the endpoint.
     """
     for position in range(len(labels) - 1, -1, -1):
-        label = labels[position]
+        label = labels[position].removesuffix("-fips")
+        if not label.startswith("s3"):
+            continue
         if label.startswith("s3-website"):
-            return Host(region=region, foreign=True, website=True)
+            return Host(region=_region(labels[position + 1 :]), foreign=True, website=True)
         regional = _S3_REGIONAL.fullmatch(label)
-        if regional:
-            label, region = "s3", regional["region"]
-        elif _S3_EXPRESS.fullmatch(label):
+        if regional or _S3_EXPRESS.fullmatch(label):
             label = "s3"
         services = _S3_LABELS.get(label)
         if services:
+            region = regional["region"] if regional else _region(labels[position + 1 :])
             bucket = ".".join(labels[:position]) if services[0] == "s3" else ""
             return Host(local=local, services=services, region=region, bucket=bucket)
     return None
+
+
+def _region(labels: list[str]) -> str:
+    """Return the last label that is called like a region; empty where none is."""
+    return next((label for label in reversed(labels) if _REGION.fullmatch(label)), "")
