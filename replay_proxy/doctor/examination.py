@@ -23,7 +23,7 @@ from replay_proxy.doctor.stack_members import absent_members
 from replay_proxy.doctor.tags import answered_tags, lost_tags, shown_tags, tags_reading
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.resources.folding.model import ResourceModel
-from replay_proxy.resources.properties.attributes import noun_of
+from replay_proxy.resources.properties.operation_names import noun_of
 from replay_proxy.resources.resource import Resource, leaves
 
 CONCURRENCY: Final = 8

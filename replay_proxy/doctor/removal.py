@@ -25,7 +25,7 @@ from replay_proxy.doctor.examination import Examination
 from replay_proxy.doctor.readings import Names, parameters_naming
 from replay_proxy.doctor.updates import plain
 from replay_proxy.resources.folding.model import ResourceModel
-from replay_proxy.resources.kinds import relations
+from replay_proxy.resources.properties.operation_names import undone_by
 from replay_proxy.resources.resource import Resource
 from replay_proxy.wire.models.models import operation_model, service_model
 
@@ -193,15 +193,10 @@ def _undoing(
             found = jmespath.search(entry["parameters"], parameters)
             return [(entry["by"], {member: value for member, value in found.items() if value is not None})]
     calls: list[tuple[str, dict[str, Any]]] = []
-    for end, begins in relations().items():
-        for begin in begins:
-            what = operation.removeprefix(begin)
-            if what == operation:
-                continue
-            for name in dict.fromkeys((f"{end}{what}", f"{end}{what.replace('To', 'From', 1)}")):
-                filled = _taken_over(service, name, {**answer, **parameters})
-                if filled is not None:
-                    calls.append((name, filled))
+    for name in undone_by(service, operation):
+        filled = _taken_over(service, name, {**answer, **parameters})
+        if filled is not None:
+            calls.append((name, filled))
     return calls
 
 

@@ -17,7 +17,7 @@ from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.diagnosis import Problem
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.kinds import switched_by
-from replay_proxy.resources.properties.attributes import noun_of
+from replay_proxy.resources.properties.operation_names import noun_added
 from replay_proxy.resources.resource import Resource
 from replay_proxy.wire.models.models import operation_model
 
@@ -60,24 +60,17 @@ class Repairs:
                 if top in switched_by(service, operation) or top in members_of(service, operation)
             )
             return (max(setting),)
-        noun = next((_same_both_ways(noun) for noun, members in resource.set_by.items() if top in members), "")
-        nouns = dict.fromkeys(map(_noun, changes.values()))
-        wanted = noun or next((n for n in nouns if top in (n, f"{n}s", n.removesuffix("s"), f"{n}Enabled")), "")
+        noun = next((noun for noun, members in resource.set_by.items() if top in members), "")
+        nouns = {seq: noun_added(service, operation) for seq, operation in changes.items()}
+        wanted = noun or next(
+            (n for n in nouns.values() if top in (n, f"{n}s", n.removesuffix("s"), f"{n}Enabled")), ""
+        )
         maker = self._operations.get(resource.made_by, "")
         if not wanted and top in members_of(service, maker) and _sets_all(resource, maker):
             return (resource.made_by, *resource.changed_by)
         if wanted:
-            return tuple(seq for seq, operation in changes.items() if _noun(operation) == wanted)
+            return tuple(seq for seq in changes if nouns[seq] == wanted)
         return tuple(seq for seq, operation in changes.items() if top in members_of(service, operation))
-
-
-def _noun(operation: str) -> str:
-    return _same_both_ways(noun_of(operation)[1])
-
-
-def _same_both_ways(noun: str) -> str:
-    """Return a noun as of the call that adds: `AddUserToGroup` and `RemoveUserFromGroup` are about the same."""
-    return noun.replace("From", "To", 1)
 
 
 def is_numbered(resource: Resource) -> bool:

@@ -21,7 +21,7 @@ from replay_proxy.doctor.diagnosis import Update
 from replay_proxy.doctor.links import Description
 from replay_proxy.doctor.members import placed, shown_once
 from replay_proxy.doctor.readings import Names, names_it
-from replay_proxy.resources.properties.attributes import noun_of
+from replay_proxy.resources.properties.operation_names import noun_of
 from replay_proxy.resources.properties.record_sets import is_record_set, record_set_changes
 from replay_proxy.resources.resource import Hidden, Long, Resource
 from replay_proxy.wire.models.models import operation_model, service_model

@@ -16,7 +16,7 @@ from replay_proxy.journal.format.records import Record
 from replay_proxy.pods.merge.overwriting import names_one_of, overwritten, settings_of
 from replay_proxy.replay.recorded_call import BlobLoader, call_of
 from replay_proxy.resources.kinds import no_attributes
-from replay_proxy.resources.properties.attributes import has_operation, noun_of
+from replay_proxy.resources.properties.operation_names import has_operation, noun_of
 from replay_proxy.resources.properties.tags import is_tag_member, is_untagging, replaces_tags
 from replay_proxy.resources.resource import Hidden, Resource
 from replay_proxy.wire.codecs.build_request import build_request

@@ -37,8 +37,9 @@ from replay_proxy.resources.folding.subjects import keys_named, resources_named
 from replay_proxy.resources.folding.witness_fold import WitnessFold
 from replay_proxy.resources.kinds import Kind
 from replay_proxy.resources.linking.links import links_of
-from replay_proxy.resources.properties.attributes import default_version, fold, noun_of, tree
+from replay_proxy.resources.properties.attributes import default_version, fold, tree
 from replay_proxy.resources.properties.identifiers import identifiers_in, other_attributes
+from replay_proxy.resources.properties.operation_names import noun_of
 from replay_proxy.resources.properties.record_sets import record_set_changes
 from replay_proxy.resources.properties.stored_data import StoredData
 from replay_proxy.resources.properties.tags import (

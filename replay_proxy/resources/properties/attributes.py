@@ -7,7 +7,8 @@ What a creation was given, and each change in its order. A change overwrites the
 - What switches something on or off (`DisableRule`) sets the member that says so (`switches` in `data/kinds.json`).
 - `patchOperations` (API Gateway) change one path each (`patches`).
 - `Attach…`, `Associate…`, `Add…`, `Register…`, `Authorize…` add an entry to a list that is called like the operation's noun;
-  `Detach…` and the others take off the entries that they name.
+  `Detach…` and the others take off the entries that they name (`operation_names` tells which undoes which), or what the creation
+  had set.
 - `Enable…` of one of several (`EnableKinesisStreamingDestination`) adds an entry, too; `Disable…` takes it off. Otherwise the two
   set `…Enabled`, beside what the first is given (`EnableKeyRotation` with a period).
 - `Put…` of something that is no resource by itself sets the members that it gives; `Delete…` of the same noun removes them.
@@ -24,6 +25,7 @@ from typing import Any, Final
 
 from replay_proxy.exchange import BlobRef
 from replay_proxy.resources.kinds import no_attributes, relations, switched_by
+from replay_proxy.resources.properties.operation_names import has_operation, noun_added, noun_of
 from replay_proxy.resources.properties.patches import patch
 from replay_proxy.resources.resource import LONG_CHARACTERS, PREVIEW_CHARACTERS, Hidden, Long, Resource, leaves
 from replay_proxy.wire.models import models
@@ -31,6 +33,8 @@ from replay_proxy.wire.sensitive.masking import HIDDEN, masked
 
 _DEPTH: Final = 48
 _ADDING: Final = ("Attach", "Associate", "Add", "Register", "Authorize", "AdminAdd")
+_ENDING: Final = ("Delete", "Disable")
+"""Verbs that end something of its own, and do not name what is to be taken off."""
 _MERGING: Final = ("Set", "Modify")
 _DEFAULT_VERSION: Final = re.compile("Default.*Version")
 _LIST_ITEMS_MAX: Final = 10_000
@@ -78,18 +82,6 @@ def leaf(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def noun_of(operation: str) -> tuple[str, str]:
-    """Return verb and noun of an operation: `Attach` and `RolePolicy`, `AdminInitiate` and `Auth`."""
-    for verb in ("BatchPut", "BatchDelete"):
-        if operation.startswith(verb):
-            return verb, operation.removeprefix(verb)
-    before = len("Admin") if operation.startswith("Admin") else 0
-    for at in range(before + 1, len(operation)):
-        if operation[at].isupper():
-            return operation[:at], operation[at:]
-    return operation, ""
-
-
 def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming: Iterable[str], made: bool) -> None:
     """Take a call into the attributes of a resource.
 
@@ -123,11 +115,8 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
         attributes[f"{noun}Enabled"] = verb == "Enable"
     elif verb in _ADDING or (verb == "Put" and has_operation(resource.service, f"Remove{noun}")):
         _add_entries(attributes, noun, values, replace=verb == "Put")
-    elif verb in relations() and _begun(resource, verb, noun, values):
-        return
-    elif verb in ("Delete", "Remove", "Disable"):
-        for member in resource.set_by.pop(noun, ()):
-            attributes.pop(member, None)
+    elif verb in relations():
+        _take_off(resource, operation, values)
     elif verb == "Create" and noun.endswith("Version"):
         # A new version of what it is about, such as the text of a policy.
         if values.get("SetAsDefault", True):
@@ -153,15 +142,6 @@ def default_version(
     told = leaves(result if is_new else given)
     numbers = [value for path, value in told if path.lower().endswith("versionid") and isinstance(value, str)]
     return {member: numbers[0]} if len(numbers) == 1 else {}
-
-
-def has_operation(service: str, operation: str) -> bool:
-    """Tell whether a service has an operation of this name."""
-    try:
-        models.operation_model(service, operation)
-    except LookupError:
-        return False
-    return True
 
 
 @lru_cache(maxsize=4096)
@@ -264,35 +244,66 @@ def _add_entries(
     attributes[noun] = entries
 
 
-def _begun(resource: Resource, verb: str, noun: str, values: Mapping[str, Any]) -> bool:
-    """Take off the entries that a call names; return whether there is such a list.
+def _take_off(resource: Resource, operation: str, values: Mapping[str, Any]) -> None:
+    """Take off what a call names: entries of the list that is called after the call that adds them, else what a call had set.
 
-    `Remove` may be said in the plural, and of `AddRoleToGroup` it is `RemoveRoleFromGroup`.
+    What is in no such list may be what the creation had set: the network of a hosted zone. Nothing is set.
     """
     attributes = resource.attributes
-    candidates = (noun, f"{noun}s", noun.removesuffix("s"), noun.replace("From", "To", 1))
-    name = next((each for each in candidates if isinstance(attributes.get(each), list)), None)
-    if name is None:
-        return False
-    held = attributes[name]
+    verb, noun = noun_of(operation)
+    added = noun_added(resource.service, operation)
+    names = (added, noun, f"{noun}s", noun.removesuffix("s"))
+    name = next((each for each in names if isinstance(attributes.get(each), list)), None)
+    if name is not None:
+        attributes[name] = _entries_left(attributes[name], values, _required_by(resource.service, operation))
+        if not attributes[name]:
+            del attributes[name]
+    elif added in resource.set_by:
+        for member in resource.set_by.pop(added):
+            attributes.pop(member, None)
+    elif verb not in _ENDING:
+        for member, value in values.items():
+            held = attributes.get(member)
+            if isinstance(held, list) and isinstance(value, list):
+                attributes[member] = [each for each in held if each not in value]
+            elif member in attributes and held == value:
+                del attributes[member]
+
+
+def _entries_left(held: list[Any], values: Mapping[str, Any], required: Iterable[str]) -> list[Any]:
+    """Return the entries that a call does not take off: all of them go where it names none.
+
+    required: the members that it must be given. They tell an entry where the others are only said of the call (a comment).
+    """
     texts = {each for value in values.values() if isinstance(value, list) for each in value if isinstance(each, str)}
     structures = [
         each for value in values.values() if isinstance(value, list) for each in value if isinstance(each, Mapping)
     ]
-    plain = {member: value for member, value in values.items() if not isinstance(value, list | Mapping)}
+    if not values:
+        return []
+    if structures:
+        return [each for each in held if not any(_has_all(each, one) for one in structures)]
+    if texts:
+        return [left for each in held if (left := _without(each, texts)) is not None]
+    single = {member: value for member, value in values.items() if not isinstance(value, list)}
+    told = {member: single[member] for member in required if member in single}
+    for wanted in (single, told):
+        left = [each for each in held if not (wanted and _has_all(each, wanted))]
+        if left != held:
+            return left
+    return held
 
-    def goes(entry: Any) -> bool:
-        if not isinstance(entry, Mapping):
-            return entry in texts
-        if structures:
-            return any(all(entry.get(member) == value for member, value in each.items()) for each in structures)
-        if texts:
-            return any(isinstance(value, str) and value in texts for value in entry.values())
-        return bool(plain) and all(entry.get(member) == value for member, value in plain.items())
 
-    left = [entry for entry in held if not goes(entry)]
-    if left or verb == "Put":
-        attributes[name] = left
-    else:
-        del attributes[name]
-    return True
+def _has_all(entry: Any, values: Mapping[str, Any]) -> bool:
+    return isinstance(entry, Mapping) and all(entry.get(member) == value for member, value in values.items())
+
+
+def _without(entry: Any, texts: set[str]) -> Any:
+    """Return an entry without these texts: what is left of those that were added together; None where nothing is."""
+    if not isinstance(entry, Mapping):
+        return None if entry in texts else entry
+    if any(isinstance(value, str) and value in texts for value in entry.values()):
+        return None
+    lists = {member: value for member, value in entry.items() if isinstance(value, list)}
+    left = {member: [each for each in value if each not in texts] for member, value in lists.items()}
+    return None if lists != left and not any(left.values()) else {**entry, **left}
