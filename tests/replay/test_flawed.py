@@ -9,7 +9,6 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from replay_proxy.replay.execution.reporting.report import RestoreReport, Result
 from replay_proxy.replay.execution.restore_target import RestoreTarget
 from replay_proxy.replay.planning.plan import plan_of
 from replay_proxy.replay.session_state import SessionState
-from replay_proxy.wire.models.control_paths import with_bucket_in_path
 from replay_proxy.wire.models.models import UnknownModelError, service_model
 from replay_proxy.wire.signing.sigv4 import Credential
 from tests.journal import samples
@@ -277,57 +275,3 @@ def test_verbs_over_such_recordings_end_with_their_exit_codes(verb: str, tmp_pat
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode in (0, 4), done.stderr
-
-
-@pytest.mark.parametrize(
-    ("method", "target"),
-    [
-        ("CONNECT", "/"),
-        ("POST", "/moto-api/reset"),
-        ("POST", "/%6doto-api/reset?x"),
-        ("POST", "//moto-api/./reset"),
-        ("POST", "http://127.0.0.1/_ministack/reset"),
-        ("POST", "/_localstack/state/sqs/reset"),
-        ("PUT", "/moto-api/recorder/upload-recording"),
-        ("PUT", "/_localstack/health"),
-        ("GET", "/_ministack/../moto-api/recorder/replay-recording"),
-    ],
-)
-def test_what_is_no_call_is_never_sent(method: str, target: str) -> None:
-    for host in ("", "localhost:4566", "s3.amazonaws.com", "moto-api.example.com"):
-        assert flaw_of_request(Request(method, target, Headers([("Host", host)] if host else [])))
-
-
-def test_a_host_that_names_a_bucket_is_no_way_around_it() -> None:
-    bucket = Headers([("Host", "archive.s3.localhost:4566")])
-    assert flaw_of_request(Request("PUT", "/../moto-api/recorder/upload-recording", bucket))
-    assert flaw_of_request(Request("PUT", "http://archive.s3.localhost/moto-api/recorder/upload-recording", bucket))
-
-
-@pytest.mark.parametrize(
-    ("method", "target"),
-    [
-        *(
-            ("POST", each)
-            for each in ("/", "/bucket/moto-api/reset", "/_aws/execute-api/a/b", "/queue?x=/moto-api/reset")
-        ),
-        ("POST", "/_replay/status"),
-    ],
-)
-def test_what_looks_a_little_like_it_is_a_call(method: str, target: str) -> None:
-    assert flaw_of_request(Request(method, target, Headers())) == ""
-
-
-@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "GET"])
-@pytest.mark.parametrize("host", ["archive.s3.localhost:4566", "archive.localhost:4566", "archive.s3.amazonaws.com"])
-def test_an_object_with_such_a_name_is_sent_with_its_bucket_in_the_path(method: str, host: str) -> None:
-    request = Request(
-        method, "/moto-api/reset?uploads", Headers([("Host", host), ("x-amz-acl", "private")]), b"content"
-    )
-    assert flaw_of_request(request) == ""
-    sent = with_bucket_in_path(request)
-    assert (sent.method, sent.target, sent.body) == (method, "/archive/moto-api/reset?uploads", b"content")
-    assert sent.headers.pairs == (("Host", host.removeprefix("archive.")), ("x-amz-acl", "private"))
-    assert flaw_of_request(sent) == ""
-    other = replace(request, target="/key%2Fmoto-api/reset")
-    assert with_bucket_in_path(other) is other

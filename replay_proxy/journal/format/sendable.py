@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from replay_proxy.exchange import Headers, Request
-from replay_proxy.wire.models.control_paths import controls_an_emulator, with_bucket_in_path
+from replay_proxy.wire.models.control_paths import flaw_of_target, with_bucket_in_path
 
 LATEST_YEAR: Final = 9000
 """So far from the end of the calendar that adding a retention to a time does no harm."""
@@ -39,8 +39,8 @@ def flaw_of_request(request: Request) -> str:
         return f"a space or a control character in its target, {_shown(request.target)}"
     if request.method.upper() in _NO_CALLS:
         return f"its method is {request.method}, which no API has"
-    if controls_an_emulator(with_bucket_in_path(request).target):
-        return f"it would control an emulator: {_shown(request.target)}"
+    if flaw := flaw_of_target(with_bucket_in_path(request).target):
+        return f"{flaw}: {_shown(request.target)}"
     return _flaw_of_headers(request.headers)
 
 
