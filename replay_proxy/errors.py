@@ -118,7 +118,10 @@ class MalformedMessage(ReplayProxyError):
 
 
 class UnsendableError(MalformedMessage, ValueError):
-    """A request that HTTP cannot carry: a space or a control character in its target, a line break in a field."""
+    """A request that HTTP cannot carry, or that no restore may send.
+
+    A space or a control character in its target, a line break in a field; a path that would control the emulator.
+    """
 
 
 class RemoteError(ReplayProxyError):

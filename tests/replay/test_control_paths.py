@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import json
@@ -18,9 +19,16 @@ from hypothesis import strategies as st
 from werkzeug.serving import WSGIRequestHandler
 
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
+from replay_proxy.identifiers.rewriting.endpoints import Endpoints
 from replay_proxy.journal.format.encode import encode_header, encode_record
 from replay_proxy.journal.format.records import JOURNAL_NAME, Record, RecordKind
 from replay_proxy.journal.format.sendable import flaw_of_request
+from replay_proxy.replay.execution.executor import Executor
+from replay_proxy.replay.execution.reporting.report import RestoreReport, Result
+from replay_proxy.replay.execution.restore_target import RestoreTarget
+from replay_proxy.replay.execution.sending.sender import EmulatorSender
+from replay_proxy.replay.planning.plan import plan_of_records
+from replay_proxy.replay.session_state import SessionState
 from replay_proxy.wire.models.control_paths import with_bucket_in_path
 from replay_proxy.wire.signing.sigv4 import Credential
 from tests.journal.samples import HEADER
@@ -179,6 +187,68 @@ def test_nothing_that_reaches_the_control_of_an_emulator_is_sent(target: str, ho
 def test_an_object_of_a_bucket_reaches_it_whatever_its_key_is(control: str, before: str) -> None:
     key = before.replace("%", "%25").replace(".", "") + control.replace("./", "")
     assert flaw_of_request(Request("PUT", f"/pages/x{key}", Headers())) == ""
+
+
+def target_of(sent: list[Request], known: SessionState) -> RestoreTarget:
+    async def send(request: Request) -> Answer:
+        sent.append(request)
+        return Answer(200, Headers(), b"")
+
+    async def load(_: Any) -> bytes:
+        return b""
+
+    return RestoreTarget(send, load, known, Endpoints("http://127.0.0.1:1"), 1.0)
+
+
+def test_a_path_that_controls_an_emulator_only_with_its_identifiers_put_in_costs_its_call() -> None:
+    known = SessionState()
+    known.aliases.add("zzapi77f3", "moto-api")
+    records = [
+        call("PUT", "/before", "CreateBucket", 1),
+        call("PUT", "/zzapi77f3/reset", "PutObject", 2),
+        call("PUT", "/after", "CreateBucket", 3),
+    ]
+    sent: list[Request] = []
+    report = RestoreReport("x")
+    plan = plan_of_records(records, supersede=False)
+    asyncio.run(asyncio.wait_for(Executor(target_of(sent, known), concurrency=1).run(plan, report), 60))
+    assert [each.target for each in sent] == ["/before", "/after"]
+    (failed,) = report.problems
+    assert (failed.seq, failed.result) == (2, Result.FAILED)
+    assert failed.reason == "it cannot be sent: it would control an emulator: '/moto-api/reset'"
+    assert report.finished
+    assert not report.in_doubt
+
+
+def test_what_is_signed_is_what_is_sent() -> None:
+    known = SessionState()
+    known.access_keys.secrets["test"] = "secret"
+    sent: list[Request] = []
+    sender = EmulatorSender(target_of(sent, known), 1)
+    in_host = call("PUT", "/moto-api/x?acl", "PutObject", host="archive.s3.localhost:4566")
+    asyncio.run(sender.send(sender.signed(in_host.request, in_host.credential)))
+    (request,) = sent
+    assert (request.target, request.headers.get("host")) == ("/archive/moto-api/x?acl", "s3.localhost:4566")
+    signature = request.headers.get("authorization").partition("Signature=")[2]
+    assert signature == botocore_signature(request, "test", "secret")
+
+
+def botocore_signature(request: Request, key: str, secret: str) -> str:
+    """Return the signature that botocore makes of a request to S3 at the time that it names."""
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    names = request.headers.get("authorization").partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    asked = AWSRequest(
+        request.method,
+        f"http://{request.headers.get('host')}{request.target}",
+        {name: request.headers.get(name) for name in names},
+        request.body,
+    )
+    asked.context["timestamp"] = request.headers.get("x-amz-date")
+    auth = S3SigV4Auth(Credentials(key, secret), "s3", "us-east-1")
+    return str(auth.signature(auth.string_to_sign(asked, auth.canonical_request(asked)), asked))
 
 
 @pytest.mark.emulator
