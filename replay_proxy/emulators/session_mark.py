@@ -62,7 +62,7 @@ class SessionMarks:
     """Leaves and reads the mark through `send`; errors of that pass through.
 
     secret_key: to sign with, for an emulator that verifies signatures; else empty.
-    hints: asked for the services that the emulator is likely to have, where it has no SSM.
+    hints: asked for the services that the emulator is likely to have, where it has no SQS.
     place: the service that keeps the mark; empty where none is known.
     """
 
@@ -83,7 +83,7 @@ class SessionMarks:
                 if (mark := _mark_of(text)) is not None:
                     self.place = place.service
                     return mark
-            if place.service == self.place or (place.absent and outcome.error_code == place.absent):
+            if place.service == self.place or outcome.error_code in place.absent:
                 return None
         return None
 
@@ -115,7 +115,7 @@ class SessionMarks:
         return False
 
     async def _places(self) -> AsyncIterator[MarkPlace]:
-        """Yield the places to try: the one that is known, SSM, those in the services that are likely, all others."""
+        """Yield the places to try: the one that is known, SQS, those in the services that are likely, all others."""
         first = [place for place in (place_named(self.place), PLACES[0]) if place is not None]
         for place in first:
             yield place

@@ -55,6 +55,12 @@ def test_an_entry_goes_and_its_neighbours_stay() -> None:
             f'{{"Parameters":[{{"Name":"{PARAMETER}"}},{{"Name":"/p"}}]}}',
             '{"Parameters":[{"Name":"/p"}]}',
         ),
+        (
+            "resourcegroupstaggingapi",
+            "GetResources",
+            f'{{"ResourceTagMappingList":[{{"ResourceARN":"arn:aws:sqs:r:1:{NAME}","Tags":[]}},{{"ResourceARN":"x"}}]}}',
+            '{"ResourceTagMappingList":[{"ResourceARN":"x"}]}',
+        ),
         ("ssm", "DescribeParameters", '{"Parameters":[{"Name":"\\/replay-proxy\\/session"}]}', '{"Parameters":[]}'),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from replay_proxy.emulators.session_mark import MarkPhase
+from replay_proxy.emulators.session_mark import MarkPhase, SessionMark, SessionMarks
 from replay_proxy.errors import EmulatorError
 from replay_proxy.exchange import Answer, Request
 from replay_proxy.journal.storage.blobs import BlobStore
@@ -93,6 +93,48 @@ async def test_broken_off_at_any_mark(start_emulator: Callable[..., Emulator], t
     else:
         # What was about to be marked is not, or was put down already: all is there when that says so.
         assert seen == [None, NOTHING, REFUSED, SOME, REFUSED, ALL, ALL]
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "not noted"])
+async def test_a_mark_of_an_older_version_is_found_in_ssm(
+    start_emulator: Callable[..., Emulator], tmp_path: Path, noted: bool
+) -> None:
+    """The next proxy looks where the last one left it, and not in the place that is tried first now."""
+    emulator = start_emulator("moto")
+    upstream = UpstreamClient(emulator.url)
+    sender = RequestSender(upstream, call_timeout=30)
+    try:
+        marks = SessionMarks(sender)
+        marks.place = "ssm"
+        assert await marks.leave(SessionMark("s", MarkPhase.READY))
+        save(tmp_path, SavedSession("s", [], {}, {}, place="ssm" if noted else None), makes_place=False)
+        assert await found(SessionStore(tmp_path, sender)) == ALL
+    finally:
+        await upstream.close()
+
+
+async def test_nothing_is_asked_of_ssm_where_sqs_keeps_the_mark(
+    start_emulator: Callable[..., Emulator], tmp_path: Path
+) -> None:
+    """An emulator loads a service at its first call, and that one takes a second."""
+    emulator = start_emulator("moto")
+    upstream = UpstreamClient(emulator.url)
+    sender = RequestSender(upstream, call_timeout=30)
+    hosts = set()
+
+    async def send(request: Request) -> Answer:
+        hosts.add(request.headers.get("host"))
+        return await sender(request)
+
+    try:
+        session = SessionStore(tmp_path, send)
+        assert await session.resume() is None
+        await session.settle(SessionState())
+        assert await session.holds()
+        assert await found(SessionStore(tmp_path, send)) == ALL
+        assert hosts == {"sqs.af-south-1.amazonaws.com"}
+    finally:
+        await upstream.close()
 
 
 def test_a_key_whose_account_was_guessed_is_one_for_the_next_proxy(tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ from replay_proxy.identifiers.rewriting.body.derived_headers import for_body
 
 _NAME_PART: Final = b"replay-proxy"
 """A part of every name of the mark, however its slashes are written."""
-_LISTS: Final = {(place.service, operation): place.element for place in PLACES for operation in place.lists}
+_LISTS: Final = {
+    ("resourcegroupstaggingapi", "GetResources"): "",  # of all services: what has a tag
+    **{(place.service, operation): place.element for place in PLACES for operation in place.lists},
+}
 _MARK: Final = re.compile(rf"(?:.*[/:])?(?:{re.escape(NAME)}|{re.escape(PARAMETER)})")
 
 

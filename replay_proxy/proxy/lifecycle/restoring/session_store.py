@@ -31,6 +31,9 @@ from replay_proxy.replay.session_state import SessionState
 
 _log = log.get("session")
 
+_OLDEST_PLACE = "ssm"
+"""Where the mark was looked for first by the versions that did not note its place in `session.json`."""
+
 EARLIER_MAX = 100
 """Names of earlier sessions that are remembered."""
 
@@ -82,7 +85,8 @@ class SessionStore:
             RecordingError, StorageError: the recording cannot be read.
         """
         saved = load_session(self._place)
-        self._marks.place = (saved.place if saved is not None else None) or ""
+        if saved is not None:
+            self._marks.place = _OLDEST_PLACE if saved.place is None else saved.place
         mark = await self._marks.read()
         if saved is not None:
             self._earlier = _latest(*saved.earlier, saved.session, saved.renewed_as)
