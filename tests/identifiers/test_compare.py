@@ -350,6 +350,15 @@ def test_a_missing_element_is_a_loss_and_a_history_is_not() -> None:
     assert fewer.equivalent and not any(each.is_loss for each in fewer.differences)
 
 
+def test_what_is_shown_in_another_account_is_misplaced_and_another_thing_is_not() -> None:
+    def shown(account: str, name: str) -> dict[str, Any]:
+        return {"Vpcs": [{"CidrBlock": "10.0.0.0/16", "OwnerId": account, "State": name}]}
+
+    before = shown("123456789012", "available")
+    for after, misplaced in ((shown("222222222222", "available"), True), (shown("123456789012", "lost"), False)):
+        assert [each.misplaced for each in judged("ec2:DescribeVpcs", before, after).differences] == [misplaced]
+
+
 @pytest.mark.parametrize("service", ["lambda", "dynamodb", "ec2", "kinesis", "wafv2", "eks", "cloudformation"])
 def test_the_words_for_states_are_those_of_the_models(service: str) -> None:
     model = service_model(service)

@@ -59,8 +59,8 @@ class Emulator:
         report, executor = RestoreReport("x"), Executor(self.target)
         async with executor.new_slots():
             for record in records:
-                for message, loss in await executor.read_witness(record, report, report_differences=True):
-                    report.find(record.seq, "kms", "ListKeys", message, loss=loss)
+                for each in await executor.read_witness(record, report, report_differences=True):
+                    report.find(record.seq, "kms", "ListKeys", str(each), loss=each.is_loss)
         return report
 
 

@@ -9,7 +9,8 @@ In: two outcomes (`wire.codecs.answers.Outcome`) and the table. Out: new aliases
 - `learn`: put these pairs into the table, and report contradictions.
 - `drawn_values`: pairs of secrets, fingerprints and IPv6 blocks that the emulator drew.
 - `compare`: are two outcomes equivalent, once identifiers are the clients'?
-- `accounts`: was what was in several accounts put into one?
+- `accounts`: was what was in several accounts put into one? `shown_accounts`: in which account two answers show a thing.
+- `identities`: are credentials still those of the same identity?
 - `sent_texts`: what a client sent, and is shown again.
 - `comparison_rules`: what means the same though it is not equal (`data/comparison.json`).
 """

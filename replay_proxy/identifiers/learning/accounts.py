@@ -16,15 +16,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from replay_proxy.exchange import Answer, Request
-from replay_proxy.footprint.members.naming_members import names_account
 from replay_proxy.identifiers.learning.compare import Difference
+from replay_proxy.identifiers.learning.shown_accounts import account_pairs
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.wire.codecs.answers import Outcome
 
 _DEPTH = 16
-_ARN = re.compile(r"(arn:[a-z0-9-]+:[a-z0-9-]*:[a-z0-9-]*:)(\d{12})(:.+)", re.DOTALL)
-_QUEUE_URL = re.compile(r"(https?://)[^/]+/(?:queue/[a-z0-9-]+/)?(\d{12})(/[A-Za-z0-9_.-]+)")
-_ACCOUNT = re.compile(r"\d{12}")
 _ANY = re.compile(rb"arn:[a-z0-9-]+:[a-z0-9-]*:[a-z0-9-]*:(\d{12}):")
 
 
@@ -45,7 +42,7 @@ def mixed_accounts(request: Request, recorded: Outcome, replayed: Outcome, table
         other = table.note_accounts(client, emulator)
         if other:
             actual = f"account {emulator}, in which what was in account {other} is as well"
-            found.setdefault(client, Difference(path, f"account {client}", actual))
+            found.setdefault(client, Difference(path, f"account {client}", actual, misplaced=True))
     return list(found.values())
 
 
@@ -62,9 +59,5 @@ def _pairs(path: str, member: str, recorded: Any, replayed: Any, depth: int) -> 
         for key in recorded.keys() & replayed.keys():
             yield from _pairs(f"{path}.{key}" if path else key, key, recorded[key], replayed[key], depth - 1)
     elif isinstance(recorded, str) and isinstance(replayed, str):
-        for form in (_ARN, _QUEUE_URL):
-            one, two = form.fullmatch(recorded), form.fullmatch(replayed)
-            if one and two and (one[1], one[3]) == (two[1], two[3]):
-                yield path, one[2], two[2]
-        if names_account(member) and _ACCOUNT.fullmatch(recorded) and _ACCOUNT.fullmatch(replayed):
-            yield path, recorded, replayed
+        for client, emulator in account_pairs(member, recorded, replayed):
+            yield path, client, emulator

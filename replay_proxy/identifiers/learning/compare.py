@@ -33,6 +33,7 @@ from replay_proxy.identifiers.learning.comparison_rules import (
 from replay_proxy.identifiers.learning.identifier_pairs import behind_own_authorities, without_authority
 from replay_proxy.identifiers.learning.learn import known_from
 from replay_proxy.identifiers.learning.sent_texts import SentTexts
+from replay_proxy.identifiers.learning.shown_accounts import account_pairs
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.identifiers.table.scope import scope_of
 from replay_proxy.wire.codecs.answers import Outcome
@@ -53,7 +54,8 @@ class Severity(StrEnum):
 class Difference:
     """One place in which two outcomes differ. `expected` is recorded, `actual` replayed, in client ids, as text.
 
-    role: of the member.
+    role: of the member. misplaced: it shows the same thing in another account, or credentials that are somebody else's: what was
+    in one account is in another.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Difference:
     actual: str
     severity: Severity = Severity.DIVERGED
     role: Role = field(default=Role.TEXT, compare=False)
+    misplaced: bool = field(default=False, compare=False)
 
     @property
     def is_loss(self) -> bool:
@@ -112,12 +115,20 @@ def differences(
             states.append((len(found), _thing(place.path), _agreement(head, place)))
         named = place.role is Role.IDENTIFIER
         actual = known.to_client(place.replayed, named) if isinstance(place.replayed, str) else place.replayed
-        found.append(Difference(place.path, _shown(place.recorded), _shown(actual), severity, place.role))
+        misplaced = severity is Severity.DIVERGED and _is_in_other_account(place, actual)
+        found.append(Difference(place.path, _shown(place.recorded), _shown(actual), severity, place.role, misplaced))
     moved = {thing for _, thing, agrees in states if agrees is Agreement.MOVED}
     for index, thing, agrees in states:
         if agrees is Agreement.TOLD and thing in moved:
             found[index] = replace(found[index], severity=Severity.NOTE)
     return found
+
+
+def _is_in_other_account(place: AlignedValue, actual: Any) -> bool:
+    """Return whether a place shows the same thing in another account. actual: the replayed value in client ids."""
+    if not isinstance(place.recorded, str) or not isinstance(actual, str):
+        return False
+    return any(one != two for one, two in account_pairs(place.member, place.recorded, actual))
 
 
 def _agreement(head: CallHead, place: AlignedValue) -> Agreement:

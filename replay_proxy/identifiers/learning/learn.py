@@ -40,11 +40,15 @@ _ACCOUNT = re.compile(r"\d{12}")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something about one member that a report should say. harmless: whichever way it is taken, nothing is wrong."""
+    """Something about one member that a report should say. harmless: whichever way it is taken, nothing is wrong.
+
+    accounts: of clients and of the emulator, where the latter calls one otherwise than it did before, or than the client did.
+    """
 
     path: str
     message: str
     harmless: bool = False
+    accounts: tuple[str, str] | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
@@ -241,7 +245,8 @@ class _CallLearner:
                     pair, found, was_sent=was_sent
                 ):
                     message = f"{pair.client} was named by the client, and is {pair.emulator} now"
-                    self.contradictions.setdefault((found.path, message), Note(found.path, message))
+                    note = Note(found.path, message, accounts=_accounts(pair))
+                    self.contradictions.setdefault((found.path, message), note)
 
     def _is_clients_own(self, pair: identifier_pairs.Pair, place: AlignedValue, *, was_sent: bool) -> bool:
         """Return whether the request said what the emulator now calls otherwise: the whole value, or the account.
@@ -312,7 +317,11 @@ class _CallLearner:
         known = f"{old.client} is {old.emulator} since {since}"
         fate = "kept" if kept else "replaced, because the same operation made it anew"
         message = f"{new.client} would be {new.emulator}, but {known}: {fate}"
-        self.contradictions.setdefault((path, message), Note(path, message))
+        self.contradictions.setdefault((path, message), Note(path, message, accounts=_accounts(new)))
+
+
+def _accounts(pair: Alias | identifier_pairs.Pair) -> tuple[str, str] | None:
+    return (pair.client, pair.emulator) if pair.kind is AliasKind.ACCOUNT else None
 
 
 def _origin(learned_from: Origin | str) -> Origin:

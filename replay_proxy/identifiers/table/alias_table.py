@@ -139,6 +139,11 @@ class AliasTable:
                     self.to_client_index.remove(old)
         return known
 
+    def account_of_emulator(self, client: str, scope: Scope) -> str:
+        """Return what the emulator is known to call an account of clients; empty where nothing showed it."""
+        emulator = self.to_emulator(client, scope)
+        return emulator if emulator != client or client in self._kept_accounts else ""
+
     def contradicted_by(self, client: str, emulator: str, scope: Scope) -> list[Alias]:
         """Return the aliases of exactly this scope that pair one of the two ids with another one."""
         rivals = self._of_scope(self.to_emulator_index, client, scope)

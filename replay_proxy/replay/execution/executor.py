@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from replay_proxy import log
 from replay_proxy.errors import RecordingError, StorageError
 from replay_proxy.exchange import BlobRef, CallHead
-from replay_proxy.identifiers.learning.compare import Difference, Severity
+from replay_proxy.identifiers.learning.compare import Comparison, Difference, Severity
 from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.replay.execution.background_waits import BackgroundWaits, StartedWork
 from replay_proxy.replay.execution.calls.call_in_progress import OnAnswer, wait_for_all
@@ -117,7 +117,7 @@ class Executor:
         self._batches = BatchReplayer(target, sender, self._pause, delays)
         self.echoes = Echoes(sender, target.known.aliases, target.endpoints.upstream)
         self.resting = RestingTriggers(target, sender, self.echoes)
-        self.held_witnesses: list[tuple[Record, list[tuple[str, bool]]]] = []
+        self.held_witnesses: list[tuple[Record, list[Difference]]] = []
         """Reads that differ, of services with triggers at rest: a later part of the restore reads them again."""
         self._call_timeout = target.call_timeout
         self._load = target.load
@@ -170,10 +170,10 @@ class Executor:
 
     async def read_witness(
         self, record: Record, report: RestoreReport, *, report_differences: bool
-    ) -> list[tuple[str, bool]]:
+    ) -> list[Difference]:
         """Read a witness again, until what it shows is no longer on its way to what it showed when it was recorded.
 
-        Returns what is other than it was, and whether that is a loss; nothing where `report_differences` is not set. A value that
+        Returns what is other than it was; where `report_differences` is not set, what is in another account alone. A value that
         the emulator draws at each read is not among it.
 
         Raises:
@@ -181,6 +181,7 @@ class Executor:
         """
         deadline = time.monotonic() + min(WITNESS_SECONDS_MAX, self._call_timeout)
         verdict = await self._calls.replay(record, report)
+        misplaced = {each: None for each in verdict.differences if each.misplaced}
         attempt = 1
         while (passing := next(filter(_is_transient, verdict.differences), None)) and time.monotonic() < deadline:
             attempt += 1
@@ -188,15 +189,16 @@ class Executor:
                 log_retry(record.seq, record.head, attempt, str(passing), WITNESS_POLL_INTERVAL_S)
             await self._pause(WITNESS_POLL_INTERVAL_S)
             verdict = await self._calls.replay(record, report)
-        found = (
-            [each for each in verdict.differences if each.severity is Severity.DIVERGED] if report_differences else []
-        )
+            misplaced.update((each, None) for each in verdict.differences if each.misplaced)
+        found = [each for each in verdict.differences if each.severity is Severity.DIVERGED and not each.misplaced]
+        if not report_differences:
+            found.clear()
         if not all(each.is_loss for each in found):
             with suppress(NotRestored):
                 again = {each.path: each.actual for each in (await self._calls.replay(record, report)).differences}
                 # What is another value at the next read is drawn at each, and is no state.
                 found = [each for each in found if each.is_loss or again.get(each.path) == each.actual]
-        return [(str(each), each.is_loss) for each in found]
+        return [*found, *misplaced]
 
     async def explain(self, records: Collection[Record]) -> None:
         """Tell the witness detector what these records show."""
@@ -382,7 +384,9 @@ class _Run:
                     record, self._report, report_differences=self._is_whole(record)
                 )
             except NotRestored as error:
-                found = [(f"the read could not be repeated: {error}", error.absent and self._is_whole(record))]
+                message = f"the read could not be repeated: {error}"
+                self._report.find(record.seq, *names_of(record), message, loss=error.absent and self._is_whole(record))
+                continue
             self._find(record, found)
         for record, differences in self._other_witnesses:
             service = record.head.service if record.head is not None else ""
@@ -394,13 +398,18 @@ class _Run:
                 with suppress(NotRestored):
                     again = await self._executor.read_witness(record, self._report, report_differences=True)
                     # Later calls may have changed what it shows: only what is other in both is worth telling.
-                    self._find(record, [each for each in differences if each in again])
+                    self._find(record, [each for each in differences if each.misplaced or each in again])
                     continue
             self._find(record, differences)
 
-    def _find(self, record: Record, differences: Iterable[tuple[str, bool]]) -> None:
-        for message, loss in differences:
-            self._report.find(record.seq, *names_of(record), message, loss=loss)
+    def _find(self, record: Record, differences: Collection[Difference]) -> None:
+        """Note in the report how a read differs. One that shows another account or identity counts as a call that does."""
+        misplaced = tuple(each for each in differences if each.misplaced)
+        if misplaced:
+            self._report.add_read(call_result(record, Comparison(equivalent=False, differences=misplaced)))
+        for each in differences:
+            if not each.misplaced:
+                self._report.find(record.seq, *names_of(record), str(each), loss=each.is_loss)
 
     def _is_whole(self, record: Record) -> bool:
         """Return whether everything that a witness had shown is to be there."""

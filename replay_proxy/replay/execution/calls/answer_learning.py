@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Collection, Iterable
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, CallHead, Request
-from replay_proxy.footprint.members.member_roles import Role
-from replay_proxy.footprint.members.readable_secrets import can_be_read_again
 from replay_proxy.identifiers.learning.accounts import mixed_accounts, note_same_accounts
-from replay_proxy.identifiers.learning.compare import Comparison, compare_outcomes
+from replay_proxy.identifiers.learning.compare import Comparison, Difference, compare_outcomes
 from replay_proxy.identifiers.learning.drawn_values import learn_drawn, said_of_new_key
+from replay_proxy.identifiers.learning.identities import other_identities
 from replay_proxy.identifiers.learning.learn import learn
 from replay_proxy.identifiers.rewriting.rewrite import names_known
 from replay_proxy.identifiers.table.alias_table import Origin
@@ -24,7 +23,6 @@ from replay_proxy.replay.session_state import SessionState
 from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 
 EQUAL = Comparison(equivalent=True)
-_INDEX = re.compile(r"\[[^\]]*\]")
 
 
 class AnswerLearner:
@@ -78,9 +76,14 @@ class AnswerLearner:
     ) -> Comparison:
         """Learn from the outcome of a replayed call, and compare it with the recorded outcome."""
         origin = Origin(record.seq, f"{head.service}:{head.operation}")
+        misplaced = other_identities(head, original, recorded, outcome, self._aliases)
         learned = learn(head, original, recorded, outcome, self._aliases, learned_from=origin)
         for note in learned.ambiguous:
             if note.harmless:
+                continue
+            if note.accounts is not None:
+                client, emulator = note.accounts
+                misplaced.append(Difference(note.path, f"account {client}", f"account {emulator}", misplaced=True))
                 continue
             text = ReportMasking(head, original, recorded, outcome).of(str(note))
             report.find(record.seq, head.service, head.operation, text)
@@ -91,19 +94,20 @@ class AnswerLearner:
         self._client_secrets.learn(head, recorded, outcome)
         note_pairs(self._times, record, head, original, recorded, outcome, self._aliases)
         verdict = compare_outcomes(head, recorded, outcome, self._aliases, original)
-        mixed = mixed_accounts(original, recorded, outcome, self._aliases) if outcome.ok else []
-        if mixed:
-            verdict = Comparison(equivalent=False, differences=(*verdict.differences, *mixed))
+        if outcome.ok:
+            misplaced += mixed_accounts(original, recorded, outcome, self._aliases)
+        if misplaced:
+            told = {each.path for each in misplaced}
+            others = (each for each in verdict.differences if each.path not in told)
+            verdict = Comparison(equivalent=False, differences=(*others, *_once_each(misplaced)))
         if verdict.equivalent and record.kind is not RecordKind.WITNESS:
             return verdict
         return ReportMasking(head, original, recorded, outcome).of_verdict(verdict)
 
 
-def _tell_of_secrets(record: Record, head: CallHead, verdict: Comparison, report: RestoreReport) -> None:
-    """Note which secrets are others now, of those that clients can read again. Their values are not told."""
-    for difference in verdict.differences:
-        if difference.role is Role.SECRET:
-            member = _INDEX.sub("", difference.path).rpartition(".")[2]
-            if can_be_read_again(head.service, member):
-                message = f"{difference.path}: the emulator drew it anew, and shows another one than before"
-                report.find(record.seq, head.service, head.operation, message)
+def _once_each(differences: Iterable[Difference]) -> Collection[Difference]:
+    """Return the first difference at each place."""
+    first: dict[str, Difference] = {}
+    for each in differences:
+        first.setdefault(each.path, each)
+    return first.values()

@@ -96,9 +96,9 @@ class Finding:
 class RestoreReport:
     """The account of one restore; it grows while the restore runs.
 
-    path: of the recording's journal. total: how many calls are to be replayed; superseded: how many need not be, because
-    later ones undid them; switched_off: how many are not wanted (`--restore-services`, `--restore-kinds`); answered: how many
-    are about runs that are not started again, and are answered from the recording.
+    path: of the recording's journal. total: how many calls are to be replayed, with reads that count as calls (`add_read`);
+    superseded: how many need not be, because later ones undid them; switched_off: how many are not wanted (`--restore-services`,
+    `--restore-kinds`); answered: how many are about runs that are not started again, and are answered from the recording.
     by_service: how many were dealt with. dealt_with: the numbers of the records that were, witnesses included; through: the
     number of the recording's last record when the restore began. seconds: wall-clock time, reading and planning included.
     settled: seconds until what calls had begun was done as well (`settling`); None before.
@@ -148,6 +148,11 @@ class RestoreReport:
             cut = replace(result, reason=_cut(result.reason), details=details, differences=differences)
             if self._has_room(cut.reason, *cut.details, *chain.from_iterable(cut.differences)):
                 self.problems.append(cut)
+
+    def add_read(self, result: CallResult) -> None:
+        """Count a read that counts as a call: what it shows is in another account, or of somebody else's credentials."""
+        self.total += 1
+        self.add(result)
 
     def take_over(self, earlier: RestoreReport) -> None:
         """Take over what an earlier report, from which this one goes on, says of calls that were not restored."""
