@@ -36,8 +36,8 @@ class Restored:
         self._times = Times()
         self._made = 0
 
-    def _head(self, operation: str, *, signed: bool = True) -> CallHead:
-        where = {"account": "000000000000", "region": "us-east-1"} if signed else {}
+    def _head(self, operation: str, *, signed: bool = True, region: str = "us-east-1") -> CallHead:
+        where = {"account": "000000000000", "region": region} if signed else {}
         return CallHead(self._service, operation, self._protocol, **where)
 
     def call(
@@ -58,9 +58,10 @@ class Restored:
         moments = self._times.moments_of(self._head("PutItem"), writes_of(table))
         return [(each.within[0], each.creates, round(each.original)) for each in moments]
 
-    def read(self, operation: str, params: Any, answer: Any, target: str = "/") -> Any:
+    def read(self, operation: str, params: Any, answer: Any, target: str = "/", *, region: str = "us-east-1") -> Any:
         """Return what a client is shown."""
-        found = self._times.answer_to_client(_answer(answer), self._head(operation), _request(params, target)).body
+        head = self._head(operation, region=region)
+        found = self._times.answer_to_client(_answer(answer), head, _request(params, target)).body
         assert isinstance(found, bytes)
         return found.decode() if isinstance(answer, bytes) else orjson.loads(found)
 
@@ -133,6 +134,41 @@ def test_a_reason_in_words_tells_when_the_state_has_changed(operation: str) -> N
     again = body.format(words.format(*_iso(AGAIN)[:-1].split("T")))
     shown = restored.read("DescribeInstances", {"Action": "DescribeInstances"}, again.encode())
     assert re.findall("reason>([^<]+)", shown) == [words.format(*_iso(stopped)[:-1].split("T"))]
+
+
+def test_a_time_of_one_kind_of_change_tells_of_no_other_kind() -> None:
+    """A secret that was changed after its rotation was not rotated then."""
+    restored = Restored("secretsmanager", "json")
+    made = restored.call("CreateSecret", {"Name": "s"}, {"Name": "s"})
+    rotated = restored.call("RotateSecret", {"SecretId": "s"}, {"Name": "s"})
+    changed = restored.call("PutSecretValue", {"SecretId": "s"}, {"Name": "s"})
+    times = dict.fromkeys(("CreatedDate", "LastRotatedDate", "LastChangedDate"), AGAIN)
+    shown = restored.read("DescribeSecret", {"SecretId": "s"}, {"Name": "s", **times})
+    assert list(shown.values())[1:] == [made, rotated, changed]
+
+
+@pytest.mark.parametrize(
+    ("begins", "copies"),
+    [
+        ({"Name": "s", "AddReplicaRegions": [{"Region": "us-east-2"}]}, None),
+        ({"Name": "s"}, {"SecretId": "s", "AddReplicaRegions": [{"Region": "us-east-2"}]}),
+    ],
+    ids=["at once", "later"],
+)
+def test_a_copy_in_another_region_shows_its_own_times(begins: Any, copies: Any) -> None:
+    """It is made by a call in the region of the first one, and changed by the calls that change that."""
+    restored = Restored("secretsmanager", "json")
+    arn = "arn:aws:secretsmanager:{}:000000000000:secret:s-AbCdEf"
+    answer = {"ARN": arn.format("us-east-1"), "Name": "s"}
+    made = restored.call("CreateSecret", begins, answer)
+    if copies is not None:
+        made = restored.call("ReplicateSecretToRegions", copies, answer, after=10)
+    changed = restored.call("PutSecretValue", {"SecretId": "s"}, answer, after=20)
+    times = {"CreatedDate": AGAIN + (10 if copies else 0), "LastChangedDate": AGAIN + 20}
+    read = {"ARN": arn.format("us-east-2"), "Name": "s", **times}
+    shown = restored.read("DescribeSecret", {"SecretId": "s"}, read, region="us-east-2")
+    assert (shown["CreatedDate"], shown["LastChangedDate"]) == (made, changed)
+    assert restored.read("DescribeSecret", {"SecretId": "s"}, read, region="eu-west-1") == read
 
 
 def test_what_was_begun_is_known_by_its_number() -> None:

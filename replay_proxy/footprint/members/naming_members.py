@@ -20,10 +20,17 @@ _NOT_NAMING: Final = frozenset(
 
 _ACCOUNT: Final = re.compile(r"(?:[a-z0-9]*(?:owner|account)(?:id|identifier|number)?s?|registryid)$", re.IGNORECASE)
 
+_REGION: Final = re.compile(r"(?:^r|R)egion(?:s|Names?)?$")
+
 
 def names_account(member: str, shape: str = "") -> bool:
     """Tell whether a member, or the shape of its value, says that it holds an account: the owner of a resource, say."""
     return _ACCOUNT.match(member) is not None or _ACCOUNT.match(shape) is not None
+
+
+def names_region(member: str) -> bool:
+    """Tell whether a member says that it holds a region: `RegionName`, or the `ReplicaRegion` of a copy."""
+    return _REGION.search(member) is not None
 
 
 def names_range(member: str) -> bool:

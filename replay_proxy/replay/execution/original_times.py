@@ -18,7 +18,7 @@ from replay_proxy.footprint.data_parts import OBJECT_WRITES
 from replay_proxy.footprint.given_names import given_names
 from replay_proxy.footprint.members.answer_identifiers import all_texts, answer_texts, output_shape
 from replay_proxy.footprint.members.member_roles import Role
-from replay_proxy.footprint.members.naming_members import names_account, names_something, naming_at_top
+from replay_proxy.footprint.members.naming_members import names_account, names_region, names_something, naming_at_top
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.identifiers.learning.align import AlignedValue, AmbiguousAlignment, walk
 from replay_proxy.identifiers.learning.learn import known_from
@@ -114,6 +114,7 @@ def note_times(
         aside = Moment(*called, creates=False, guessed=True, operation=head.operation, took=took, aside=True)
         by_the_way = _named_by_the_way(head, original)
         owners = [owner for name in by_the_way for owner in times.owners_of(head, name)]
+        times.remember_copies(head, by_the_way, _regions(_parameters(head, original)), replace(aside, aside=False))
         times.remember(head, [*by_the_way, *owners], aside)
         return
     if creates and mentioned and _is_carried_out(head.service, head.operation):
@@ -122,6 +123,7 @@ def note_times(
     shown = original_in(answer, head, taken - _ROUNDED, taken + took + _ROUNDED)
     within = () if of_part or is_data(head.service, head.operation) else _parents(head, original, names, creates)
     moment = Moment(shown or taken + took, begun, ended, creates, shown is None, head.operation, of_part, took, within)
+    times.remember_copies(head, names, _regions(_parameters(head, original)), moment)
     times.remember(head, names, moment, mentioned, inside)
     if drawn and not creates:
         parents = tuple(dict.fromkeys(short_name(name) for name in names))[:_PARENTS_MAX]
@@ -305,6 +307,19 @@ def _users(service: str, params: Mapping[str, Any]) -> list[str]:
     if service == "cognito-idp":
         named.append(params.get("Username"))
     return [each for each in named if isinstance(each, str)]
+
+
+def _regions(value: Any, member: str = "", depth: int = _LEVELS) -> Iterator[str]:
+    """Return the regions that parameters name, in which a call may make or change copies of its thing."""
+    if isinstance(value, str):
+        if names_region(member):
+            yield value
+    elif depth and isinstance(value, dict):
+        for name, each in value.items():
+            yield from _regions(each, name, depth - 1)
+    elif depth and isinstance(value, list):
+        for each in value:
+            yield from _regions(each, member, depth)
 
 
 def _drawn_within(head: CallHead, request: Request, answer: Answer) -> list[str]:

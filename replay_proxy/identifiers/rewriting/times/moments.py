@@ -143,6 +143,8 @@ def made(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
         rank = {moment: (*_rank(moment, place), moment not in named.near) for moment in candidates}
         first = min(rank.values(), default=None)
         best = [moment for moment in candidates if rank[moment] == first]
+        # A copy in another region was made by the call that copied, and not by the one that made the first thing.
+        best = [moment for moment in best if moment.creates and not makes(moment.operation)] or best
         if len(best) == 1 and first is not None:
             votes[best[0]] = votes.get(best[0], 0) + 1
             # How exactly the words fit tells calls of one name apart, and not those of several names.

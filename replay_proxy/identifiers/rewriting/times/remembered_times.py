@@ -59,6 +59,7 @@ class RememberedTimes:
         self._asides: dict[str, list[Moment]] = {}
         self._pairs: dict[str, list[Pair]] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
+        self._copies: dict[str, set[str]] = {}
         self._far: set[int] = set()
         self._size = 0
         self._begun, self._ended = float("inf"), 0.0
@@ -86,6 +87,9 @@ class RememberedTimes:
         unique only within what is named, or within what the call names beside it.
         """
         names = list(names)
+        of = (*names, *moment.within)
+        for region in {each for name in of if name for each in self._copies.get(_key(head, name), ())}:
+            self.remember(replace(head, region=region), names, moment, mentioned, inside)
         parents = {*moment.within, *(short_name(name) for name in names if name)}
         within = {_key(head, name) for name in inside if name} if parents else set()
         for key in within:
@@ -96,6 +100,40 @@ class RememberedTimes:
         for key in {_key(head, name) for name in mentioned if name} - own - within:
             if key not in self._moments:
                 self._keep(key, moment)
+
+    def remember_copies(self, head: CallHead, names: Iterable[str], regions: Iterable[str], moment: Moment) -> None:
+        """Remember, until the restore is over, that the things of these names have copies in other regions.
+
+        A copy has the name of the first one, and is made in `moment` and changed with it. It may show the times of the first one.
+        """
+        others = {region for region in regions if region != head.region}
+        for key in self._names_of_same(head, names) if others else ():
+            new = others - self._copies.get(key, set())
+            size = NAME_BYTES + len(key) + WITHIN_BYTES * len(new)
+            if not new or self._size + size > REMEMBERED_BYTES_MAX:
+                continue
+            self._size += size
+            self._copies.setdefault(key, set()).update(new)
+            for region in new:
+                copy = _key(replace(head, region=region), key.removeprefix(_key(head, "")))
+                # (That it was made, where the call makes something, is remembered with the call.)
+                making = () if moment.creates else (replace(moment, creates=True),)
+                for each in (*self._moments.get(key, ()), *making):
+                    self._keep(copy, each)
+
+    def _names_of_same(self, head: CallHead, names: Iterable[str]) -> set[str]:
+        """Return the keys of these names, of the other names of the same things (one call made them), and of what is in them."""
+        shorts = {short_name(name) for name in names if name}
+        keys = {_key(head, name) for name in names if name}
+        made = {each.beginning for key in keys for each in self._moments.get(key, ()) if each.creates}
+        place = _key(head, "")
+        same = {
+            key
+            for key, moments in self._moments.items()
+            if key.startswith(place)
+            and any(each.creates and (each.beginning in made or not shorts.isdisjoint(each.within)) for each in moments)
+        }
+        return keys | same
 
     def remember_owners(self, head: CallHead, names: Iterable[str], owners: Iterable[str]) -> None:
         """Remember what the things of these names were made for, until the restore is over: it is not written down."""

@@ -32,6 +32,7 @@ _WRAPPER = re.compile(
 _NAMING = re.compile(r"(?:identifier|id|arn|name|url)s?$", re.IGNORECASE)
 CHANGING = ("Update", "Put", "Set", "Modify", "Change", "Rotate", "Start", "Stop", "Enable", "Disable", "Terminate")
 """How the names of operations begin after which a thing is said to have been modified; not so after `Attach` or `Tag`."""
+_OF_ANY_CHANGE = frozenset({"Update", "Put", "Set", "Modify", "Change"})
 _OF_STATE = frozenset({"Start", "Stop", "Enable", "Disable", "Terminate"})
 _NUMBER = re.compile(r"(?<=.)(?:Number|Version|Revision)$", re.IGNORECASE)
 _CREATION = "creat"
@@ -106,11 +107,18 @@ class TimePlace:
         """Return whether a member that tells of changes may tell of this one: not of one to a thing of another kind.
 
         What is started, stopped, terminated, enabled or disabled has changed its state, and is not said to have been modified.
+        A time of one kind of change (`LastRotatedDate`, where there is a `RotateSecret`) tells of no other kind.
         """
         verb = _VERB.match(operation)
+        if not self.fits(operation) and self._tells_of_one_verb():
+            return False
         if verb and verb[0] in _OF_STATE and not self.fits(operation) and not _STATE.search(self.member):
             return False
         return self.distance(operation) < FAR or bare_noun(operation).lower() not in kind_names(self.service)
+
+    def _tells_of_one_verb(self) -> bool:
+        """Return whether the member is called after one kind of change that the service has an operation for."""
+        return any(stem in _words_of(self.member, len(stem)) for stem in _own_verbs(self.service))
 
     def refers(self, member: str) -> bool:
         """Return whether a member names something else than what the place is of: the `NamespaceId` in a `Service`.
@@ -196,6 +204,17 @@ def is_told_by_verb(service: str, operation: str) -> bool:
         return False
     stem = _stem(verb[0])
     return any(stem in _words_of(member, len(stem)) for member in _times_of(service))
+
+
+@lru_cache(maxsize=_SERVICES)
+def _own_verbs(service: str) -> frozenset[str]:
+    """Return the stems of the verbs by which a service changes things, but for those that stand for any change."""
+    try:
+        operations = models.service_model(service).operation_names
+    except LookupError:
+        return frozenset()
+    verbs = {verb[0] for each in operations if each.startswith(CHANGING) and (verb := _VERB.match(each))}
+    return frozenset(_stem(verb) for verb in verbs - _OF_ANY_CHANGE)
 
 
 @lru_cache(maxsize=_SERVICES)
