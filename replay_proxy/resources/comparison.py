@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from replay_proxy.identifiers.table.account_places import with_account
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.linking.documents import document
 from replay_proxy.resources.resource import Hidden, Key, Long, Resource, shown
@@ -75,6 +76,29 @@ class Comparison:
         return bool(self.added or self.removed or self.changed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Renamed:
+    """What the sides call otherwise: identifiers, by those of one side, and their own account; empty where it is not known.
+
+    by_key: what is compared has no members, but keys that clients chose, which say nothing of it.
+    """
+
+    names: Mapping[str, str]
+    account_before: str
+    account_after: str
+    service: str
+    by_key: bool = False
+
+    def of(self, text: str, member: str) -> str:
+        """Return the value of a member before as the other side would say it."""
+        for one, other in self.names.items():
+            text = text.replace(one, other)
+        old, new = self.account_before, self.account_after
+        if not old or not new or old == new:
+            return text
+        return with_account(text, old, new, service=self.service, member="" if self.by_key else member)
+
+
 def compare_models(before: ResourceModel, after: ResourceModel, *, by_key: bool = False) -> Comparison:
     """Return what differs. by_key: list also which objects, items and messages do."""
     found = Comparison(before, after)
@@ -86,11 +110,9 @@ def compare_models(before: ResourceModel, after: ResourceModel, *, by_key: bool 
         pairs.append((one, other, True))
         left.remove(one)
         right.remove(other)
-    renamed = _renamed(pairs)
-    if before.default_account and after.default_account and before.default_account != after.default_account:
-        renamed[before.default_account] = after.default_account
+    names, accounts = _renamed(pairs), (before.default_account, after.default_account)
     for one, other, paired in pairs:
-        change = _change(one, other, renamed, by_key=by_key, paired=paired)
+        change = _change(one, other, _Renamed(names, *accounts, one.key.service), by_key=by_key, paired=paired)
         if change is None:
             found.unchanged += 1
         else:
@@ -137,18 +159,16 @@ def _renamed(pairs: list[tuple[Resource, Resource, bool]]) -> dict[str, str]:
     return found
 
 
-def _change(
-    one: Resource, other: Resource, renamed: Mapping[str, str], *, by_key: bool, paired: bool
-) -> ResourceChange | None:
+def _change(one: Resource, other: Resource, renamed: _Renamed, *, by_key: bool, paired: bool) -> ResourceChange | None:
     attributes = tuple(_changes(one.attributes, other.attributes, "", renamed))
-    tags = tuple(_changes(one.tags, other.tags, "", renamed))
+    tags = tuple(_changes(one.tags, other.tags, "", replace(renamed, by_key=True)))
     data = _data_change(one, other, by_key=by_key)
     if not attributes and not tags and data is None:
         return None
     return ResourceChange(one, other, attributes, tags, data, paired)
 
 
-def _changes(before: Any, after: Any, path: str, renamed: Mapping[str, str]) -> Iterator[Change]:
+def _changes(before: Any, after: Any, path: str, renamed: _Renamed) -> Iterator[Change]:
     before, after = _opened(before, after)
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for member in dict.fromkeys((*before, *after)):
@@ -159,7 +179,7 @@ def _changes(before: Any, after: Any, path: str, renamed: Mapping[str, str]) -> 
         yield Change(path, None, shown(after), "added")
     elif after is _ABSENT:
         yield Change(path, shown(before), None, "removed")
-    elif not _equal(before, after, renamed):
+    elif not _equal(before, after, path.rpartition(".")[2], renamed):
         yield Change(path, shown(before), shown(after), "changed")
 
 
@@ -172,18 +192,21 @@ def _opened(before: Any, after: Any) -> tuple[Any, Any]:
     return before, after
 
 
-def _equal(before: Any, after: Any, renamed: Mapping[str, str]) -> bool:
+def _equal(before: Any, after: Any, member: str, renamed: _Renamed) -> bool:
     if isinstance(before, Hidden) and isinstance(after, Hidden):
-        return _equal(before.raw, after.raw, renamed)
+        return _equal(before.raw, after.raw, member, renamed)
     if isinstance(before, Long) and isinstance(after, Long):
         return before.sha256 == after.sha256
     if isinstance(before, list) and isinstance(after, list):
-        return len(before) == len(after) and all(_equal(*pair, renamed) for pair in zip(before, after, strict=True))
+        return len(before) == len(after) and all(
+            _equal(*pair, member, renamed) for pair in zip(before, after, strict=True)
+        )
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return before.keys() == after.keys() and all(_equal(before[each], after[each], renamed) for each in before)
+        return before.keys() == after.keys() and all(
+            _equal(before[each], after[each], str(each), renamed) for each in before
+        )
     if isinstance(before, str) and isinstance(after, str) and before != after:
-        for one, other in renamed.items():
-            before = before.replace(one, other)
+        before = renamed.of(before, member)
     return bool(before == after)
 
 

@@ -261,9 +261,9 @@ def test_the_credential_keeps_accounts_and_changes_access_keys() -> None:
 
     assert "Credential=123456789012/" in through("123456789012").headers.get("authorization")
     assert "Credential=AKIAEMULATOR12/" in through("AKIACLIENTKEY1").headers.get("authorization")
-    presigned = "/b/123456789012?X-Amz-Credential={}%2F2026&X-Amz-Signature=AKIACLIENTKEY1"
+    presigned = "/?RoleArn=arn:aws:iam::123456789012:role/r&X-Amz-Credential={}%2F2026&X-Amz-Signature=AKIACLIENTKEY1"
     assert through("123456789012", presigned).target == presigned.format("123456789012").replace(
-        "/b/123456789012", "/b/000000000000"
+        "::123456789012:", "::000000000000:"
     )
     assert "X-Amz-Credential=AKIAEMULATOR12%2F" in through("AKIACLIENTKEY1", presigned).target
     assert "Signature=AKIACLIENTKEY1" in through("AKIACLIENTKEY1", presigned).target

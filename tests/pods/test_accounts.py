@@ -78,3 +78,53 @@ def test_credentials_lead_where_they_led(
     proxy.kill_all()
     proxy.again()
     assert _views(*holders) == before, "after a restart"
+
+
+OURS, PODS = "000000000000", "123456789012"
+"""What MiniStack and moto call the account of clients that name none."""
+
+
+def _numbers(proxy: Proxy) -> dict[str, Any]:
+    """What clients chose that is spelled like the number of an account, by where it stands."""
+    holder = Holder(proxy.url)
+    sqs, ssm, logs = holder("sqs"), holder("ssm"), holder("logs")
+    return {
+        "values": {each["Name"]: each["Value"] for each in ssm.get_parameters_by_path(Path="/n")["Parameters"]},
+        "queues": {
+            url.rpartition("/")[2]: sqs.list_queue_tags(QueueUrl=url).get("Tags")
+            for url in sqs.list_queues()["QueueUrls"]
+        },
+        "groups": [each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]],
+        "topics": {each["TopicArn"].partition("us-east-1:")[2] for each in holder("sns").list_topics()["Topics"]},
+    }
+
+
+def _make_numbers(proxy: Proxy, number: str) -> None:
+    holder = Holder(proxy.url)
+    holder("ssm").put_parameter(Name=f"/n/{number}", Value=number, Type="String")
+    holder("sqs").create_queue(QueueName=number, tags={"owner": number, "AccountId": number})
+    holder("logs").create_log_group(logGroupName=number)
+    holder("sns").create_topic(Name=number)
+
+
+def test_a_number_that_is_no_account_stays(start_proxy: Callable[..., Proxy], tmp_path: Path) -> None:
+    """Parameters, tags and names that are spelled like an account, while the account itself gets the pod's number."""
+    proxy = start_proxy(*emulator_options("moto"), data_dir=tmp_path / "source")
+    _make_numbers(proxy, PODS)
+    pod(proxy, "save", "numbers")
+    proxy.stop()
+    proxy = start_proxy(*emulator_options("ministack"), port=proxy.port, data_dir=tmp_path / "target")
+    _make_numbers(proxy, OURS)
+    loaded = pod(proxy, "load", "numbers", "--merge", "service-merge", "--yes")
+    assert loaded["restore"]["problems"] == []
+    expected = {
+        "values": {f"/n/{each}": each for each in (OURS, PODS)},
+        "queues": {each: {"owner": each, "AccountId": each} for each in (OURS, PODS)},
+        "groups": [OURS, PODS],
+        "topics": {f"{PODS}:{each}" for each in (OURS, PODS)},
+    }
+    assert _numbers(proxy) == expected
+    assert Holder(proxy.url)("sts").get_caller_identity()["Account"] == PODS
+    proxy.kill_all()
+    proxy.again()
+    assert _numbers(proxy) == expected, "after a restart"

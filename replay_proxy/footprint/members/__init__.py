@@ -7,6 +7,7 @@ In: a service, an operation, names of members. Out: roles, and the values that h
 |---|---|
 | `member_roles` | what a member of an answer is: identifier, time, secret, … (`data/members.json`) |
 | `naming_members` | which members name something, hold an account, or only a label |
+| `account_members` | which members hold the number of an account, also by the patterns of the models |
 | `answer_identifiers` | the identifiers in an answer |
 | `handed_out` | tokens that a later call must name, told apart from tokens that page |
 | `payload_members` | which members are payload: users' data, in which nothing names a resource (`data/payload.json`) |

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from replay_proxy.exchange import BlobRef, CallHead, Request
+from replay_proxy.footprint.members.account_members import holds_account
 from replay_proxy.footprint.members.answer_identifiers import output_shape
 from replay_proxy.footprint.members.member_roles import Role
 from replay_proxy.identifiers.learning.align import MISSING, AlignedValue, AmbiguousAlignment, KnownIdentifiers, walk
@@ -113,7 +114,7 @@ def differences(
             continue
         if place.role is Role.STATE:
             states.append((len(found), _thing(place.path), _agreement(head, place)))
-        named = place.role is Role.IDENTIFIER
+        named = _is_named(head, place)
         actual = known.to_client(place.replayed, named) if isinstance(place.replayed, str) else place.replayed
         misplaced = severity is Severity.DIVERGED and _is_in_other_account(place, actual)
         found.append(Difference(place.path, _shown(place.recorded), _shown(actual), severity, place.role, misplaced))
@@ -177,7 +178,7 @@ def _same(head: CallHead, place: AlignedValue, known: KnownIdentifiers, host: st
     if recorded is MISSING or replayed is MISSING:
         return _is_empty(recorded) and _is_empty(replayed)
     if isinstance(recorded, str) and isinstance(replayed, str):
-        actual = known.to_client(replayed, place.role is Role.IDENTIFIER)
+        actual = known.to_client(replayed, _is_named(head, place))
         if recorded == actual or without_authority(recorded) == without_authority(actual):
             return True
         if (paths := behind_own_authorities(recorded, actual, host)) is not None:
@@ -192,6 +193,11 @@ def _same(head: CallHead, place: AlignedValue, known: KnownIdentifiers, host: st
     if isinstance(recorded, bytes) and isinstance(replayed, bytes) and recorded != replayed:
         return same_documents(head, recorded, replayed)
     return bool(recorded == replayed)
+
+
+def _is_named(head: CallHead, place: AlignedValue) -> bool:
+    """Return whether the value at a place names something: a resource, or an account."""
+    return place.role is Role.IDENTIFIER or holds_account(head.service, place.member)
 
 
 def _sentence_to_client(text: str, known: KnownIdentifiers) -> str:

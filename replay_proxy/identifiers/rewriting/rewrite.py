@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import HOP_BY_HOP, Answer, CallHead, Headers, Request
+from replay_proxy.footprint.members.account_members import holds_account
 from replay_proxy.footprint.members.handed_out import is_handed_out
 from replay_proxy.footprint.members.payload_members import services_with_encoded_fields
 from replay_proxy.identifiers.rewriting import chosen_names
 from replay_proxy.identifiers.rewriting.body import bodies, cbor, derived_headers, object_spans, reported_headers
 from replay_proxy.identifiers.rewriting.body.payload import NO_PAYLOAD, payload_of
 from replay_proxy.identifiers.table import scan
+from replay_proxy.identifiers.table.account_places import AccountPlace
 from replay_proxy.identifiers.table.alias_table import AliasTable, Origin
 from replay_proxy.identifiers.table.scan import identifiers_in
 from replay_proxy.identifiers.table.scope import scope_of
 from replay_proxy.wire.codecs.answers import parse_answer
+from replay_proxy.wire.models.models import operation_model
 from replay_proxy.wire.mutability.judge import Effect, judge
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ _UNTOUCHED = re.compile(
 _URL_HEADERS = frozenset({"x-amz-copy-source", "x-amz-rename-source", "x-amz-tagging", "location", "referer"})
 _CONDITIONS = frozenset({"etag", "if-match", "if-none-match"})
 _SMALL_BODY_BYTES_MAX = 16 * 1024  # bytes
+_LABEL = re.compile(r"\{([A-Za-z0-9_-]+)\}")
 _SIGNATURE = re.compile(
     rb"(X-Amz-Credential|AWSAccessKeyId)=[^&]*|(?:X-Amz-Signature|X-Amz-Security-Token|Signature)=[^&]*",
     re.IGNORECASE,
@@ -246,7 +250,7 @@ def _rewritable_positions(names: tuple[str, ...]) -> tuple[int, ...]:
 def _target(request: Request, head: CallHead | None, change: bodies.Change) -> str:
     target = request.target
     data = target.encode("latin-1", "replace")
-    replacements = change(data)
+    replacements = [each for each in change(data) if _is_account_in_path(each, data, head)]
     if replacements:
         payload = payload_of(head, "json", answer=False) if head is not None else NO_PAYLOAD
         spans = object_spans.in_target(data, payload, request.headers.get("host"))
@@ -277,7 +281,7 @@ def _headers(message: Request | Answer, head: CallHead | None, change: bodies.Ch
             continue
         name, value = pairs[at]
         data = value.encode("latin-1", "replace")
-        replacements = change(data)
+        replacements = [each for each in change(data) if _is_account_in_field(each, lower, head)]
         if lower == "authorization":
             replacements = [replacement for replacement in replacements if _is_key_id(replacement)]
         elif lower in payload.object_headers:
@@ -289,6 +293,33 @@ def _headers(message: Request | Answer, head: CallHead | None, change: bodies.Ch
         any_changed = True
         pairs[at] = (pairs[at][0], value)
     return Headers(pairs) if any_changed else headers
+
+
+def _is_account_in_field(replacement: scan.Replacement, name: str, head: CallHead | None) -> bool:
+    """Return whether a replacement in a header field is none of an account, or that field holds accounts."""
+    if replacement.account is AccountPlace.BARE:
+        return holds_account(head.service if head is not None else "", name)
+    return replacement.account in (None, AccountPlace.ADDRESS)
+
+
+def _is_account_in_path(replacement: scan.Replacement, target: bytes, head: CallHead | None) -> bool:
+    """Return whether a replacement in a target is none of an account, or the model says that this part of the path is one."""
+    if replacement.account is not AccountPlace.SEGMENT:
+        return True
+    label = _label(head.service, head.operation, target.count(b"/", 0, replacement.start)) if head is not None else ""
+    return head is not None and holds_account(head.service, label)
+
+
+@lru_cache(maxsize=1024)
+def _label(service: str, operation: str, segment: int) -> str:
+    """Return the member whose value is a segment of the path of an operation, the first being 1; empty where it is none."""
+    try:
+        path = operation_model(service, operation).http.get("requestUri", "/").partition("?")[0]
+    except LookupError:
+        return ""
+    parts = path.split("/")
+    found = _LABEL.fullmatch(parts[segment]) if segment < len(parts) else None
+    return found[1] if found is not None else ""
 
 
 def _is_payload(name: str, payload: tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.answer_identifiers import identifier_values
 from replay_proxy.identifiers.table import tokens
+from replay_proxy.identifiers.table.account_places import AccountPlace, account_place
 from replay_proxy.identifiers.table.alias import Alias, AliasIndex, AliasKind
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.identifiers.table.chosen_names import begins_one, is_whole_name
@@ -27,7 +28,6 @@ from replay_proxy.identifiers.table.scope import Scope
 from replay_proxy.wire.codecs.answers import Outcome
 
 _ARN_HEAD_BYTES_MAX = 96  # bytes before a region, percent-encoded twice
-_BEFORE_ACCOUNT = re.compile(rb"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:\Z")
 _BEFORE_REGION = re.compile(rb"arn:aws[a-z-]*:[a-z0-9-]*:\Z")
 
 
@@ -35,7 +35,8 @@ class Replacement(NamedTuple):
     """What becomes of the bytes `start:end` of a message, which name an identifier.
 
     old, new: the identifier, unescaped, and its replacement; `new` is empty for a collision (see `alias_table`).
-    is_certain: whether that text stands for this one thing wherever it occurs, also in what users wrote.
+    is_certain: whether that text stands for this one thing wherever it occurs, also in what users wrote. account: what says
+    that it is an account; None for anything else.
     """
 
     start: int
@@ -43,6 +44,7 @@ class Replacement(NamedTuple):
     old: str
     new: str
     is_certain: bool = False
+    account: AccountPlace | None = None
 
 
 class Prescan(NamedTuple):
@@ -206,11 +208,14 @@ def find(
             continue
         if new == old and not (to_client and table.collides(old, scope)):
             continue
+        account = account_place(text, start, end, service) if new != old and _is_account(way, token) else None
+        if account is AccountPlace.NONE or (account is AccountPlace.BARE and is_identifier is False):
+            continue
         done = end
         place = (start, end) if view.is_original else (view.original_offset(start), view.original_offset(end))
         if new != old:
-            is_certain = not is_bound and (not token.isdigit() or _is_account_of_arn(text, start))
-            replacements.append(Replacement(*place, old, new, is_certain))
+            is_certain = not is_bound and (not token.isdigit() or account is AccountPlace.ADDRESS)
+            replacements.append(Replacement(*place, old, new, is_certain, account))
         else:
             collisions.append(Replacement(*place, old, ""))
     return replacements, collisions
@@ -229,8 +234,9 @@ def _is_its_place(alias: Alias, text: bytes, start: int, end: int, service: str,
     return is_identifier
 
 
-def _is_account_of_arn(text: bytes, start: int) -> bool:
-    return _BEFORE_ACCOUNT.search(text[max(0, start - _ARN_HEAD_BYTES_MAX) : start]) is not None
+def _is_account(way: AliasIndex, token: bytes) -> bool:
+    known = way.pairs.get(token)
+    return known is not None and known[-1].kind is AliasKind.ACCOUNT
 
 
 def _by_place(found: tuple[int, int, bytes]) -> tuple[int, int]:

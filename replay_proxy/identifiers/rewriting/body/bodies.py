@@ -17,6 +17,7 @@ from replay_proxy.footprint.members.payload_members import REPORTED
 from replay_proxy.identifiers.rewriting.body import cbor
 from replay_proxy.identifiers.rewriting.body.payload import BodyFormat, Payload, payload_of
 from replay_proxy.identifiers.rewriting.body.payload_spans import marked_spans, payload_spans
+from replay_proxy.identifiers.table.account_places import AccountPlace
 from replay_proxy.identifiers.table.scan import Replacement, replaced
 
 Change = Callable[[bytes], Sequence[Replacement]]
@@ -89,7 +90,11 @@ def rewrite_body(found: ReadableBody, change: Change) -> bytes | None:
     """Return a body from `readable_body` with `change` applied outside of its payload; None where nothing changes."""
     body, body_format, payload = found
     if body_format is None:
-        new = cbor.rewrite_texts(body, payload.tree, lambda text: replaced(text, change(text), url=False))
+
+        def rewritten(text: bytes) -> bytes:
+            return replaced(text, _without_bare_numbers(change(text)), url=False)
+
+        new = cbor.rewrite_texts(body, payload.tree, rewritten)
     else:
         replacements = change(body)
         if not replacements:
@@ -107,12 +112,28 @@ def outside_payload(
     spans = marked_spans(body, payload.tree, body_format)
     starts = [start for start, _, _ in spans]
     out = []
-    for replacement in replacements:
+    for replacement in _without_bare_numbers(_without_keyed_numbers(replacements, payload, body, body_format)):
         before = bisect_right(starts, replacement.start) - 1
         is_outside = before < 0 or spans[before][1] <= replacement.start
         if is_outside or (replacement.is_certain and spans[before][2] == REPORTED):
             out.append(replacement)
     return out
+
+
+def _without_keyed_numbers(
+    replacements: Sequence[Replacement], payload: Payload, body: bytes, body_format: BodyFormat
+) -> Sequence[Replacement]:
+    """Return the replacements without the accounts that only a key says to be some, where clients choose the keys."""
+    told = [each for each in replacements if each.account is AccountPlace.MEMBER]
+    if not told or not payload.by_key:
+        return replacements
+    kept = outside_spans(told, payload_spans(body, payload.by_key, body_format))
+    return [each for each in replacements if each.account is not AccountPlace.MEMBER or each in kept]
+
+
+def _without_bare_numbers(replacements: Sequence[Replacement]) -> list[Replacement]:
+    """Return the replacements without the accounts of which neither a member nor an address says that they are some."""
+    return [each for each in replacements if each.account not in (AccountPlace.BARE, AccountPlace.SEGMENT)]
 
 
 def outside_spans(replacements: Sequence[Replacement], spans: Sequence[tuple[int, int]]) -> list[Replacement]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from replay_proxy.exchange import CallHead
+from replay_proxy.footprint.members.member_roles import keys_are_attributes
 from replay_proxy.footprint.members.payload_members import (
     ALL,
     ENCODED,
@@ -42,7 +43,8 @@ class Payload:
     headers: names in lower case; a trailing `*` stands for any ending. tree: the marked parts of the body.
     query: names of fields of the query. object_headers: names of header fields that hold an address of an object.
     has_key: what follows the bucket in the path is a name that a client chose. reported_body: the body is what ran inside
-    of the emulator and tells. encoded_headers: names of header fields that hold such a text in base64.
+    of the emulator and tells. encoded_headers: names of header fields that hold such a text in base64. by_key: the parts of
+    the body that stand under keys which clients choose, such as tags; no payload, but their keys say nothing of them.
     """
 
     whole_body: bool = False
@@ -54,6 +56,7 @@ class Payload:
     has_key: bool = False
     reported_body: bool = False
     encoded_headers: tuple[str, ...] = ()
+    by_key: Tree = field(default_factory=dict)
 
 
 NO_PAYLOAD = Payload()
@@ -77,14 +80,14 @@ def _payload(service: str, operation: str, protocol: str, body_format: BodyForma
     outside = _outside_body(builder, shape)
     payload_member = shape.serialization.get("payload")
     if payload_member is None:
-        return replace(outside, tree=builder.root(shape))
+        return replace(outside, tree=builder.root(shape), by_key=_Keyed(body_format).root(shape))
     part = shape.members[payload_member]
     if f"{shape.name}.{payload_member}" in builder.rules.references:
         return replace(outside, reference_body=True)
     mark = builder.mark_of(shape, payload_member, part)
     if mark in (ALL, REPORTED):
         return replace(outside, whole_body=True, reported_body=mark == REPORTED)
-    return replace(outside, tree=builder.root(part))
+    return replace(outside, tree=builder.root(part), by_key=_Keyed(body_format).root(part))
 
 
 def _outside_body(builder: _Builder, shape: Any) -> Payload:
@@ -184,3 +187,15 @@ class _Builder:
             and part.type_name == "list"
             and (self._body_format == "form" or bool(part.serialization.get("flattened")))
         )
+
+
+class _Keyed(_Builder):
+    """Builds the tree of what stands under keys that clients choose, in one body format."""
+
+    def __init__(self, body_format: BodyFormat) -> None:
+        super().__init__(PayloadRules({}, {}, frozenset()), body_format)
+
+    def tree(self, shape: Any) -> Tree | PayloadExtent | None:
+        if shape.type_name == "map" and not keys_are_attributes(shape):
+            return {VALUE: ALL}
+        return super().tree(shape)
