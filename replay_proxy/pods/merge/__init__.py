@@ -20,6 +20,7 @@ the same account and place: so a pod that is loaded again, or into the state tha
 | `merging` | a merge by its strategy: the calls in their order |
 | `side` | one side: its calls, and the resources that they add up to |
 | `collisions` | identifiers that mean one thing in ours and another one in the pod |
+| `made_along` | such identifiers of what is made along with something else |
 | `twins` | one resource that both sides know under identifiers that their emulators drew |
 | `pieces` | a call about several things, taken apart and joined again |
 | `call_edits` | calls that lose what the pod sets, or get what it lacks |

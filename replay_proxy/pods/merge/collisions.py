@@ -21,6 +21,7 @@ from replay_proxy.identifiers.table.alias import AliasKind
 from replay_proxy.identifiers.table.alias_table import AliasTable
 from replay_proxy.identifiers.table.tokens import index_word
 from replay_proxy.journal.format.records import Record
+from replay_proxy.pods.merge.made_along import made_along, owners
 from replay_proxy.pods.merge.side import Side
 from replay_proxy.replay.recorded_call import Call, call_of
 from replay_proxy.resources.folding.call_facts import texts_in
@@ -44,13 +45,22 @@ def collisions(ours: Side, pod: Side, same: Collection[str] = ()) -> dict[str, s
     for _our, its in suspects:
         by_call.setdefault(its.made_by, []).append(its)
     # What a load of this pod gave before is no reason for another one now.
-    used = {each.key.names[-1] for each in ours.model.resources.values() if not _made_by_pod(ours, each, pod)}
+    all_ours = ours.model.resources.values()
+    pods = {each.number: each.key.names[-1] for each in all_ours if _made_by_pod(ours, each, pod)}
+    names = frozenset(pods.values())
+    others = (each for each in all_ours if each.number not in pods and names.isdisjoint(owners(ours, each)))
+    used = {each.key.names[-1] for each in others}
     found: dict[str, str] = {}
+
+    def fresh(name: str) -> str:
+        return mint.fresh(name, lambda text: text in used or text in found.values())
+
     for number, record in pod:
         for each in by_call.get(number, ()):
             name = each.key.names[-1]
             if name not in found and name not in same and _is_drawn(record, name, pod):
-                found[name] = mint.fresh(name, lambda text: text in used or text in found.values())
+                found[name] = fresh(name)
+    made_along(ours, pod, found, fresh)
     return found
 
 

@@ -83,18 +83,24 @@ def _identifiers(ours: Resource, pods: Resource) -> Iterator[tuple[str, str]]:
 
 
 def _drawn(ours: Side, pairs: list[tuple[Resource, Resource]], found: Mapping[str, str]) -> dict[str, str]:
-    """Return those identifiers that no client chose: that the creation did not say."""
-    held: dict[int, set[str]] = {}
-    for each, _other in pairs:
+    """Return those identifiers that no client chose: that the creation did not say.
+
+    Two resources of one name that both emulators drew are two, which happen to be called alike (`collisions`).
+    """
+    held: dict[int, list[tuple[str, set[str]]]] = {}
+    for each, other in pairs:
         names = {each.key.names[-1], *each.identifiers.values(), *filter(_is_text, each.attributes.values())}
-        held.setdefault(each.made_by, set()).update(names & found.keys())
+        if names & found.keys():
+            shared = each.key.names[-1] if each.key.names == other.key.names else ""
+            held.setdefault(each.made_by, []).append((shared, names & found.keys()))
     drawn: dict[str, str] = {}
-    wanted = {number for number, names in held.items() if names}
-    for number, record in ours if wanted else ():
-        call = call_of(record, ours.load) if number in wanted else None
+    for number, record in ours if held else ():
+        call = call_of(record, ours.load) if number in held else None
         if call is not None:
             sent = {*texts_in(call.params, _DEPTH)}
-            drawn |= {name: found[name] for name in held[number] if name not in sent}
+            for shared, names in held[number]:
+                if not shared or any(shared in text for text in sent):
+                    drawn |= {name: found[name] for name in names if name not in sent}
     return drawn
 
 
