@@ -25,6 +25,7 @@ Words:
 | `asking` | sends reads, each once, page by page |
 | `links` | whether a link is still shown |
 | `attributes` | whether attributes are as recorded |
+| `attribute_changes` | which attributes are other than recorded, or gone, and whether the emulator is known to keep them |
 | `switches` | what is switched off, or waits for its end |
 | `contents` | whether content that no read shows (code) is the recorded one |
 | `seen_right` | which attributes earlier diagnoses saw as they were recorded |

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from replay_proxy.doctor import causes
 from replay_proxy.doctor.answers import table
 from replay_proxy.doctor.asking import RecordedCall
-from replay_proxy.doctor.attributes import about_the_same, differences, differences_apart
+from replay_proxy.doctor.attribute_changes import AttributeChanges, KeptMembers
 from replay_proxy.doctor.contents import content_again, contents_of
 from replay_proxy.doctor.diagnosis import Check, Diagnosis, Finding, LinkCheck, Problem, State, Update
 from replay_proxy.doctor.entries import LostEntry, lost_listed
 from replay_proxy.doctor.links import Description, is_shown
 from replay_proxy.doctor.members import values_called
 from replay_proxy.doctor.readings import Names
-from replay_proxy.doctor.repair import Repairs, is_numbered, members_of
-from replay_proxy.doctor.seen_right import SeenRight, missing_texts
+from replay_proxy.doctor.repair import Repairs, is_numbered
+from replay_proxy.doctor.seen_right import SeenRight
 from replay_proxy.doctor.switches import not_shown_by_all, shown_on, switched_off
 from replay_proxy.doctor.tags import lost_tags, tags_update
 from replay_proxy.doctor.texts import Texts
 from replay_proxy.doctor.updates import record_set_update, release_before, removal_before, update_of
-from replay_proxy.observing.exposure import runs_code
 from replay_proxy.resources.folding.model import ResourceModel
-from replay_proxy.resources.properties.record_sets import is_record_set
 from replay_proxy.resources.properties.tags import is_tagging
-from replay_proxy.resources.resource import Link, Resource, leaves
+from replay_proxy.resources.resource import Link, Resource
 
 _SHOWN_CHARACTERS: Final = 300
 _RECORDED_ANSWERS: Final = 3
 """How many of the latest changes are looked at for what the emulator is known to show."""
 
-_VERSIONING: Final = re.compile("(Create|SetDefault).*Version")
-"""Operations that can choose which version of a resource counts."""
-
-_Kept = set[tuple[str, str]]
 _Shown = set[tuple[str, str, str]]
 
 
@@ -60,9 +53,6 @@ class Conclusions:
         self._seen = seen
         self._operations = {entry.seq: entry.operation for entry in model.calls}
         self._repairs = Repairs(model)
-        self._acts = runs_code((entry.service, entry.operation) for entry in model.calls)
-        self._gone: list[tuple[Resource, str, Any]] = []
-        """Attributes that earlier diagnoses saw right, and no read has any more."""
         self._states = {check.resource.number: check.state for check in diagnosis.checks}
 
     def draw(self) -> None:
@@ -78,8 +68,6 @@ class Conclusions:
                 self._find_lost_entries(check)
                 self._find_lost_listed(check)
         self._compare_attributes(kept)
-        self._compare_texts()
-        self._find_gone()
         self._compare_tags()
 
     def stack_lacks(self, stack: Resource, logical_id: str, answer: str) -> None:
@@ -88,9 +76,9 @@ class Conclusions:
 
     # Links.
 
-    def _check_links(self) -> _Kept:
+    def _check_links(self) -> KeptMembers:
         """Check the links of every resource that is there. Return types and members that the emulator is known to show."""
-        kept: _Kept = set()
+        kept: KeptMembers = set()
         shown: _Shown = set()
         undecided: list[tuple[Check, Link]] = []
         for check in self._diagnosis.checks:
@@ -245,6 +233,20 @@ class Conclusions:
             words = entries[0].words
             self._add(resource, Problem.CHANGED, member, answer, causes.OF_CHANGE, recorded=words, calls=tuple(making))
 
+    def _compare_attributes(self, kept: KeptMembers) -> None:
+        """Compare attributes. What differs is a finding where the emulator is known to keep that member, else a note."""
+        findings = self._diagnosis.findings
+        changes = AttributeChanges(
+            self._model, self._diagnosis.checks, self._descriptions, self._recorded_answers, self._seen
+        )
+        for found in (changes.other(kept), changes.unshown_texts(findings), changes.gone(findings)):
+            for each in found:
+                if each.is_sure:
+                    answer, recorded = each.answer[:_SHOWN_CHARACTERS], each.recorded[:_SHOWN_CHARACTERS]
+                    self._add(each.resource, Problem.CHANGED, each.member, answer, causes.OF_CHANGE, recorded=recorded)
+                else:
+                    self._note(each.resource, each.member, each.answer, each.recorded)
+
     def _compare_tags(self) -> None:
         """Compare tags. A lost one is a finding where the emulator is known to keep tags of such a resource, else a note."""
         checks = [
@@ -286,122 +288,6 @@ class Conclusions:
                 )
             else:
                 self._note(resource, member, answer, recorded)
-
-    def _compare_attributes(self, kept: _Kept) -> None:
-        """Compare attributes. What differs is a finding where the emulator is known to keep that member, else a note."""
-        differing: list[tuple[Resource, str, Any, Any]] = []
-        for check in self._diagnosis.checks:
-            resource = check.resource
-            if check.state is not State.THERE:
-                continue
-            linked = {each.link.member for each in check.links}
-            lost = [each.link.member for each in check.links if each.holds is False]
-            given = self._given(resource)
-            told: set[str] = set()
-            for path, recorded, now, same in self._differences(resource, given):
-                told.add(path)
-                if same:
-                    kept.add((resource.type, path))
-                    self._seen.note(resource, path)
-                elif (
-                    path not in linked
-                    and not any(member.startswith(f"{path}.") for member in lost)
-                    and not (self._acts and self._is_kept(resource, path))
-                ):
-                    differing.append((resource, path, recorded, now))
-            unshown = ((path, value) for path, value in leaves(given) if path not in told and path not in linked)
-            self._gone += [(resource, *each) for each in unshown if self._seen.was(resource, each[0])]
-        for resource, path, recorded, now in differing:
-            answer, was = f"it is {now!s}"[:_SHOWN_CHARACTERS], f"{recorded!s}"[:_SHOWN_CHARACTERS]
-            if (
-                (resource.type, path) in kept
-                or self._is_kept(resource, path)
-                or self._kept_in_answer(resource, path, recorded)
-                or self._seen.was(resource, path)
-            ):
-                self._add(resource, Problem.CHANGED, path, answer, causes.OF_CHANGE, recorded=was)
-            else:
-                self._note(resource, path, answer, was)
-
-    def _differences(self, resource: Resource, given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any, bool]]:
-        """Compare what was given with the main read, and what that does not show with the reads of what was set apart."""
-        description = self._descriptions[resource.number]
-        told = list(differences(given, description.shown))
-        yield from told
-        apart = {member: value for member, value in given.items() if member.lower() in description.set_apart}
-        paths = {each[0] for each in told}
-        reads = (*description.parts, description.shown)
-        yield from (each for each in differences_apart(apart, resource.set_by, reads) if each[0] not in paths)
-
-    def _compare_texts(self) -> None:
-        """Find attributes that no read shows any more, in whatever form: where earlier diagnoses saw them, they were changed."""
-        found: dict[int, list[Finding]] = {}
-        for finding in self._diagnosis.findings:
-            found.setdefault(finding.resource, []).append(finding)
-        for check in self._diagnosis.checks:
-            resource = check.resource
-            if check.state is not State.THERE:
-                continue
-            description = self._descriptions[resource.number]
-            given = self._given(resource)
-            for path, text in missing_texts(given, iter((description.shown, *description.parts))):
-                mark = f"{path} in words"
-                if not text:
-                    self._seen.note(resource, mark)
-                elif self._seen.was(resource, mark) and not any(
-                    about_the_same(path, each.member) for each in found.get(resource.number, ())
-                ):
-                    answer = f"no read shows {text}"[:_SHOWN_CHARACTERS]
-                    self._add(
-                        resource, Problem.CHANGED, path, answer, causes.OF_CHANGE, recorded=text[:_SHOWN_CHARACTERS]
-                    )
-                    found.setdefault(resource.number, []).append(self._diagnosis.findings[-1])
-
-    def _find_gone(self) -> None:
-        """Find attributes that are not there any more, where nothing else says so: a truth value has no text of its own."""
-        found: dict[int, list[str]] = {}
-        for finding in self._diagnosis.findings:
-            found.setdefault(finding.resource, []).append(finding.member)
-        for resource, path, recorded in self._gone:
-            members = found.setdefault(resource.number, [])
-            if not any(about_the_same(path, each) for each in members):
-                was = f"{recorded!s}"[:_SHOWN_CHARACTERS]
-                self._add(resource, Problem.CHANGED, path, "no read shows it", causes.OF_CHANGE, recorded=was)
-                members.append(path)
-
-    @staticmethod
-    def _is_kept(resource: Resource, path: str) -> bool:
-        """Is this data that any emulator keeps? Where something runs code, that may change it, and the proxy observes it."""
-        return f"{resource.service}:{resource.key.noun} {path}" in table()["kept"]["members"]
-
-    def _given(self, resource: Resource) -> dict[str, Any]:
-        """Return the attributes that calls could set, but for those that follow from others (`follows` in data/readings.json)."""
-        sent = self._members_sent(resource)
-        kind = f"{resource.service}:{resource.key.noun}"
-        following = {entry["member"] for entry in table()["follows"] if entry["kind"] == kind}
-        attributes = resource.attributes.items()
-        return {member: value for member, value in attributes if member.lower() in sent and member not in following}
-
-    def _members_sent(self, resource: Resource) -> set[str]:
-        """Return the members, in lower case, that the calls about a resource could set. Others are the emulator's own."""
-        if is_record_set(resource.key):
-            return {member.lower() for member in resource.attributes}
-        operations = {self._operations.get(seq, "") for seq in (resource.made_by, *resource.changed_by)}
-        nouns = {noun.lower() for noun in resource.set_by}
-        chosen = {"defaultversionid"} if any(map(_VERSIONING.fullmatch, operations)) else set()
-        return nouns | chosen | {member.lower() for each in operations for member in members_of(resource.service, each)}
-
-    def _kept_in_answer(self, resource: Resource, path: str, recorded: Any) -> bool:
-        """Did the recorded answer to a call that made or changed a resource show a member with the recorded value?
-
-        In the same place, of the answer or of the structure in it: what is pending stands in another one.
-        """
-        wanted = path.lower()
-        return any(
-            wanted in (member.lower(), member.lower().partition(".")[2]) and value == recorded
-            for answer in self._recorded_answers(resource)
-            for member, value in leaves(answer)
-        )
 
     def _that_set(self, calls: tuple[int, ...], member: str) -> tuple[int, ...]:
         """Return those of the calls that set a setting: others of the same operation set other ones."""
