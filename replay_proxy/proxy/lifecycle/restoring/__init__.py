@@ -6,6 +6,8 @@ In: a recording, and an emulator that is up. Out: a restored emulator, its sessi
 - `load_strategy`: what is restored when, and how far that has come.
 - `left_state`: what an emulator still holds that lived on: taken up, or emptied.
 - `load_states`: how far the recorded state has come, and what may follow.
+- `recorded_state`: which part of the recording is to be restored, and whether it can be read.
+- `held_requests`: which requests wait while the gate is open, for parts or for what settles.
 - `progress_notes`: what is put down of a restore while it goes on: the session's file, the mark in the emulator.
 - `requested_load`: what comes of a load that somebody asks for.
 - `requested_reset`: what comes of a reset that a client sends.

@@ -6,7 +6,7 @@
 | ON_REQUEST | each service at its first request, the rest when idle | the same, from the beginning | what is missing |
 | MANUAL | nothing | everything, before the next request passes | what is missing |
 
-(Who asks, and what "missing" is then, is the subject of `requested_load`.)
+(Who asks, and what "missing" is then, is the subject of `requested_load`; which requests wait meanwhile, of `held_requests`.)
 
 | state | holds of the recording | what may happen |
 |---|---|---|
@@ -26,19 +26,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 from replay_proxy import log
 from replay_proxy.config import Settings
 from replay_proxy.journal.format.records import ControlKind
-from replay_proxy.journal.read.reader import read
-from replay_proxy.journal.write.writer import SaveStrategy
 from replay_proxy.proxy.lifecycle.backend import Emptying
-from replay_proxy.proxy.lifecycle.restoring.kept_plan import KeptPlan
+from replay_proxy.proxy.lifecycle.restoring.held_requests import HeldRequests
 from replay_proxy.proxy.lifecycle.restoring.left_state import LeftState
 from replay_proxy.proxy.lifecycle.restoring.load_states import TRANSITIONS, LoadState, Unfinished
 from replay_proxy.proxy.lifecycle.restoring.progress_notes import ProgressNotes
+from replay_proxy.proxy.lifecycle.restoring.recorded_state import RecordedState
 from replay_proxy.proxy.lifecycle.restoring.restore import (
     OpenRecording,
     log_report,
@@ -73,9 +71,8 @@ class LoadStrategy:
     """Puts the state of one recording into one emulator.
 
     external: the emulator is somebody else's, and may outlive the proxy. may_keep_state: it may hold its state at a start.
-    emptying: how it is emptied (`Backend.emptying`). report: of the latest restore; None before.
-    totals: what the restores add up to.
-    staged: the restore in parts that is open; None where the state is back as a whole, or is not wanted.
+    emptying: how it is emptied (`Backend.emptying`). recorded: the state that is to be restored. report: of the latest
+    restore; None before. totals: what the restores add up to.
     failure: what the latest restore failed with; None where it did not.
     """
 
@@ -115,10 +112,9 @@ class LoadStrategy:
         self._notes = ProgressNotes(session, engine, supervisor, external=external, read_only=settings.read_only)
         self._state = LoadState.NEW
         self._unfinished: Unfinished | None = None
-        self._is_reset_unrecorded = False
         self._empties_before: Emptying | None = None
-        self._kept_plan = KeptPlan(recording.writer)
-        self.staged: StagedRestore | None = None
+        self.recorded = RecordedState(recording)
+        self._held = HeldRequests(gate, watch)
         self.report: RestoreReport | None = None
         self.totals = RestoreTotals()
         self.failure: Exception | None = None
@@ -195,11 +191,8 @@ class LoadStrategy:
             self._enter(LoadState.WHOLE, Unfinished(report, target))
             await self._notes.begin(target.known, emptied=self._empties_before is not None)
             begun, settling = time.monotonic(), BackgroundWaits()
-            if self._recording.writer is not None:
-                self._recording.writer.take_found()
-                if not assumed:
-                    self._recording.writer.rollback()
-            self._gate.background_waits = settling
+            self.recorded.begin_whole(keeps_pending=bool(assumed))
+            self._held.by_waits(settling)
             await restore_recording(
                 self._recording.data_dir,
                 target,
@@ -210,14 +203,14 @@ class LoadStrategy:
                 self._witness_detector,
                 on_restored,
                 assumed=assumed,
-                kept_plan=self._kept_plan,
+                kept_plan=self.recorded.kept_plan,
             )
             if keep is not None:
                 await keep()
             self.totals.add(report)
             self._engine.translator.use_session(target.known)
             await self._settle()
-            self._finishing = self._supervisor.start("what settles", self._let_settle(settling, report, begun))
+            self._finishing = self._supervisor.start("what settles", self._held.until_settled(settling, report, begun))
             self._is_back()
             return report
 
@@ -238,15 +231,6 @@ class LoadStrategy:
         if self._unfinished is not None:
             self._engine.translator.use_session(self._unfinished.target.known)
 
-    async def check_recording(self) -> None:
-        """See whether everything that is to be restored can be read.
-
-        Raises:
-            RecordingError: it is damaged. StorageError: it cannot be read.
-        """
-        if not await asyncio.to_thread(self._kept_plan.verify, datetime.now(UTC)):
-            await asyncio.to_thread(read, self._recording.data_dir)
-
     def forget_witnesses(self) -> None:
         """Forget what the recording explains: it is another one from now on, and is shown again when it is restored."""
         self._witness_detector.forget()
@@ -261,15 +245,11 @@ class LoadStrategy:
         Raises:
             StorageError: the reset could not be recorded.
         """
-        writer = self._recording.writer
-        if writer is not None:
-            for each in services or ("",):
-                writer.reset(each)
-        self._is_reset_unrecorded = writer is None
+        self.recorded.reset(services)
         told = ", ".join(sorted(services)) or "everything"
         then = (
             "a load brings back what was saved"
-            if self.is_reset_unsaved
+            if self.recorded.is_reset_unsaved
             else "what was recorded before is not restored any more"
         )
         _log.info(f"the emulator was reset; {then}", forgotten=told)
@@ -279,36 +259,12 @@ class LoadStrategy:
             self._unfinished = None
         if self._unfinished is None:
             await self._notes.begin_restored()
-        if writer is not None:
-            await writer.promised()
+        await self.recorded.promised()
         if self._unfinished is None:
             self._enter(LoadState.COMPLETE)
             self._is_back()
         else:
             await self.go_on()
-
-    async def _let_settle(self, settling: BackgroundWaits, report: RestoreReport, begun: float) -> None:
-        """Hold back requests that need what the restore has begun, until that is done."""
-        try:
-            for service in settling.services:
-                _log.debug("something is not ready yet; requests that need it wait", service=service)
-            await settling.finish()
-            report.settled = time.monotonic() - begun
-        finally:
-            self._gate.background_waits = None
-            self._gate.notify()
-
-    @property
-    def is_reset_unsaved(self) -> bool:
-        """Was the emulator reset as a client asked, and does the recording still hold what was there before?"""
-        writer = self._recording.writer
-        return self._is_reset_unrecorded if writer is None else writer.has_unsaved_reset
-
-    @property
-    def goes_back(self) -> bool:
-        """Does a restore go back to the latest save, so that what happened since is not there again?"""
-        writer = self._recording.writer
-        return writer is not None and writer.strategy is SaveStrategy.MANUAL
 
     async def restore_on_request(self) -> None:
         """Restore everything anew, in parts: as requests or loads ask for it. Raises as `begin`."""
@@ -335,11 +291,12 @@ class LoadStrategy:
         await self._notes.marked()
 
     def _enter(self, state: LoadState, unfinished: Unfinished | None = None) -> None:
-        self._is_reset_unrecorded = self._is_reset_unrecorded and unfinished is None
         assert state in TRANSITIONS[self._state]
         assert (unfinished is None) is (state is LoadState.COMPLETE)
         if unfinished is None:
             self._empties_before = None
+        else:
+            self.recorded.restoring()
         self._state, self._unfinished = state, unfinished
 
     def __repr__(self) -> str:
@@ -369,20 +326,12 @@ class LoadStrategy:
                 await self._finishing
         self._finishing = None
         await self._notes.stop()
-        if self._gate.background_waits is not None:
-            await self._gate.background_waits.stop()
-            self._gate.background_waits = None
-            self._gate.notify()
-        if self.staged is not None:
-            await self.staged.stop()
-            self._admit_by(None)
-            self._gate.notify()
-        if not for_good and self._watch is not None:
-            self._watch.resume()
+        await self._held.stop(for_good=for_good)
 
-    def _admit_by(self, staged: StagedRestore | None) -> None:
-        """Let the gate admit requests as this restore in parts says; None: all of them."""
-        self.staged = self._gate.admission = staged
+    @property
+    def staged(self) -> StagedRestore | None:
+        """The restore in parts that is open; None where the state is back as a whole, or is not wanted."""
+        return self._held.staged
 
     def status(self) -> dict[str, Any] | None:
         """Return how far each service has come, while the state comes back in parts; else None."""
@@ -426,12 +375,7 @@ class LoadStrategy:
         async with self._busy:
             await self.stop()
             target = target or self._new_target()
-            found = None
-            if self._recording.writer is not None and resume_from is None:
-                self._recording.writer.rollback()
-                found = self._recording.writer.take_found()
-            if found is None:
-                found = await asyncio.to_thread(read, self._recording.data_dir)
+            found = await self.recorded.begin_parts(goes_on=resume_from is not None)
             self.report = report = RestoreReport(str(self._recording.path))
             if earlier is not None:
                 report.take_over(earlier)
@@ -452,9 +396,7 @@ class LoadStrategy:
             self._engine.translator.use_session(target.known)
             if resume_from is None:
                 await self._notes.begin(target.known, staged.position)
-            if self._watch is not None:
-                self._watch.pause()
-            self._admit_by(staged)
+            self._held.by_parts(staged)
             warnings = [*found.warnings, *found.index.warnings]
             self._finishing = self._supervisor.start(RESTORE, self._finish(staged, warnings))
             self._is_back()
@@ -477,11 +419,7 @@ class LoadStrategy:
             else:  # the emulator is lost, and whoever has seen that restores everything
                 _log.warning("the restore was interrupted", reason=describe_error(error))
         finally:
-            if self.staged is staged and staged.is_complete:
-                self._admit_by(None)
-                if self._watch is not None:
-                    self._watch.resume()
-                self._gate.notify()
+            self._held.pass_if_complete(staged)
 
     def _new_target(self, state: SessionState | None = None) -> RestoreTarget:
         """Return the emulator as a target of a restore. state: what is known of it, where it lived on."""

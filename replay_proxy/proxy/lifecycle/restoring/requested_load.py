@@ -235,7 +235,7 @@ class RequestedLoads:
     async def _check(self) -> None:
         """See whether the recording can be restored. Raises as `_recorded`."""
         with _told():
-            await self._loader.check_recording()
+            await self._loader.recorded.check()
 
     async def _decide(
         self, names: frozenset[str] | None, tell: Callable[[ServiceSummary], None], *, reset: bool, by_own_reset: bool
@@ -245,7 +245,7 @@ class RequestedLoads:
             await self._wait_until_renewed()
             failed = self._gate.state is ProxyState.FAILED
             await self._loader.marked()
-            reset = reset or self._loader.is_reset_unsaved
+            reset = reset or self._loader.recorded.is_reset_unsaved
             if not reset and not failed and await self._holds():
                 return None
             renewal = await self._renewal(names, tell, reset=reset, failed=failed, by_own_reset=by_own_reset)
@@ -313,7 +313,7 @@ class RequestedLoads:
         in_parts = names is not None or self._loader.is_on_request
         restore = self._loader.restore_on_request if in_parts else everything
         reason = "the emulator is being emptied, and the recorded state restored"
-        back = not self._loader.goes_back
+        back = not self._loader.recorded.goes_back
         try:
             return Renewal(reason, restore, await self._emptying(by_own_reset), brings_back=back)
         except UsageError as error:
