@@ -171,6 +171,20 @@ def test_a_copy_in_another_region_shows_its_own_times(begins: Any, copies: Any) 
     assert restored.read("DescribeSecret", {"SecretId": "s"}, read, region="eu-west-1") == read
 
 
+@pytest.mark.parametrize("deleted", [False, True], ids=["still there", "deleted in between"])
+def test_a_creation_that_is_repeated_has_found_what_was_there(deleted: bool) -> None:
+    """A queue or a bucket can be created again, by programs that want it to be there: it is as old as before."""
+    restored = Restored("sqs", "json")
+    answer = {"QueueUrl": "http://h/000000000000/q"}
+    first = restored.call("CreateQueue", {"QueueName": "q"}, answer)
+    if deleted:
+        restored.call("DeleteQueue", answer, {}, after=0.2)
+    later = restored.call("CreateQueue", {"QueueName": "q"}, answer, after=0.4)
+    restored.call("CreateQueue", {"QueueName": "q"}, answer, after=0.6)
+    shown = restored.read("GetQueueAttributes", answer, {"Attributes": {"CreatedTimestamp": str(AGAIN)}})
+    assert shown["Attributes"]["CreatedTimestamp"] == str(later if deleted else first)
+
+
 def test_what_was_begun_is_known_by_its_number() -> None:
     restored = Restored("appconfig", "rest-json")
     target = "/applications/app/environments/env/deployments"

@@ -110,6 +110,9 @@ def note_times(
     if of_part:
         names = asked
     if not names and not mentioned:
+        if head.operation.startswith(_ENDING):
+            times.remember_end(head, [value for _, value in naming_at_top(_parameters(head, original))])
+            return
         called = (taken + took, begun, ended)
         aside = Moment(*called, creates=False, guessed=True, operation=head.operation, took=took, aside=True)
         by_the_way = _named_by_the_way(head, original)

@@ -26,7 +26,8 @@ class Moment:
     call's end. operation: what was called. of_part: what was made has no name, and is a part of what is named. took: how long
     the call took at first, in seconds. within: the short names of what the call named beside what it made or changed: two parents
     may have children of one name. aside: whether the name of the call does not say that it has changed what it names: it may have
-    (`ExecuteChangeSet`), or not (`TagResource`).
+    (`ExecuteChangeSet`), or not (`TagResource`). ruled_out: whether another call of the same name made the thing that is there
+    now: one before it, whose thing it found (a second `CreateBucket`), or one after what it had made was deleted.
     """
 
     original: float
@@ -39,6 +40,7 @@ class Moment:
     took: float = 0.5
     within: tuple[str, ...] = ()
     aside: bool = False
+    ruled_out: bool = False
 
     @property
     def beginning(self) -> tuple[float, float, str]:
@@ -69,7 +71,7 @@ class Moment:
 
     def listing(self) -> list[Any]:
         """Return everything as JSON; `of_listing` reads it."""
-        flags = self.creates + 2 * self.guessed + 4 * self.of_part + 8 * self.aside
+        flags = self.creates + 2 * self.guessed + 4 * self.of_part + 8 * self.aside + 16 * self.ruled_out
         return [self.original, self.begun, self.ended, flags, self.operation, self.took, *self.within]
 
     @classmethod
@@ -77,8 +79,8 @@ class Moment:
         """Return the moment that `listing` gave."""
         original, begun, ended, flags, *rest = listing
         operation, took, *within = rest or ("", 0.5)  # of sessions that began with an earlier version
-        creates, guessed, of_part, aside = (bool(int(flags) & bit) for bit in (1, 2, 4, 8))
-        return cls(original, begun, ended, creates, guessed, operation, of_part, took, tuple(within), aside)
+        creates, guessed, of_part, aside, ruled_out = (bool(int(flags) & bit) for bit in (1, 2, 4, 8, 16))
+        return cls(original, begun, ended, creates, guessed, operation, of_part, took, tuple(within), aside, ruled_out)
 
 
 class Pair(NamedTuple):
@@ -145,6 +147,7 @@ def made(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
         best = [moment for moment in candidates if rank[moment] == first]
         # A copy in another region was made by the call that copied, and not by the one that made the first thing.
         best = [moment for moment in best if moment.creates and not makes(moment.operation)] or best
+        best = [moment for moment in best if not moment.ruled_out] or best
         if len(best) == 1 and first is not None:
             votes[best[0]] = votes.get(best[0], 0) + 1
             # How exactly the words fit tells calls of one name apart, and not those of several names.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import floor
 from typing import Any, Self
 
 from replay_proxy.exchange import CallHead
+from replay_proxy.footprint.additions import makes
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.identifiers.rewriting.body.body_values import Neighbours
 from replay_proxy.identifiers.rewriting.times.moments import (
@@ -30,7 +32,7 @@ from replay_proxy.identifiers.rewriting.times.moments import (
 )
 from replay_proxy.identifiers.rewriting.times.time_members import tells_of_change
 from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope
-from replay_proxy.identifiers.rewriting.times.time_places import TimePlace
+from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun
 from replay_proxy.identifiers.rewriting.times.time_texts import FORMS, format_like, parse_time, prefixes_between
 
 REMEMBERED_BYTES_MAX = 96 << 20
@@ -91,15 +93,46 @@ class RememberedTimes:
         for region in {each for name in of if name for each in self._copies.get(_key(head, name), ())}:
             self.remember(replace(head, region=region), names, moment, mentioned, inside)
         parents = {*moment.within, *(short_name(name) for name in names if name)}
-        within = {_key(head, name) for name in inside if name} if parents else set()
+        own = {_key(head, name) for name in names if name}
+        # (A path that ends with the name of the thing is the thing itself: the location of a bucket.)
+        inside = [name for name in inside if name and (name == short_name(name) or _key(head, name) not in own)]
+        within = {_key(head, name) for name in inside} if parents else set()
+        own -= within
         for key in within:
             self._keep(key, replace(moment, within=tuple(sorted(parents))))
-        own = {_key(head, name) for name in names if name} - within
+        if not within and self._is_repeated(head, own, mentioned, moment):
+            moment = replace(moment, ruled_out=True)
         for key in own:
             self._keep(key, moment)
         for key in {_key(head, name) for name in mentioned if name} - own - within:
             if key not in self._moments:
                 self._keep(key, moment)
+
+    def _is_repeated(self, head: CallHead, own: AbstractSet[str], mentioned: Iterable[str], moment: Moment) -> bool:
+        """Return whether the same call had made the same thing before, not deleted since, and makes no new name known."""
+        if not moment.creates or not makes(moment.operation) or not own:
+            return False
+        if any(name and _key(head, name) not in self._moments for name in mentioned):
+            return False
+        return all(
+            any(
+                each.creates
+                and not each.ruled_out
+                and (each.operation, each.within) == (moment.operation, moment.within)
+                for each in self._moments.get(key, ())
+            )
+            for key in own
+        )
+
+    def remember_end(self, head: CallHead, names: Iterable[str]) -> None:
+        """Remember that the things of these names, and of the kind that the call names, were deleted again."""
+        ended = bare_noun(head.operation)
+        for key in {_key(head, name) for name in names if name}:
+            if moments := self._moments.get(key):
+                self._moments[key] = [
+                    replace(each, ruled_out=True) if each.creates and bare_noun(each.operation) == ended else each
+                    for each in moments
+                ]
 
     def remember_copies(self, head: CallHead, names: Iterable[str], regions: Iterable[str], moment: Moment) -> None:
         """Remember, until the restore is over, that the things of these names have copies in other regions.
