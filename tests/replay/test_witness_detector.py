@@ -260,6 +260,23 @@ def test_what_a_secret_holds_is_a_witness_unless_somebody_has_put_it_in() -> Non
     assert verdict("another one") is Verdict.WITNESS
 
 
+def test_what_secrets_hold_is_a_witness_also_where_a_list_shows_it() -> None:
+    witness_detector = WitnessDetector()
+    read = call("secretsmanager", "BatchGetSecretValue", SecretIdList=["made", "other"])
+
+    def values(first: str) -> Answer:
+        names = {"made": first, "other": "put in"}
+        return answer(SecretValues=[{"Name": name, "SecretString": value} for name, value in names.items()])
+
+    put = call("secretsmanager", "PutSecretValue", SecretId="other", SecretString="put in")
+    witness_detector.explain(*put, answer(Name="other"))
+    witness_detector.explain(*call("secretsmanager", "ListSecrets"), answer(SecretList=[{"Name": "made"}]))
+    assert witness_detector.is_witness(*read, values("put in")) is Verdict.NOTHING_NEW
+    assert witness_detector.is_witness(*read, values("drawn by a stack")) is Verdict.WITNESS
+    witness_detector.explain(*read, values("drawn by a stack"))
+    assert witness_detector.is_witness(*read, values("drawn by a stack")) is Verdict.NOTHING_NEW
+
+
 def test_the_value_of_an_api_key_is_a_witness_of_its_own() -> None:
     witness_detector = WitnessDetector()
     witness_detector.explain(*call("cloudformation", "DescribeStacks"), answer(Stacks=[{"Outputs": []}]))

@@ -29,21 +29,25 @@ _DEPTH_MAX = 12
 
 
 def put_in(parsed: Mapping[str, Any]) -> Iterator[bytes]:
-    """Yield the values in a request or an answer of the members at the top that hold what somebody has put in."""
+    """Yield the values in a request or an answer of the members that hold what somebody has put in, at the top or in lists."""
     for member, value in parsed.items():
         if isinstance(value, str | bytes) and value and _PUT_IN.fullmatch(member):
             yield value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+        elif isinstance(value, list):
+            for each in value:
+                if isinstance(each, dict):
+                    yield from put_in(each)
 
 
 @lru_cache(maxsize=4096)
 def takes_put_in(service: str, operation: str) -> bool:
-    """Return whether a request has members, at its top, that put something in."""
+    """Return whether a request has members that put something in, as `put_in` finds them."""
     return _has_put_in(service, operation, "input_shape")
 
 
 @lru_cache(maxsize=4096)
 def shows_put_in(service: str, operation: str) -> bool:
-    """Return whether an answer has members, at its top, that show what somebody has put in."""
+    """Return whether an answer has members that show what somebody has put in, as `put_in` finds them."""
     return _has_put_in(service, operation, "output_shape")
 
 
@@ -52,7 +56,14 @@ def _has_put_in(service: str, operation: str, message: str) -> bool:
         shape: Any = getattr(operation_model(service, operation), message)
     except LookupError:
         return False
-    return shape is not None and any(map(_PUT_IN.fullmatch, shape.members))
+    return shape is not None and _has_put_in_within(shape, _DEPTH_MAX)
+
+
+def _has_put_in_within(shape: Any, depth: int) -> bool:
+    lists = (part.member for part in shape.members.values() if part.type_name == "list" and depth)
+    return any(map(_PUT_IN.fullmatch, shape.members)) or any(
+        _has_put_in_within(each, depth - 1) for each in lists if each.type_name == "structure"
+    )
 
 
 @cache

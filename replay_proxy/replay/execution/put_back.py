@@ -7,7 +7,8 @@ made again, another one is generated, and the same read shows that. Then what wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 import orjson
 
 from replay_proxy.exchange import Answer, CallHead, Request
+from replay_proxy.footprint.members.answer_identifiers import output_shape
+from replay_proxy.identifiers.learning.align import AlignedValue, KnownIdentifiers, walk
 from replay_proxy.replay.issued.issuing_calls import OtherCall, document_of
 from replay_proxy.wire.codecs.answers import Outcome
 
@@ -35,13 +38,19 @@ class _Write:
     members: tuple[str, ...]
     call: OtherCall
     then: _Then
+    elements: str
+    named_by: str
 
 
 @cache
 def _writes() -> Mapping[tuple[str, str], _Write]:
     return {
         (entry["service"], entry["operation"]): _Write(
-            tuple(entry["members"]), OtherCall(entry["write"], "", entry["parameters"]), _then(entry["then"])
+            tuple(entry["members"]),
+            OtherCall(entry["write"], "", entry["parameters"]),
+            _then(entry["then"]),
+            entry.get("elements", ""),
+            entry.get("named_by", ""),
         )
         for entry in orjson.loads(_DATA.read_bytes())["reads"]
     }
@@ -53,26 +62,48 @@ def _then(entry: Mapping[str, Any]) -> _Then:
 
 
 def put_back(
-    head: CallHead, request: Request, answer: Answer, recorded: Outcome, replayed: Outcome
-) -> list[tuple[CallHead, Request]]:
-    """Return the calls that write what a recorded read showed, in client ids; none where the emulator shows the same.
+    head: CallHead, request: Request, answer: Answer, recorded: Outcome, replayed: Outcome, known: KnownIdentifiers
+) -> Iterator[list[tuple[CallHead, Request]]]:
+    """Yield the calls that write what a recorded read showed, for each thing of which the emulator shows something else.
 
     The first one writes it; a second one takes away what was drawn, where it would be shown beside that.
 
-    request, answer: as recorded. recorded, replayed: the outcomes.
+    request, answer: as recorded. recorded, replayed: the outcomes. known: finds which elements of their lists are the same thing.
     """
     write = _writes().get((head.service, head.operation))
     if write is None or not recorded.ok or not replayed.ok:
-        return []
-    if all(recorded.parsed.get(name) == replayed.parsed.get(name) for name in write.members):
-        return []
+        return
     asked, answered = document_of(request), document_of(answer)
     if asked is None or answered is None:
-        return []
-    calls = [(replace(head, operation=write.call.operation), write.call.request(request, asked, answered, {}))]
-    then = write.then
-    drawn, (member, value) = replayed.parsed.get(then.drawn), then.only
-    if drawn and drawn != recorded.parsed.get(then.drawn) and value in (recorded.parsed.get(member) or ()):
-        notes = {**then.constants, "drawn": drawn}
-        calls.append((replace(head, operation=then.call.operation), then.call.request(request, asked, answered, notes)))
-    return calls
+        return
+    for shown, one, two in _things(head, write, answered, recorded.parsed, replayed.parsed, known):
+        if all(one.get(name) == two.get(name) for name in write.members):
+            continue
+        notes = {"thing": two.get(write.named_by)}
+        calls = [(replace(head, operation=write.call.operation), write.call.request(request, asked, shown, notes))]
+        then = write.then
+        drawn, (member, value) = two.get(then.drawn), then.only
+        if drawn and drawn != one.get(then.drawn) and value in (one.get(member) or ()):
+            notes |= {**then.constants, "drawn": drawn}
+            calls.append(
+                (replace(head, operation=then.call.operation), then.call.request(request, asked, shown, notes))
+            )
+        yield calls
+
+
+_Thing = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
+"""What an answer shows of one thing: as its document spells it, as recorded, as replayed."""
+
+
+def _things(
+    head: CallHead, write: _Write, answered: Any, recorded: Any, replayed: Any, known: KnownIdentifiers
+) -> Iterator[_Thing]:
+    if not write.elements:
+        yield answered, recorded, replayed
+        return
+    place_of = re.compile(rf"{write.elements}\[(\d+)]\.{write.named_by}")
+    by_name = {each.get(write.named_by): each for each in replayed.get(write.elements, ())}
+    for place in walk(head, output_shape(head), recorded, replayed, known, use_position=False):
+        if isinstance(place, AlignedValue) and (found := place_of.fullmatch(place.path)) and place.replayed in by_name:
+            at = int(found[1])
+            yield answered[write.elements][at], recorded[write.elements][at], by_name[place.replayed]

@@ -19,8 +19,10 @@ from dataclasses import replace
 from replay_proxy.errors import MalformedMessage, RecordingError, StorageError, UnsendableError
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Request
 from replay_proxy.identifiers.learning.compare import Comparison
+from replay_proxy.identifiers.learning.learn import known_from
 from replay_proxy.identifiers.rewriting.rewrite import request_to_emulator
 from replay_proxy.identifiers.rewriting.user_pools.one_time_codes import OneTimeSecrets
+from replay_proxy.identifiers.table.scope import scope_of
 from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.replay.access_keys import IDENTITY, signing_hint
 from replay_proxy.replay.execution.background_waits import StartedWork
@@ -266,10 +268,12 @@ class CallReplayer:
         if call.record.seq in self._read_before:
             return False
         is_written = False
-        for head, request in put_back(call.head, call.original, call.answer, call.recorded, outcome):
-            if (await self._ask_again(request, head, call.record.credential)).status != 200:
-                break
-            is_written = True
+        known = known_from(self._aliases, scope_of(call.head))
+        for calls in put_back(call.head, call.original, call.answer, call.recorded, outcome, known):
+            for head, request in calls:
+                if (await self._ask_again(request, head, call.record.credential)).status != 200:
+                    break
+                is_written = True
         return is_written
 
     async def _is_made_already(self, call: CallInProgress, request: Request) -> bool:
