@@ -691,3 +691,45 @@ def test_what_is_no_document_has_no_leaves_and_hurts_nobody(data: bytes) -> None
 def test_a_number_is_written_without_zeros_at_its_end(like: str, seconds: float, shown: str) -> None:
     """How many digits a number has says nothing of how exact the next one is: `.231590` is written `.23159`."""
     assert format_like(like, seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("like", "seconds", "shown"),
+    [
+        ("1795960583.0", 1795960580.578, "1795960580.578"),
+        ("1795960583.0", 1795960580.57, "1795960580.57"),
+        ("1795960583", 1795960580.578, "1795960580.578"),
+        ("1795960583.0", 1795960580.578123, "1795960580.578123"),
+        ("1795960583.0", 1795960580.0, "1795960580.0"),
+        ("1795960583", 1795960580.0, "1795960580"),
+        ("1795960583000", 1795960580.578, "1795960580578"),
+        ("2026-11-29T09:56:23.000Z", 1795946180.578, "2026-11-29T09:56:20.578Z"),
+        ("2026-11-29T09:56:23Z", 1795946180.578, "2026-11-29T09:56:20Z"),
+    ],
+)
+def test_zeros_by_chance_are_no_form(like: str, seconds: float, shown: str) -> None:
+    assert format_like(like, seconds, is_cut=False) == shown
+
+
+RECORD = CallHead("dynamodbstreams", "GetRecords", "json", region="us-east-1")
+
+
+@pytest.mark.parametrize("written", ["1795000001.0", "1795000001", "1795000001.57"])
+def test_the_milliseconds_of_a_record_outlive_a_restart_in_which_it_was_made_in_a_whole_second(written: str) -> None:
+    times = Times()
+    times.pair(RECORD, ["event-7"], Pair("", float(written), 1700000000.578))
+    body = f'{{"Records": [{{"eventID": "event-7", "dynamodb": {{"ApproximateCreationDateTime": {written}}}}}]}}'
+    found = orjson.loads(times.answer_to_client(answer(body.encode()), RECORD, request(body=b"{}")).body)
+    assert found["Records"][0]["dynamodb"]["ApproximateCreationDateTime"] == 1700000000.578
+
+
+@pytest.mark.parametrize(
+    ("took", "wanted"), [(0.004, 1700000000.123), (2.0, 1700000000.0)], ids=["in a short call", "in a long call"]
+)
+def test_a_whole_second_within_a_short_call_is_not_cut(took: float, wanted: float) -> None:
+    times = Times()
+    moment = Moment(1700000000.125, 1795000001.002 - took, 1795000001.002, creates=True, guessed=True)
+    times.remember(PARAMETER, ["name"], moment)
+    body = b'{"Parameter": {"Name": "name", "LastModifiedDate": 1795000001.0}}'
+    found = orjson.loads(times.answer_to_client(answer(body), PARAMETER, request(body=b"{}")).body)
+    assert found["Parameter"]["LastModifiedDate"] == pytest.approx(wanted, abs=0.0001)

@@ -18,6 +18,10 @@ _MILLISECONDS, _EXACTNESS = 1000, 0.001
 """Of a second; and how exactly a number tells them: a double has a quarter of a microsecond today."""
 
 
+_CHANCE_S = 0.5
+"""In a shorter call, a whole second lies less often than not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When a call was made at first, and between which times it was made again: seconds since the epoch.
@@ -59,13 +63,19 @@ class Moment:
         """Return whether this time lies between the beginning and the end of the call, where it may be cut to milliseconds."""
         return _cut_like(self.begun, seconds) <= seconds <= self.ended
 
-    def original_of(self, seconds: float) -> float:
+    def holds_by_chance(self, seconds: float) -> bool:
+        """Return whether a time that is cut to whole seconds may lie in the call: not so where that is short."""
+        return not self.holds(seconds) or self.ended - self.begun >= _CHANCE_S
+
+    def original_of(self, seconds: float, *, is_cut: bool = True) -> float:
         """Return the original of a time in this moment: as long before the end of the call, where only that is known.
+
+        is_cut: whether a time without parts of seconds is cut to whole ones.
 
         The end tells it better than the beginning: a call that takes long is mostly one for which an emulator loads something
         first.
         """
-        if self.guessed and self.surely_covers(seconds):
+        if self.guessed and self.holds(seconds) and (seconds % 1 or not is_cut):
             return self.original - min(self.ended - seconds, self.took)
         return self.original
 

@@ -33,7 +33,13 @@ from replay_proxy.identifiers.rewriting.times.moments import (
 from replay_proxy.identifiers.rewriting.times.time_members import tells_of_change
 from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope
 from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun
-from replay_proxy.identifiers.rewriting.times.time_texts import FORMS, format_like, parse_time, prefixes_between
+from replay_proxy.identifiers.rewriting.times.time_texts import (
+    FORMS,
+    format_like,
+    parse_time,
+    prefixes_between,
+    shows_zeros,
+)
 
 REMEMBERED_BYTES_MAX = 96 << 20
 """Of moments and the names of what was made in them. What is made again beyond that shows the time of the restore."""
@@ -300,27 +306,31 @@ class RememberedTimes:
         known = [named for named in known if named.moments]
         known.sort(key=exactness)
         own = [key for member, key in keys if not place.refers(member)]
-        exact = self._paired(own, place.member, seconds, frozenset(place.words()))
+        pair = self._paired(own, place.member, seconds, frozenset(place.words()))
+        found: Moment | None = None
         # Of a change the call tells more than what a read showed earlier, unless that was of this very moment.
-        if tells_of_change(place.member) and not (seconds % 1 and exact):
+        if tells_of_change(place.member) and not (seconds % 1 and pair):
             found = latest(known, seconds, place)
             if self._asides:
                 found = or_aside(
                     found, self._asides_of(head, [name for member, name in names if not place.refers(member)]), seconds
                 )
-            original = exact if found is None else found.original_of(seconds)
-        else:
-            original = exact
-            if original is None and (found := made(known, seconds, place)) is not None:
-                original = found.original_of(seconds)
-        if original is None:
-            original = self._paired([key for _, key in keys], place.member, seconds)
+        elif pair is None:
+            found = made(known, seconds, place)
+        if found is not None:
+            is_cut = not shows_zeros(text) or found.holds_by_chance(seconds)
+            return format_like(text, found.original_of(seconds, is_cut=is_cut), is_cut=is_cut)
+        pair = pair or self._paired([key for _, key in keys], place.member, seconds)
+        if pair is not None:
+            # Of one record the same member tells; of other things another answer may have shown it, in another form.
+            is_cut = bool(pair.member) and not (shows_zeros(text) and pair.member == place.member.lower())
+            return format_like(text, pair.client, is_cut=is_cut)
         # What lies between the restore and now has happened then, and was not reckoned from a call.
         happened = seconds > self._ended and (now is None or seconds <= now + CLOCK_SLACK_S)
-        if original is None and not happened and (distance := self._distance(seconds)):
-            found = latest(known, seconds - distance, place)
-            original = None if found is None else found.original_of(seconds - distance) + distance
-        return "" if original is None else format_like(text, original)
+        if happened or not (distance := self._distance(seconds)):
+            return ""
+        found = latest(known, seconds - distance, place)
+        return "" if found is None else format_like(text, found.original_of(seconds - distance) + distance)
 
     def lies_in_call(self, head: CallHead, names: Neighbours, text: str) -> bool:
         """Return whether a time surely lies in a call that made or changed what has one of these names."""
@@ -346,8 +356,8 @@ class RememberedTimes:
 
     def _paired(
         self, keys: Iterable[str], member: str, seconds: float, things: frozenset[str] | None = None
-    ) -> float | None:
-        """Return what was shown at first where the emulator shows this time beside these names; None where that is not known.
+    ) -> Pair | None:
+        """Return the pair of a time that the emulator shows beside these names; None where what was shown at first is not known.
 
         things: what the time may be of; pairs of other things that have the name do not count. None: all count.
         """
@@ -356,10 +366,10 @@ class RememberedTimes:
             found = [pair for pair in pairs if is_same(pair.emulator, seconds)]
             if things is not None:
                 found = [pair for pair in found if not pair.thing or pair.thing in things]
-            of_member = [pair.client for pair in found if pair.member == member.lower()]
-            clients = of_member or [pair.client for pair in found]
+            found = [pair for pair in found if pair.member == member.lower()] or found
+            clients = [pair.client for pair in found]
             if clients and max(clients) - min(clients) < CLOCK_SLACK_S:
-                return clients[-1]
+                return found[-1]
         return None
 
     def moments_of(self, head: CallHead, name: str) -> list[Moment]:

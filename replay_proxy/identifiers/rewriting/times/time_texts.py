@@ -45,25 +45,56 @@ def time_in_words(text: str) -> tuple[int, int] | None:
     return match.span(1) if match else None
 
 
-def format_like(text: str, seconds: float) -> str:
-    """Return a time in the form of `text`. Where that has no fraction, or one of zeros, the new one has the same."""
+def may_be_cut(text: str) -> bool:
+    """Tell whether a time in a text, which has no parts of seconds or zeros for them, may be cut to whole seconds."""
+    return _parts(text).strip("0") == ""
+
+
+def shows_zeros(text: str) -> bool:
+    """Tell whether a time in a text has zeros for parts of seconds: it is cut to whole seconds, or it happens to be one."""
+    return bool(_parts(text)) and may_be_cut(text)
+
+
+def _parts(text: str) -> str:
+    """Return the digits of a time in a text that are parts of seconds."""
+    if _MILLISECONDS.fullmatch(text):
+        return text[-3:]
+    match = _EPOCH.fullmatch(text) or _ISO.fullmatch(text)
+    return (match[2] or ".")[1:] if match else ""
+
+
+def format_like(text: str, seconds: float, *, is_cut: bool = True) -> str:
+    """Return a time in the form of `text`. Where that has no fraction, or one of zeros, the new one has the same.
+
+    is_cut: not so where this is False, since the next time in that place may well have parts of seconds: a number is written
+    with those that it has.
+    """
     # A float tells seconds since the epoch to less than a microsecond, and not always downwards.
     whole, micro = divmod(round(seconds * _MICRO), _MICRO)
     if match := _EPOCH.fullmatch(text):
+        if not is_cut and may_be_cut(text):
+            return f"{whole}{_shortest(micro) or match[2] or ''}"
         return f"{whole}{_fraction_of_number(match[2], micro)}"
     if _MILLISECONDS.fullmatch(text):
-        return str(whole * 1000 if text.endswith("000") else whole * 1000 + micro // 1000)
+        return str(whole * 1000 if is_cut and may_be_cut(text) else whole * 1000 + micro // 1000)
     when = datetime.fromtimestamp(whole, UTC)
     if match := _ISO.fullmatch(text):
-        return f"{when.strftime('%Y-%m-%d')}{text[10]}{when.strftime('%H:%M:%S')}{_fraction(match[2], micro)}{match[3] or ''}"
+        fraction = _fraction(match[2], micro, is_cut=is_cut)
+        return f"{when.strftime('%Y-%m-%d')}{text[10]}{when.strftime('%H:%M:%S')}{fraction}{match[3] or ''}"
     return format_datetime(when, usegmt=True)
 
 
-def _fraction(like: str | None, micro: int) -> str:
+def _shortest(micro: int) -> str:
+    """Return milliseconds, or microseconds where there are some, as the fraction of a number; nothing where there are none."""
+    digits = f"{micro:06d}" if micro % 1000 else f"{micro // 1000:03d}"
+    return f".{digits}".rstrip("0") if micro else ""
+
+
+def _fraction(like: str | None, micro: int, *, is_cut: bool = True) -> str:
     if not like:
         return ""
     digits = len(like) - 1
-    if not like.strip(".0"):
+    if is_cut and not like.strip(".0"):
         return like
     return f".{f'{micro:06d}'.ljust(digits, '0')[:digits]}"
 

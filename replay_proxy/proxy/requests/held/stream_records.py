@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
+from math import floor
 from typing import Any, NamedTuple
 
 import jmespath
@@ -164,6 +165,8 @@ class StreamRecords:
         shown = list(self._shown.get(stream, {}).values())
         known = {emulator: client for client, emulator in pairs(shown, [each for each, _ in today])}
         times = original_times((change for _, change in today), self._writes_behind(stream, head))
+        if all(float(each.made_at or 0).is_integer() for each, _ in today):  # the emulator tells no parts of seconds
+            times = [at and floor(at) for at in times]
         learned = False
         for (emulator, _), at in zip(today, times, strict=True):
             client = known.get(emulator)
