@@ -14,9 +14,10 @@ that in: a template may have it generated. An answer explains
 what can be learned from it, which is what its shape describes; emulators also say things that the models do not know. Payload
 neither explains nor shows anything: by the models it names nothing that a later call could refer to.
 
-A read that shows a time of something that a stack made is a witness, too, once for each operation. No call tells when that
-was made, so only what the read showed at first can tell it after a restart. What a stack made is what is named and was made
-by no recorded call of its own service.
+A read that shows a time of something that nobody's call made is a witness, too, once for each operation: of a member of a
+stack, and of what the emulator has by itself, such as a default group. No call tells when that was made, so only what the read
+showed at first can tell it after a restart. Such a thing is named, and was made by no recorded call of its own service. A
+change of a stack may change its members, so the first read after it is one again.
 
 A read that itself *names* something that nothing explains can be repeated only where something else teaches what that is
 called today. It is recorded, since it may be all there is, but it explains nothing: the read that shows the same without
@@ -48,7 +49,7 @@ from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.footprint.parameter_texts import parameter_texts
 from replay_proxy.identifiers.rewriting.body.bodies import texts_outside_payload
 from replay_proxy.identifiers.rewriting.body.payload import payload_of
-from replay_proxy.identifiers.rewriting.times.time_members import shows_times
+from replay_proxy.identifiers.rewriting.times.time_members import has_time, shows_times
 from replay_proxy.identifiers.table import tokens
 from replay_proxy.identifiers.table.scan import identifiers_in
 from replay_proxy.replay.fingerprints import Fingerprints
@@ -86,7 +87,8 @@ class WitnessDetector:
         self._infrastructure = Fingerprints(INFRASTRUCTURE_BYTES_MAX)
         self._data = Fingerprints(DATA_BYTES_MAX)
         self._lock = threading.Lock()
-        self._any_stack = False
+        self._stack_changes = 0
+        """How many calls are known that may have changed what stacks have made."""
 
     @property
     def bytes_held(self) -> int:
@@ -97,15 +99,16 @@ class WitnessDetector:
         """Forget all that is explained: an emulator that was reset draws identifiers anew, perhaps the same ones."""
         self._infrastructure = Fingerprints(INFRASTRUCTURE_BYTES_MAX)
         self._data = Fingerprints(DATA_BYTES_MAX)
-        self._any_stack = False
+        self._stack_changes = 0
 
     def explain(self, head: CallHead | None, request: Request, answer: Answer) -> None:
         """Note a recorded exchange: what it shows is explained. Of an answer of more than `BODY_BYTES_MAX`, nothing is taken."""
         runs = _sent(head, request) | _shown(head, request, answer)
         runs |= _put_in_by(head, request) | _put_in_shown(head, request, answer)
         if head is not None:
-            self._any_stack = self._any_stack or head.service in MAKING_OTHERS
-            runs |= _with_known_times(head, request, answer)
+            if head.service in MAKING_OTHERS and judge(head.service, head.operation).effect is Effect.MUTATES:
+                self._stack_changes += 1
+            runs |= _with_known_times(head, request, answer, self._stack_changes)
         with self._lock:
             self._set_for(head).update(runs)
 
@@ -126,16 +129,17 @@ class WitnessDetector:
             unexplained &= _outside(head, answer)
         unexplained |= self._unexplained(_put_in_shown(head, request, answer))
         verdict = self._verdict(head, request, unexplained)
-        if verdict is Verdict.NOTHING_NEW and not unexplained and self._any_stack and answer.status == HTTPStatus.OK:
-            return Verdict.WITNESS if self._tells_time_of_member(head, request) else verdict
+        if verdict is Verdict.NOTHING_NEW and answer.status == HTTPStatus.OK:
+            return Verdict.WITNESS if self._tells_time_of_unmade(head, request, answer) else verdict
         return verdict
 
-    def _tells_time_of_member(self, head: CallHead, request: Request) -> bool:
-        """Return whether a read may show when something was made or changed that a stack made, and is the first to do so."""
+    def _tells_time_of_unmade(self, head: CallHead, request: Request, answer: Answer) -> bool:
+        """Return whether a read shows when something was made or changed that no call made, and is the first to do so."""
         if is_data(head.service, head.operation) or not shows_times(head):
             return False
         unmade = [name for name in _named_things(head, request) if self._unexplained({_made(head, name)})]
-        return bool(self._unexplained({_shown_by(head, name) for name in unmade}))
+        is_first = self._unexplained({_shown_by(head, name, self._stack_changes) for name in unmade})
+        return bool(is_first) and has_time(head, answer)
 
     def is_large_witness(self, head: CallHead, request: Request, answer: Answer, chunks: Chunks) -> Verdict:
         """Return what a read is worth whose answer has a body of any size. Blocking. Raises as `chunks`.
@@ -238,13 +242,16 @@ def _put_in_shown(head: CallHead | None, request: Request, answer: Answer) -> se
     return {_value_of(head, value) for value in put_in(outcome.parsed)} if outcome.ok else set()
 
 
-def _with_known_times(head: CallHead, request: Request, answer: Answer) -> set[bytes]:
-    """Return what stands among the runs for the things that a recorded call made, or whose times a read showed."""
+def _with_known_times(head: CallHead, request: Request, answer: Answer, stack_changes: int) -> set[bytes]:
+    """Return what stands among the runs for the things that a recorded call made, or whose times a read showed.
+
+    stack_changes: so many there were before it.
+    """
     if is_data(head.service, head.operation) or (answer.body and not _body(answer)):
         return set()
     if judge(head.service, head.operation).effect is not Effect.MUTATES:
         named = _named_things(head, request) if shows_times(head) else set()
-        return {_shown_by(head, name) for name in named}
+        return {_shown_by(head, name, stack_changes) for name in named}
     if not may_give_names(head.service, head.operation) and not makes(head.operation):
         return set()
     try:
@@ -269,9 +276,9 @@ def _made(head: CallHead, name: str) -> bytes:
     return b"\0".join(each.encode() for each in ("", head.service, head.account, head.region, name))
 
 
-def _shown_by(head: CallHead, name: str) -> bytes:
-    """Return what stands for a thing whose times an operation showed."""
-    return b"\0".join((_made(head, name), head.operation.encode()))
+def _shown_by(head: CallHead, name: str, stack_changes: int) -> bytes:
+    """Return what stands for a thing whose times an operation showed, after so many changes of stacks."""
+    return b"\0".join((_made(head, name), head.operation.encode(), str(stack_changes).encode()))
 
 
 def _value_of(head: CallHead, value: bytes) -> bytes:

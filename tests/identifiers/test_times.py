@@ -733,3 +733,25 @@ def test_a_whole_second_within_a_short_call_is_not_cut(took: float, wanted: floa
     body = b'{"Parameter": {"Name": "name", "LastModifiedDate": 1795000001.0}}'
     found = orjson.loads(times.answer_to_client(answer(body), PARAMETER, request(body=b"{}")).body)
     assert found["Parameter"]["LastModifiedDate"] == pytest.approx(wanted, abs=0.0001)
+
+
+def test_what_a_thing_has_become_takes_the_place_of_what_it_was() -> None:
+    """All of it was made again in one second. A name that several things bear keeps the times of each."""
+    times, call = Times(), head("ecs", "DescribeServices", "json")
+    times.remember(call, ["ecs-svc/1"], Moment(FIRST, BEGUN, ENDED, creates=False))
+    second = float(int(ENDED))
+    for seq, client in ((4, FIRST), (7, FIRST + 60)):
+        times.pair(call, ["ecs-svc/1"], Pair("updatedat", second, float(int(client)), "deployment", "of one", seq))
+    names = [[("id", "ecs-svc/1")], [("serviceName", "web")]]
+    place = TimePlace("ecs", "DescribeServices", "updatedAt", ("deployments", "services", ""))
+    assert times.original(call, names[0], place, str(int(second))) == str(int(FIRST) + 60)
+    for who, client in (("of one", FIRST), ("of another", FIRST + 60)):
+        times.pair(call, ["cluster"], Pair("updatedat", second, client, "deployment", who, 7))
+    assert times.original(call, [("clusterArn", "cluster")], place, str(int(second))) == ""
+
+
+def test_pairs_of_a_session_of_an_earlier_version_are_read() -> None:
+    listing = {
+        "ecs/123456789012/us-east-1/a": [["updatedat", BEGUN, FIRST], ["updatedat", BEGUN + 5, FIRST, "deployment"]]
+    }
+    assert Times.of_listing(Times.of_listing(listing).listing()).listing() == Times.of_listing(listing).listing()

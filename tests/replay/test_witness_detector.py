@@ -315,6 +315,18 @@ def test_a_revision_that_an_update_may_have_to_name_is_a_witness_unless_a_call_s
     assert detector.is_large_witness(*listed, whole, lambda: iter([body])) is Verdict.WITNESS
 
 
+def test_the_first_read_that_shows_a_time_of_what_the_emulator_has_by_itself_is_a_witness() -> None:
+    witness_detector = WitnessDetector()
+    shown = answer(WorkGroup={"Name": "primary", "CreationTime": 1700000000})
+    read = call("athena", "GetWorkGroup", WorkGroup="primary")
+    assert witness_detector.is_witness(*read, shown) is Verdict.WITNESS
+    witness_detector.explain(*read, shown)
+    assert not witness_detector.is_witness(*read, shown)
+    witness_detector.explain(*call("athena", "CreateWorkGroup", Name="ours"), answer())
+    own = answer(WorkGroup={"Name": "ours", "CreationTime": 1700000000})
+    assert not witness_detector.is_witness(*call("athena", "GetWorkGroup", WorkGroup="ours"), own)
+
+
 def test_the_first_read_that_shows_when_a_stack_made_something_is_a_witness() -> None:
     witness_detector = WitnessDetector()
 
@@ -327,8 +339,6 @@ def test_the_first_read_that_shows_when_a_stack_made_something_is_a_witness() ->
         *call("sqs", "CreateQueue", QueueName="orders"), answer(QueueUrl="http://h/123456789012/orders")
     )
     witness_detector.explain(*listed[0], listed[1])
-    # Without a stack everything was made by a call, or was there before.
-    assert not witness_detector.is_witness(*queue("GetQueueAttributes", "jobs"), shown)
     witness_detector.explain(
         *call("cloudformation", "CreateStack", StackName="s", TemplateBody="jobs"), answer(StackId="s")
     )
@@ -341,3 +351,11 @@ def test_the_first_read_that_shows_when_a_stack_made_something_is_a_witness() ->
     assert not witness_detector.is_witness(*read, Answer(400, JSON, b"{}"))
     witness_detector.explain(*read, shown)
     assert not witness_detector.is_witness(*queue("GetQueueAttributes", "jobs", AttributeNames=["X"]), shown)
+    # What a stack has made, it may change.
+    change = call("cloudformation", "UpdateStack", StackName="s", TemplateBody="jobs, slower"), answer(StackId="s")
+    witness_detector.explain(*call("cloudformation", "DescribeStacks"), answer())
+    assert not witness_detector.is_witness(*read, shown)
+    witness_detector.explain(*change[0], change[1])
+    assert witness_detector.is_witness(*read, shown) is Verdict.WITNESS
+    witness_detector.explain(*read, shown)
+    assert not witness_detector.is_witness(*read, shown)

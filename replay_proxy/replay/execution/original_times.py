@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 from replay_proxy.errors import MalformedMessage
@@ -148,14 +149,20 @@ def note_pairs(
     """Note in `times` which times an answer showed at first, and which it shows now: what no moment of a call tells.
 
     Of a read, these are all: what it shows was made by nobody's call. Of a change, those that lie outside of it: when a key will
-    be deleted, until when a certificate is valid.
+    be deleted, until when a certificate is valid. Also those of elements of lists, since a change of the whole may change each of
+    them, or not: the deployments of a service.
     """
     if not recorded.ok or not replayed.ok or not shows_times(head):
         return
     is_read = record.kind is RecordKind.WITNESS
     taken = seconds_of(record.time)
     latest = taken + record.duration_ms / 1000 + _ROUNDED
-    if not is_read and all(taken - _ROUNDED <= each <= latest for each in _times_in(head, "", recorded.parsed)):
+    changes = not is_read and not makes(head.operation.removeprefix(_BY_ADMIN))
+
+    def is_told_by_call(seconds: float, *, listed: bool) -> bool:
+        return not is_read and taken - _ROUNDED <= seconds <= latest and not (listed and changes)
+
+    if all(is_told_by_call(each, listed=listed) for each, listed in _times_in(head, "", recorded.parsed)):
         return
     names: dict[str, list[str]] = {}
     found: list[tuple[str, Pair]] = []
@@ -168,7 +175,7 @@ def note_pairs(
             if (
                 client != emulator
                 and may_be_time(head, place.member)
-                and (is_read or not taken - _ROUNDED <= client <= latest)
+                and not is_told_by_call(client, listed="[" in place.path)
             ):
                 within = tuple(_INDEX.sub("", each) for each in reversed(around.split(".")))
                 words = TimePlace(head.service, head.operation, place.member, within).words()
@@ -177,7 +184,13 @@ def note_pairs(
             names.setdefault(around, []).append(place.recorded)
     asked = [value for _, value in naming_at_top(_parameters(head, original))] if found else []
     for around, pair in found:
-        times.pair(head, _nearest(around, names) or asked, pair)
+        nearest = _nearest(around, names) or asked
+        times.pair(head, nearest, pair._replace(names=_digest(nearest), seq=record.seq))
+
+
+def _digest(names: Collection[str]) -> str:
+    """Return a text that stands for these names, in whichever order."""
+    return blake2b("\0".join(sorted(names)).encode(), digest_size=6).hexdigest() if names else ""
 
 
 def _is_name(place: AlignedValue) -> bool:
@@ -195,15 +208,16 @@ def _nearest(around: str, names: Mapping[str, list[str]]) -> list[str]:
     return []
 
 
-def _times_in(head: CallHead, member: str, value: Any) -> Iterator[float]:
+def _times_in(head: CallHead, member: str, value: Any, *, listed: bool = False) -> Iterator[tuple[float, bool]]:
+    """Yield the times in an answer, and whether each stands in a list."""
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from _times_in(head, key, each)
+            yield from _times_in(head, key, each, listed=listed)
     elif isinstance(value, list):
         for each in value:
-            yield from _times_in(head, member, each)
+            yield from _times_in(head, member, each, listed=True)
     elif (seconds := _seconds(value)) is not None and may_be_time(head, member):
-        yield seconds
+        yield seconds, listed
 
 
 def _seconds(value: Any) -> float | None:

@@ -96,13 +96,25 @@ class Moment:
 class Pair(NamedTuple):
     """A time that the emulator shows in a member, and the one that was shown there at first: seconds since the epoch.
 
-    thing: what the member is of, as `TimePlace.words` calls it; empty where that is not known.
+    thing: what the member is of, as `TimePlace.words` calls it; empty where that is not known. names: stands for all names of
+    that, empty where these are not known. seq: of the record that showed it.
     """
 
     member: str
     emulator: float
     client: float
     thing: str = ""
+    names: str = ""
+    seq: int = 0
+
+    def replaces(self, other: Pair) -> bool:
+        """Return whether a later answer shows by this pair what the same member of the same thing has become."""
+        same = (self.member, self.thing, self.names) == (other.member, other.thing, other.names)
+        return same and bool(self.names) and self.seq > other.seq
+
+    def is_of_later(self, moment: Moment, seconds: float) -> bool:
+        """Return whether this very time was shown for one that is later than the moment of a call, so that it is not of that."""
+        return self.emulator == seconds and self.client > moment.original_of(seconds) + CLOCK_SLACK_S
 
 
 class Named(NamedTuple):

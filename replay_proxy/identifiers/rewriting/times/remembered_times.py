@@ -194,11 +194,12 @@ class RememberedTimes:
 
     def _keep_pair(self, key: str, pair: Pair) -> None:
         known = self._pairs.get(key, [])
-        size = MOMENT_BYTES + (0 if known else NAME_BYTES + len(key))
-        if pair in known or len(known) >= PAIRS_OF_NAME_MAX or self._size + size > REMEMBERED_BYTES_MAX:
+        left = [each for each in known if not pair.replaces(each)]
+        size = MOMENT_BYTES * (1 + len(left) - len(known)) + (0 if known else NAME_BYTES + len(key))
+        if pair in left or len(left) >= PAIRS_OF_NAME_MAX or self._size + size > REMEMBERED_BYTES_MAX:
             return
         self._size += size
-        self._pairs[key] = [*known, pair]
+        self._pairs[key] = [*left, pair]
         self._far.add(floor(pair.emulator))
         self._far_prefixes = None
 
@@ -317,7 +318,7 @@ class RememberedTimes:
                 )
         elif pair is None:
             found = made(known, seconds, place)
-        if found is not None:
+        if found is not None and not (pair is not None and pair.is_of_later(found, seconds)):
             is_cut = not shows_zeros(text) or found.holds_by_chance(seconds)
             return format_like(text, found.original_of(seconds, is_cut=is_cut), is_cut=is_cut)
         pair = pair or self._paired([key for _, key in keys], place.member, seconds)

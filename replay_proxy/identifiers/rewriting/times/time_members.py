@@ -108,6 +108,17 @@ def original_in(answer: Answer, head: CallHead, earliest: float, latest: float) 
     return min(found) if found and max(found) - min(found) < _ONE_MOMENT_S else None
 
 
+def has_time(head: CallHead, answer: Answer) -> bool:
+    """Return whether an answer shows a point in time in a member that tells one."""
+    readable_body = bodies.readable_body(answer, head) if shows_times(head) else None
+    if readable_body is None or readable_body[1] not in ("json", "xml"):
+        return False
+    wanted = body_values(
+        readable_body[0], readable_body[1], lambda name, text: may_be_time(head, name) and parse_time(text) is not None
+    )
+    return bool(wanted)
+
+
 def seconds_of(iso: str) -> float:
     """Return the seconds since the epoch of a time as a journal writes it."""
     return datetime.fromisoformat(iso).timestamp()
