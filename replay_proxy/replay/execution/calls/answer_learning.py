@@ -15,10 +15,10 @@ from replay_proxy.identifiers.rewriting.rewrite import names_known
 from replay_proxy.identifiers.table.alias_table import Origin
 from replay_proxy.journal.format.recorded_headers import answer_to_keep
 from replay_proxy.journal.format.records import Record, RecordKind
-from replay_proxy.replay.execution.original_times import note_pairs
 from replay_proxy.replay.execution.reporting.not_restored import NotRestored
 from replay_proxy.replay.execution.reporting.report import RestoreReport
 from replay_proxy.replay.execution.reporting.report_masking import ReportMasking
+from replay_proxy.replay.execution.time_pairs import note_pairs
 from replay_proxy.replay.session_state import SessionState
 from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 
