@@ -279,3 +279,39 @@ def test_the_authenticator_of_a_user(start_proxy: Callable[..., Proxy]) -> None:
     assert "AuthenticationResult" in answer(code_of(secret, time.time()))
     with pytest.raises(ClientError):
         answer(code_of("ANOTHERSECRET234", time.time()))
+
+
+def test_the_signing_request_of_an_authority_and_the_reference_of_a_zone(start_proxy: Callable[..., Proxy]) -> None:
+    proxy = start_proxy()
+    authorities, zones = client("acm-pca", proxy.url), client("route53", proxy.url)
+    configuration = {
+        "KeyAlgorithm": "RSA_2048",
+        "SigningAlgorithm": "SHA256WITHRSA",
+        "Subject": {"CommonName": "root"},
+    }
+    made = authorities.create_certificate_authority(
+        CertificateAuthorityConfiguration=configuration, CertificateAuthorityType="ROOT"
+    )
+    named = {"CertificateAuthorityArn": made["CertificateAuthorityArn"]}
+    vpc = client("ec2", proxy.url).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    # The zone of a namespace has a reference that no client said.
+    client("servicediscovery", proxy.url).create_private_dns_namespace(Name="drawn.local", Vpc=vpc)
+    zones.create_hosted_zone(Name="chosen.example", CallerReference="chosen")
+
+    def shown() -> Any:
+        listed = {each["Name"]: each["CallerReference"] for each in zones.list_hosted_zones()["HostedZones"]}
+        return authorities.get_certificate_authority_csr(**named)["Csr"], listed
+
+    before = shown()
+    assert before[1]["chosen.example."] == "chosen"
+    reads = {"GetCertificateAuthorityCsr", "ListHostedZones"}
+    until(lambda: reads <= {each["operation"] for each in proxy.records("witness")})
+    for _ in range(amount(1, 2)):
+        proxy.kill_all()
+        proxy = start_proxy(port=proxy.port)
+        assert shown() == before
+    restored = proxy.status()["last_restore"]
+    assert restored["problems"] == []
+    (finding,) = restored["findings"]
+    assert finding["call"] == "acm-pca:CreateCertificateAuthority"
+    assert "key pair" in finding["message"]

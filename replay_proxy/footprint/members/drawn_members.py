@@ -17,7 +17,7 @@ import orjson
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.answer_identifiers import output_shape
-from replay_proxy.footprint.members.member_roles import Role, is_label_to_name, role_of
+from replay_proxy.footprint.members.member_roles import Role, is_drawn_label, is_label_to_name, role_of
 from replay_proxy.wire.codecs.answers import Outcome
 from replay_proxy.wire.models.models import operation_model
 
@@ -84,11 +84,10 @@ def is_drawn(service: str, operation: str, member: str, shape: Any) -> bool:
     """
     if shape is not None and shape.type_name == "blob" and makes_with_keys(service):
         return False
-    return (
-        role_of(service, operation, member, shape) is Role.SECRET
-        and _SHOWN_ONCE.fullmatch(member) is None
-        and _PUT_IN.fullmatch(member) is None
-    )
+    role = role_of(service, operation, member, shape)
+    if role is Role.LABEL:
+        return is_drawn_label(service, operation, member)
+    return role is Role.SECRET and _SHOWN_ONCE.fullmatch(member) is None and _PUT_IN.fullmatch(member) is None
 
 
 def makes_with_keys(service: str) -> bool:

@@ -41,6 +41,7 @@ class _Rule:
     service: re.Pattern[str] | None
     operation: re.Pattern[str] | None
     handed_out: bool
+    drawn: bool
     role: Role
 
 
@@ -57,6 +58,7 @@ def _rules() -> tuple[_Rule, ...]:
             pattern(rule.get("service")),
             pattern(rule.get("operation")),
             rule.get("handed_out", False),
+            rule.get("drawn", False),
             Role(rule["role"]),
         )
         for rule in document["rules"]
@@ -92,6 +94,13 @@ def is_next_token(service: str, operation: str, member: str) -> bool:
 def is_label_to_name(service: str, operation: str, member: str, shape: Any) -> bool:
     """Tell whether a member whose differences mean nothing is one that a later call may have to name (`RevisionId` in Lambda)."""
     return role_of(service, operation, member, shape) is Role.LABEL and is_handed_out(service, operation, member)
+
+
+@lru_cache(maxsize=16384)
+def is_drawn_label(service: str, operation: str, member: str) -> bool:
+    """Tell whether a label shows a drawn value where no client has sent one (`CallerReference`)."""
+    rule = _rule_of(service, operation, member) if len(member) <= NAME_MAX else None
+    return rule is not None and rule.drawn
 
 
 def _rule_of(service: str, operation: str, member: str) -> _Rule | None:

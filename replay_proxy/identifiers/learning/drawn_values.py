@@ -1,4 +1,5 @@
-"""Values that an emulator draws, and that are no identifiers: secrets, fingerprints, blocks of IPv6 addresses.
+"""Values that an emulator draws, and that are no identifiers: secrets, fingerprints, labels that no client chose, blocks of
+IPv6 addresses.
 
 A client keeps the secret of an app client, or the block of its network, as it was shown them. An emulator that makes the
 thing again draws another value. Recorded and replayed answer of the call show both, in a member that the role or the value
@@ -52,6 +53,10 @@ _NEW_MAC_KEY = (
     "its key is another one this time: a MAC that the emulator made before still verifies there, but a MAC that it makes now "
     "is another one than it made of the same message before"
 )
+_NEW_AUTHORITY_KEY = (
+    "its key pair is another one this time: its certificate and its signing request are shown as before, but what it issues now "
+    "does not verify with them"
+)
 _NETWORK_MEMBER = re.compile(r".*ipv6.*|.*cidr.*", re.IGNORECASE)
 _LINE_CHARACTERS_MAX = 2048
 _LINES_MAX = 100
@@ -99,10 +104,12 @@ def _spelled(head: CallHead, place: AlignedValue) -> AlignedValue:
 
 
 def said_of_new_key(head: CallHead, recorded: Outcome) -> str:
-    """Return what is to be said of a key of KMS that a call made, and that the emulator drew itself; empty for most calls.
+    """Return what is to be said of a key that a call made, and that the emulator drew and keeps; empty for most calls.
 
     Neither a key pair nor a key for MACs can be given to an emulator. Of other keys nothing shows that they are others.
     """
+    if (head.service, head.operation) == ("acm-pca", "CreateCertificateAuthority") and recorded.ok:
+        return _NEW_AUTHORITY_KEY
     if (head.service, head.operation) != ("kms", "CreateKey") or not recorded.ok:
         return ""
     metadata = recorded.parsed.get("KeyMetadata", {})
@@ -121,7 +128,8 @@ def _is_print_of_same(head: CallHead, place: AlignedValue, same: Collection[str]
 
 
 def _is_drawn_secret(head: CallHead, place: AlignedValue) -> bool:
-    return place.role is Role.SECRET and is_drawn(head.service, head.operation, place.member, None)
+    is_possible = place.role in (Role.SECRET, Role.LABEL)
+    return is_possible and is_drawn(head.service, head.operation, place.member, None)
 
 
 def _learn_at(head: CallHead, place: AlignedValue, lines: _Lines) -> bool:
