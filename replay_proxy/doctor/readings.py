@@ -15,7 +15,7 @@ from typing import Any, Final
 from botocore.model import Shape
 
 from replay_proxy.doctor.answers import table
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import own_name
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.kinds import kind_named
 from replay_proxy.resources.resource import Resource
@@ -59,8 +59,8 @@ class Names:
         for member, name in zip(named, resource.key.names, strict=False):
             # What a stack made may be known by its name alone, where calls name such a thing by its ARN.
             value = arn if arn and member is named[-1] and member.lower().endswith("arn") else name
-            # A name may be kept without what it begins with; what the parent is called by stays.
-            if value and short_name(self._values.get(member.lower(), "")) != short_name(value):
+            # An id may be written with a path; what the parent is called by stays.
+            if value and own_name(self._values.get(member.lower(), "")) != own_name(value):
                 self._values[member.lower()] = value
         self._take(resource, overwrite=True)
         for spelling in self._spellings():
@@ -300,7 +300,7 @@ def parameters_naming(
                 return None
             continue
         if part.serialization.get("location") == "uri":
-            value = short_name(value) if value.startswith("/") else value
+            value = own_name(value) if value.startswith("/") else value
         parameters[member] = [value] if part.type_name == "list" else int(value) if is_number else value
     return parameters
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from replay_proxy.doctor.answers import Refusal, refusal_of
 from replay_proxy.doctor.asking import Asker
 from replay_proxy.doctor.readings import Names, Reading, readings_of
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import own_name
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.kinds import Kind, kinds_of
 from replay_proxy.resources.resource import Key, Resource
@@ -64,7 +64,7 @@ def _members(stack: Resource, answer: Mapping[str, Any]) -> Iterator[tuple[str, 
             if len(kind.named) > 1 and not told:
                 continue
             identifiers = told or {kind.named[-1]: physical}
-            names = tuple(told[each] for each in kind.named) if told else (short_name(physical),)
+            names = tuple(told[each] for each in kind.named) if told else (own_name(physical),)
             key = Key(stack.key.account, stack.key.region, kind.service, kind.name, names)
             yield str(entry.get("LogicalResourceId")), Resource(0, key, kind.type, physical, identifiers)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from replay_proxy.errors import UsageError
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import own_name
 from replay_proxy.resources.folding.model import ResourceModel
 from replay_proxy.resources.resource import CallEntry, Resource
 
@@ -88,7 +88,7 @@ def _folded(name: str) -> str:
 
 def _named(model: ResourceModel, resources: list[Resource], text: str) -> list[Resource]:
     """Return the resources that a text names as a whole, else those of which it is a part."""
-    whole = [each for each in resources if text in names_of(model, each) or short_name(text) in each.key.names[-1:]]
+    whole = [each for each in resources if text in names_of(model, each) or own_name(text) in each.key.names[-1:]]
     if whole:
         return whole
     folded = text.lower()

@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from replay_proxy.footprint import resource_kinds
-from replay_proxy.footprint.names.resource_names import last_part, short_name
+from replay_proxy.footprint.names.resource_names import last_part, own_name
 from replay_proxy.resources.resource_types import type_of
 from replay_proxy.wire.models import models
 
@@ -97,7 +97,7 @@ class Kind:
             sent = [value for member in own_members for value in _found(params, member, 2)]
         shown = [value for member in own_members for value in _found(result, member, _DEPTH)]
         values = [*shown, *sent] if self.is_by_id else [*sent, *shown]
-        names = list(dict.fromkeys(self._short(value) for value in values if value not in _NO_NAMES))
+        names = list(dict.fromkeys(str(self._short(value)) for value in values if value not in _NO_NAMES))
         if not names and not result and self.named[-1].endswith(("Url", "Arn", "ARN")):
             # The recording has no answer (one of another tool). What an address or an ARN ends in is the name that was sent.
             chosen = (f"{self.name}Name", "Name")
@@ -138,15 +138,13 @@ class Kind:
             value = value or self.defaults.get(member)
             if not isinstance(value, str):
                 return None
-            names.append(
-                last_part(value) if value.startswith("arn:") and member != "FunctionName" else short_name(value)
-            )
+            names.append(last_part(value) if value.startswith("arn:") and member != "FunctionName" else own_name(value))
         return tuple(names)
 
     def _short(self, value: str) -> str:
         if value.startswith("arn:") and len(self.named) > 1:
             return last_part(value)
-        return short_name(value)
+        return own_name(value)
 
     def _spellings_in_calls(self) -> tuple[str, ...]:
         return (*_spellings_in_calls(self.service, self.name, self.named[-1], self.made_as), *self.also_named)

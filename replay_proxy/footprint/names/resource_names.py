@@ -18,10 +18,47 @@ _ARN = re.compile(r"arn:[^:\s]*:([a-z0-9.-]*):([^:\s\"']*):([^:\s\"']*):([^\s\"'
 """An ARN in a text, up to what ends it in JSON, XML and prose. A template may stand in any of its places (`${AWS::Region}`)."""
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _URL = ("http://", "https://")
+_ROUTE53_PATH = re.compile(r"/(?:hostedzone|delegationset|change)/")
+"""The paths with which Route 53 writes its ids. As a client of botocore does, they are left out."""
+
+
+class NameInArn(str):
+    """What follows the type of a resource in its ARN (`a/b/web` of `role/a/b/web`): the name, perhaps with its path before it.
+
+    A name that a client chose is no such text: it is whole, whatever slashes are in it.
+    """
+
+    __slots__ = ()
+
+    def readings(self) -> list[str]:
+        """Return the names that may be meant, the likeliest first.
+
+        `parameter/x/1` is the parameter `/x/1`, whose slash the ARN has only once; of a role it is the last part.
+        """
+        text = str(self)
+        return list(dict.fromkeys((text, f"/{text}" if "/" in text else text, text.rpartition("/")[2])))
+
+
+def own_name(value: str) -> str:
+    """Return the name by which a resource is told from others: of an ARN and a URL what names it there; of a name all of it."""
+    if value.startswith("arn:"):
+        resource = value.split(":", 5)[-1]
+        found = _PARTS.search(resource)
+        if found is None:
+            return resource
+        rest = resource[found.end() :].rstrip("/")
+        return NameInArn(rest if found[0] == ":" else rest.lstrip("/"))
+    if value.startswith(_URL):
+        return value.rstrip("/").rpartition("/")[2]
+    path = _ROUTE53_PATH.match(value)
+    return value[path.end() :] if path is not None else value
 
 
 def short_name(value: str) -> str:
-    """Return what a name, an ARN and a URL of the same resource have in common: its canonical name."""
+    """Return what a name, an ARN and a URL of the same resource have in common, without a slash at its ends.
+
+    Two resources may have it in common, too (`/web` and `web`): what tells them apart is `own_name`.
+    """
     if value.startswith("arn:"):
         resource = value.split(":", 5)[-1]
         return _PARTS.split(resource, maxsplit=1)[-1].strip("/") if _PARTS.search(resource) else resource

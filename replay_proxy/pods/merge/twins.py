@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import own_name
 from replay_proxy.identifiers.table.tokens import index_word
 from replay_proxy.pods.merge.side import Side
 from replay_proxy.replay.recorded_call import call_of
@@ -147,4 +147,4 @@ def _canonical(member: str, value: Any, same: Mapping[str, str]) -> str:
     if not isinstance(value, str):
         return orjson.dumps(shown(value)).decode()
     value = same.get(value, value)
-    return value if member.endswith("Arn") else same.get(short_name(value), short_name(value))
+    return value if member.endswith("Arn") else same.get(own_name(value), own_name(value))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.members.naming_members import names_subject, naming_at_top
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import NameInArn, own_name
 from replay_proxy.footprint.resource_kinds import is_global
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.resources import kinds
@@ -82,7 +82,7 @@ class Inventory:
             value = call.params.get(member)
             whole = kinds.kind_named(kind.service, noun)
             if isinstance(value, str) and whole is not None:
-                held_by = self.live(call.head, whole, (short_name(value),))
+                held_by = self.live(call.head, whole, (own_name(value),))
                 if held_by is not None:
                     parents.append(held_by.number)
         resource.parents = tuple(dict.fromkeys(parents))
@@ -145,13 +145,17 @@ class Inventory:
         plain = names[-1].partition(":")[0]
         if plain != names[-1]:
             yield self._key(head, kind.service, kind.name, (*names[:-1], plain))
-        last = names[-1].rpartition("/")[2]
-        if last != names[-1]:
-            yield self._key(head, kind.service, kind.name, (*names[:-1], last))
+        if isinstance(names[-1], NameInArn):
+            for each in NameInArn(plain).readings():
+                yield self._key(head, kind.service, kind.name, (*names[:-1], each))
 
-    def live(self, head: CallHead, kind: Kind, names: tuple[str, ...]) -> Resource | None:
-        """Return the resource that a kind and names mean: by its key, else by any name of its own."""
-        for key in self._spellings(head, kind, names):
+    def live(self, head: CallHead, kind: Kind, names: tuple[str, ...], *, made_so: bool = False) -> Resource | None:
+        """Return the resource that a kind and names mean: by its key, else by any name of its own.
+
+        made_so: the names are of a creation, which gives them whole, and never with a version.
+        """
+        keys = [self.key_of(head, kind, names)] if made_so else self._spellings(head, kind, names)
+        for key in keys:
             number = self._keys.get(key)
             if number is not None:
                 return self.resources[number]
@@ -174,7 +178,7 @@ class Inventory:
         kind = kinds.kind_named(call.service, noun)
         if kind is None:
             return None
-        canonical = tuple(short_name(name) for name in names)
+        canonical = tuple(own_name(name) for name in names)
         return self.live(call.head, kind, canonical) or self.note(call.head, kind, canonical, call.params)
 
     def never_seen(self, head: CallHead, kind: Kind, names: tuple[str, ...]) -> bool:
@@ -210,7 +214,7 @@ class Inventory:
         """Let a resource be called as the client named it, else by its identifier."""
         own = resource.key.names[-1]
         spelled = [
-            v for v in (*resource.identifiers.values(), *params.values()) if isinstance(v, str) and short_name(v) == own
+            v for v in (*resource.identifiers.values(), *params.values()) if isinstance(v, str) and own_name(v) == own
         ]
         plain = [value for value in spelled if not value.startswith(("arn:", "http:", "https:", "/hostedzone/"))]
         chosen = [] if plain and not kind.is_by_id else plain
@@ -229,7 +233,7 @@ class Inventory:
         for member, value in named_at_top(call.params):
             named = (self.resources[number] for number in self.references.named(call.service, value))
             near = [each for each in named if self.is_near(call.head, each) or value.startswith("arn:")]
-            whole = [each for each in near if each.key.names == (short_name(value),)]
+            whole = [each for each in near if each.key.names == (own_name(value),)]
             found = {each.number: (member, each) for each in whole or near} | found
         return list(found.values())
 

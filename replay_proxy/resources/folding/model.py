@@ -17,7 +17,7 @@ from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import CallHead
 from replay_proxy.footprint.additions import own_name_members
 from replay_proxy.footprint.members.naming_members import naming_at_top
-from replay_proxy.footprint.names.resource_names import arn_place, arn_service, services_of_arn, short_name
+from replay_proxy.footprint.names.resource_names import arn_place, arn_service, own_name, services_of_arn
 from replay_proxy.journal.format.records import ControlRecord, Record, RecordKind
 from replay_proxy.replay.recorded_call import BlobLoader, Call, call_of
 from replay_proxy.resources import kinds
@@ -99,9 +99,8 @@ class ResourceModel:
     def arn(self, resource: Resource) -> str:
         """Return the ARN of a resource, as an answer showed it or as its service writes it; empty where neither is known."""
         key = resource.key
-        name = resource.name if resource.name.strip("/") == key.names[-1] else key.names[-1]
         return resource.arn or arn_of(
-            key.service, key.noun, self.account_of(resource), key.region, name, key.names[:-1]
+            key.service, key.noun, self.account_of(resource), key.region, key.names[-1], key.names[:-1]
         )
 
     def id(self, resource: Resource) -> str:
@@ -258,7 +257,7 @@ class ResourceModel:
 
     def _take_in(self, call: Call, kind: Kind, names: tuple[str, ...], at: int) -> Resource:
         """Note a resource that a call made, or changed by making it again."""
-        resource = self._inventory.live(call.head, kind, names)
+        resource = self._inventory.live(call.head, kind, names, made_so=True)
         new = resource is None
         if resource is None:
             resource = self._inventory.new(call.head, kind.service, kind.name, names)
@@ -313,7 +312,7 @@ class ResourceModel:
             members = own_name_members(f"Create{noun}")
             sent = next((call.params[each] for each in members if isinstance(call.params.get(each), str)), None)
             kind = Kind(call.service, noun, (call.operation,), (), (f"{noun}Name",))
-            names = [(short_name(sent),)] if sent is not None else kind.names_made(call.params, call.result)
+            names = [(own_name(sent),)] if sent is not None else kind.names_made(call.params, call.result)
         if not names:
             names = first_identifier(call)
         if not names or self._inventory.named_things(call):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replay_proxy.footprint.data_parts import items_written, writes_items
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import own_name
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.resources import kinds
 from replay_proxy.resources.folding.inventory import Inventory, named_at_top
@@ -75,5 +75,5 @@ def _by_content(call: Call) -> list[tuple[Kind, tuple[str, ...]]]:
     if call.service == "dynamodb" and writes_items(call.operation):
         kind = kinds.kind_named("dynamodb", "Table")
         tables = dict.fromkeys(name for name, _item in items_written(call.operation, call.params))
-        return [(kind, (short_name(each),)) for each in tables] if kind is not None else []
+        return [(kind, (own_name(each),)) for each in tables] if kind is not None else []
     return []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from replay_proxy.footprint.members.answer_identifiers import output_shape
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import own_name
 from replay_proxy.replay.recorded_call import Call
 from replay_proxy.resources.kinds import Kind, kind_named
 from replay_proxy.resources.resource_types import names_in_arn, service_and_noun
@@ -71,7 +71,7 @@ def _of_stack(call: Call, structure: Mapping[str, Any]) -> Shown | None:
     stack = structure.get("StackId") or structure.get("StackName") or call.params.get("StackName") or ""
     status = str(structure.get("ResourceStatus", ""))
     known = kind_named(service, noun)
-    name = short_name(physical)
+    name = own_name(physical)
     names: tuple[str, ...] = (name,)
     told = names_in_arn(known.service, known.name, physical) if known is not None else {}
     if known is not None and told:
@@ -124,5 +124,5 @@ def _names(kind: Kind, structure: Mapping[str, Any], params: Mapping[str, Any]) 
             whole = [structure.get(each) or params.get(each) or kind.defaults.get(each) for each in kind.named[:-1]]
             if not all(isinstance(each, str) for each in whole):
                 return None
-            return (*(short_name(str(each)) for each in whole), short_name(value)), value
+            return (*(own_name(str(each)) for each in whole), own_name(value)), value
     return None

@@ -13,7 +13,7 @@ from itertools import islice
 from urllib.parse import unquote, urlsplit
 
 from replay_proxy.footprint.names.name_index import words
-from replay_proxy.footprint.names.resource_names import arn_place, services_of_arn, short_name
+from replay_proxy.footprint.names.resource_names import arn_place, own_name, services_of_arn, short_name
 from replay_proxy.resources.resource import Resource
 
 _ARN = re.compile(r"arn:[^:\s]*:[a-z0-9.-]*:[^:\s\"']*:[^:\s\"']*:[^\s\"'<>,;()\[\]\\]+")
@@ -83,11 +83,11 @@ class References:
             return [found] if found else []
         if text.startswith(("http://", "https://")) and _address(text) in self._whole:
             return list(self._whole[_address(text)])
-        return list(self._names.get((service, short_name(text)), ()))
+        return list(self._names.get((service, own_name(text)), ()))
 
     def owners(self, text: str) -> list[int]:
         """Return the resources of any service whose name a text is, as a whole."""
-        return list(self._any_service.get(short_name(text), ()))
+        return list(self._any_service.get(own_name(text), ()))
 
     def in_text(self, text: str) -> Iterator[tuple[int, str]]:
         """Return the resources that a text names by ARN, address or drawn identifier, each with the part that does.
@@ -142,9 +142,10 @@ class References:
                     start == 0 and end == ends[0] and len(ends) > 1 and namespace not in ("s3", "execute-api")
                 ):
                     continue
-                found = self._of_name(services, resource[start:end].strip("/*:"), region, account, kind)
-                if found:
-                    return found
+                for name in _readings(resource, start, end):
+                    found = self._of_name(services, name, region, account, kind)
+                    if found:
+                        return found
         return 0
 
     def _of_path(self, services: Iterable[str], path: str, region: str, account: str) -> int:
@@ -182,6 +183,14 @@ class References:
         own = resource.key.account or self.default_account
         same_region = not region or not resource.key.region or region == resource.key.region or not region.strip("*")
         return same_region and (not account or not own or account == own or not account.strip("*"))
+
+
+def _readings(resource: str, start: int, end: int) -> tuple[str, ...]:
+    """Return the names that a part of an ARN may be: an ARN whose type ends with a slash has no second one for the name."""
+    name = resource[start:end].rstrip("/*:")
+    if start and resource[start - 1] == "/" and "/" in name:
+        return name.lstrip("/"), f"/{name.lstrip('/')}"
+    return (name,)
 
 
 def arns_in(text: str) -> Iterator[str]:
