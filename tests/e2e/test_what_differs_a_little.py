@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.test_observations import restart
+from tests.e2e.test_observations import post, restart
 from tests.support.clients import client
 from tests.support.processes import Emulator, Proxy, left_out
 from tests.support.readme_lines import check_lines
@@ -32,6 +32,7 @@ LINES = {
     "Tokens that only page": "test_tokens_that_page_are_refused_and_a_listing_is_begun_anew",
     "Task tokens of Step Functions": "test_a_task_token_is_not_known_any_more",
     "The sequence numbers of records": "test_the_numbers_of_records_that_nobody_had_read",
+    "The records in the stream of a table": "test_records_of_what_a_call_wrote_that_was_answered_with_an_error",
     "What an emulator counts by itself": "test_mails_are_counted_anew",
     "The order of lists": "test_lists_that_are_sorted_by_what_is_drawn",
     "Identifiers that code inside": "test_what_code_hands_on_by_itself",
@@ -111,6 +112,38 @@ def test_the_numbers_of_records_that_nobody_had_read(start: Start) -> None:
     after = restart(emulator, proxy, lambda: numbers(aws("dynamodbstreams")))
     assert list(after) == list(before) == ["0", "1", "2"]
     assert after != before
+
+
+def test_records_of_what_a_call_wrote_that_was_answered_with_an_error(start: Start) -> None:
+    """moto makes an item, and answers with 500 where it cannot add to an attribute of it."""
+    emulator, proxy, aws = start("moto")
+    items, streams = client("dynamodb", proxy.url, retries={"max_attempts": 0}), aws("dynamodbstreams")
+    table = items.create_table(
+        TableName="orders",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+    )["TableDescription"]
+    with pytest.raises(ClientError) as failed:
+        added = {"of": {"Action": "ADD", "Value": {"S": "no number"}}}
+        items.update_item(TableName="orders", Key={"id": {"S": "doubtful"}}, AttributeUpdates=added)
+    assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    items.put_item(TableName="orders", Item={"id": {"S": "later"}})
+
+    def written() -> list[str]:
+        stream = table["LatestStreamArn"]
+        shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]["ShardId"]
+        place = streams.get_shard_iterator(StreamArn=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+        records = streams.get_records(ShardIterator=place["ShardIterator"])["Records"]
+        return [each["dynamodb"]["Keys"]["id"]["S"] for each in records]
+
+    assert written() == ["doubtful", "later"]
+    post(proxy, "/_replay/observe")
+    assert restart(emulator, proxy, written) == ["later", "doubtful"]
+    (finding,) = proxy.status()["last_restore"]["findings"]
+    assert finding["message"].startswith("orders: something other than a recorded call wrote items")
+    assert sorted(each["id"]["S"] for each in items.scan(TableName="orders")["Items"]) == ["doubtful", "later"]
 
 
 @LONG

@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -28,6 +28,7 @@ from replay_proxy.replay.execution.calls.call_in_progress import OnAnswer, wait_
 from replay_proxy.replay.execution.calls.replay_batch import BatchReplayer
 from replay_proxy.replay.execution.calls.replay_call import CallReplayer
 from replay_proxy.replay.execution.echoes import Echoes
+from replay_proxy.replay.execution.item_writes import UnknownMoments
 from replay_proxy.replay.execution.message_delays import MessageDelays
 from replay_proxy.replay.execution.reporting.call_results import call_result, names_of, unexpected
 from replay_proxy.replay.execution.reporting.not_restored import NotRestored
@@ -116,6 +117,7 @@ class Executor:
         self._calls = CallReplayer(target, sender, self._pause, delays)
         self._batches = BatchReplayer(target, sender, self._pause, delays)
         self.echoes = Echoes(sender, target.known.aliases, target.endpoints.upstream)
+        self._moments = UnknownMoments(target.known.times)
         self.resting = RestingTriggers(target, sender, self.echoes)
         self.held_witnesses: list[tuple[Record, list[Difference]]] = []
         """Reads that differ, of services with triggers at rest: a later part of the restore reads them again."""
@@ -199,6 +201,12 @@ class Executor:
                 # What is another value at the next read is drawn at each, and is no state.
                 found = [each for each in found if each.is_loss or again.get(each.path) == each.actual]
         return [*found, *misplaced]
+
+    def tell_of_streams(self, records: Iterable[Record], report: RestoreReport) -> None:
+        """Note in the report of which tables the streams may be other ones, since nobody knows when an item was written."""
+        for each in records:
+            if said := self._moments.said_of(each):
+                report.find(each.seq, *names_of(each), said)
 
     async def explain(self, records: Collection[Record]) -> None:
         """Tell the witness detector what these records show."""
@@ -337,6 +345,7 @@ class _Run:
                 service = record.head.service
                 self._latest_observations[service] = max(record.seq, self._latest_observations.get(service, 0))
             report.add(result)
+        self._executor.tell_of_streams(records, report)
         await self._executor.explain(records)
         services = [names_of(each)[0] for each in records]
         self._pending.subtract(services)

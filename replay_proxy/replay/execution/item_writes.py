@@ -9,16 +9,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import Answer, CallHead, Request
 from replay_proxy.footprint.data_parts import begins_stream
 from replay_proxy.footprint.statements import item_statements
 from replay_proxy.identifiers.rewriting.times.rewrite import Moment, Times
 from replay_proxy.identifiers.rewriting.times.table_records import STREAMED_TABLES, stream_of, writes_of, written
+from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.wire.codecs.answers import parse_answer
 from replay_proxy.wire.codecs.parameters import parse_parameters
 
 _STATEMENTS = frozenset({"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"})
 _OF_TABLES = frozenset({"CreateTable", "UpdateTable"})
+
+
+_UNKNOWN_MOMENT = (
+    "something other than a recorded call wrote items of this table (code in the emulator, a client that passed the proxy by,"
+    " or a call that was answered with an error); when is not known, so that its stream may have other records, or in another"
+    " order"
+)
 
 
 class _Write(NamedTuple):
@@ -28,6 +37,34 @@ class _Write(NamedTuple):
     item: Mapping[str, Any]
     removes: bool = False
     is_whole: bool = False
+
+
+class UnknownMoments:
+    """Tells, once of each table with a stream, that something else than a recorded call wrote items of it.
+
+    What was observed is there, but nobody knows when it was written: among which other writes, and by how many. So the stream of
+    a restore need not have the same records in the same order.
+    """
+
+    def __init__(self, times: Times) -> None:
+        self._times = times
+        self._told: set[tuple[str, str, str]] = set()
+
+    def said_of(self, record: Record) -> str:
+        """Return what is to be said of the stream of the table that an observation writes to; empty where nothing is."""
+        head = record.head
+        if record.kind is not RecordKind.OBSERVATION or head is None or head.service != "dynamodb":
+            return ""
+        try:
+            tables = {write.table for write in _writes(head.operation, parse_parameters(head, record.request))}
+        except (MalformedMessage, KeyError, TypeError, AttributeError):  # of a recording that somebody has written
+            return ""
+        for table in tables:
+            where = (head.account, head.region, stream_of(table))
+            if where not in self._told and self._times.moments_of(head, stream_of(table)):
+                self._told.add(where)
+                return f"{table}: {_UNKNOWN_MOMENT}"
+        return ""
 
 
 def note_item_writes(times: Times, head: CallHead, original: Request, answer: Answer, moment: Moment) -> None:
