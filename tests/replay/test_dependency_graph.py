@@ -410,6 +410,27 @@ def test_a_read_waits_for_what_another_service_may_have_made(lab: Lab) -> None:
     assert made.waits("ec2:CreateKeyPair", "ec2:CreateVpc")
 
 
+def test_what_no_trigger_needs_waits_for_a_read_that_shows_the_trigger(lab: Lab) -> None:
+    """The read would show what was changed later, and a permission that was taken back would be told as lost."""
+    events, sqs = lab.client("events"), lab.client("sqs")
+    queue = sqs.create_queue(QueueName="target")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="telling", ScheduleExpression="rate(1 day)")
+    events.put_targets(Rule="telling", Targets=[{"Id": "t", "Arn": arn}])
+    events.put_permission(Action="events:PutEvents", Principal="111111111111", StatementId="granted")
+    events.disable_rule(Name="telling")
+    events.enable_rule(Name="telling")
+    sqs.send_message(QueueUrl=queue, MessageBody="m")
+    events.remove_permission(StatementId="granted")
+    witness = {"EnableRule": RecordKind.WITNESS}
+    made = Made([replace(each, kind=witness.get(each.head.operation, each.kind)) for each in lab.records if each.head])
+    trigger, read = "events:PutTargets", "events:EnableRule"
+    assert made.waits(read, trigger)
+    assert made.waits("events:RemovePermission", read)
+    assert made.waits(trigger, "sqs:SendMessage")
+    assert made.seq("events:RemovePermission") in made.graph.late
+
+
 def test_an_ending_of_something_else_does_not_keep_data_behind_a_trigger(lab: Lab) -> None:
     """A stream that was deleted and made anew, under the name of its group even, is no end of the group's filter."""
     logs, iam, functions = lab.client("logs"), lab.client("iam"), lab.client("lambda")

@@ -12,8 +12,8 @@ for many edges, and keep the graph linear in the number of calls.
 trigger waits for the data in everything that it touches, unless that data itself waits, through other calls, for this trigger.
 That is so only where something was ended in between, which the trigger touches and which is there anew when the data comes.
 Settings that have nothing to do with the trigger (tags, versioning), endings of other things, and reads of other things, do not
-wait for it: data that comes after them would, too. Nor does anything wait for a read that shows what a trigger set, or, but for
-such calls, for one that only sets a trigger (`ordering.trigger_roles`).
+wait for it: data that comes after them would, too. Nor does anything that a trigger needs wait for a read that shows what a
+trigger set, or, but for such calls, for one that only sets a trigger (`ordering.trigger_roles`).
 So that data after a stack comes before a trigger that is older than the stack, barriers do not wait for triggers.
 So it does for *senders*: calls that make the emulator tell somebody by themselves, as an alarm does when its state is set.
 
@@ -142,6 +142,8 @@ class _Builder:
         self._senders: list[int] = []
         self._late_senders: list[int] = []
         self._witnesses: set[int] = set()
+        self._passed: set[int] = set()
+        """Reads that show what a trigger set, and that later calls of their service did not have to wait for."""
         self._joins = 0
 
     def add(self, seq: int, service: str, footprint: Footprint, *, slow: bool, sends: bool) -> None:
@@ -196,7 +198,32 @@ class _Builder:
             joins = (self._join(sorted(data)), *senders) if data else senders
             self.graph.before[seq] = (*joins, *self.graph.before[seq])
         self._wait_for_late_data()
+        if self._passed:
+            self._wait_for_passed()
         return self.graph
+
+    def _wait_for_passed(self) -> None:
+        """Let what no trigger needs wait for the last read of its service that shows what a trigger set.
+
+        Such a read would show what was changed later: a permission that was taken back would be told as lost.
+        """
+        graph = self.graph
+        triggers = [seq for seq, _ in self._triggers]
+        data = {seq for kinds in (self._data, self._late_data) for seqs in kinds.values() for seq in seqs}
+        data.update(self._senders, self._late_senders)
+        needed: set[int] = set()
+        last: dict[str, int] = {}
+        for seq in graph.order:
+            service = graph.services[seq]
+            if seq in self._passed:
+                earlier = [each for each in triggers if each < seq]
+                triggers = triggers[len(earlier) :]
+                _reach_before(earlier, graph.before, needed)
+                last[service] = seq
+            elif service in last and seq not in needed and seq not in self._witnesses and seq not in data:
+                graph.before[seq] = (*graph.before[seq], last[service])
+            if not graph.late.isdisjoint(graph.before[seq]):
+                graph.late.add(seq)
 
     def _wait_for_late_data(self) -> None:
         """Let each trigger wait for the data, too, that waits for other triggers, and not for this one."""
@@ -266,6 +293,8 @@ class _Builder:
             if footprint.witness and late and touched and self._writer.get(thing) not in self.graph.late:
                 # It shows what a trigger set. Data must not wait for it, or it would be put after the trigger. Data in what
                 # was itself made after a trigger comes after that anyway.
+                if is_service(thing):
+                    self._passed.add(seq)
                 continue
             if left.get(thing):
                 self._referring[thing] = left[thing]
@@ -328,6 +357,16 @@ class _Builder:
         if not self.graph.late.isdisjoint(nodes):
             self.graph.late.add(self._joins)
         return self._joins
+
+
+def _reach_before(nodes: Iterable[int], before: Mapping[int, tuple[int, ...]], found: set[int]) -> None:
+    """Add to `found` these nodes, and everything that they wait for, directly or not."""
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting.extend(before[node])
 
 
 def _reached(seq: int, followers: Mapping[int, Iterable[int]]) -> set[int]:
