@@ -75,3 +75,29 @@ async def test_an_emulator_that_dies_meanwhile_holds_nobody_up() -> None:
     assert settling.services == {"lambda"}
     await settling.stop()
     assert not settling.services
+
+
+def test_each_time_the_gate_is_shut_what_was_read_before_is_of_another_epoch() -> None:
+    """Nothing that is read while it is shut counts; but a proxy that ends may look once more at a whole state."""
+    gate = Gate()
+    assert gate.observed_epoch is None
+    gate.move(ProxyState.RESTORING)
+    gate.move(ProxyState.READY)
+    first = gate.observed_epoch
+    gate.move(ProxyState.READY, "as before")
+    assert gate.observed_epoch == first
+    gate.move(ProxyState.RESTORING, "a reset")
+    gate.move(ProxyState.RESTORING, "the recorded state is being restored")
+    assert gate.observed_epoch is None and gate.before is ProxyState.READY
+    gate.move(ProxyState.READY)
+    assert gate.observed_epoch is not None and gate.observed_epoch != first
+    gate.move(ProxyState.STOPPING)
+    assert gate.observed_epoch is not None
+
+
+def test_a_proxy_that_ends_in_the_middle_of_a_restore_does_not_look_once_more() -> None:
+    gate = Gate()
+    gate.move(ProxyState.READY)
+    gate.move(ProxyState.RESTORING)
+    gate.move(ProxyState.STOPPING)
+    assert gate.observed_epoch is None

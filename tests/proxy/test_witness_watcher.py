@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -47,8 +47,13 @@ class Taking:
     def stored(self, body: BlobRef, chunk_bytes: int) -> Iterator[bytes]:
         return self._blobs.read(body, chunk_bytes)
 
-    async def witness(self, _head: CallHead, _request: Request, answer: Answer, *, after: int) -> None:
-        self.recorded.append(answer)
+    async def witness(
+        self, _head: CallHead, _request: Request, answer: Answer, *, after: int, counts: Callable[[], bool]
+    ) -> bool:
+        await asyncio.sleep(0)
+        if counts():
+            self.recorded.append(answer)
+        return counts()
 
 
 def watch(folder: Path) -> WitnessWatcher:
@@ -167,3 +172,40 @@ async def test_a_large_answer_that_is_the_same_again_is_not_looked_at_again(tmp_
         first = first or spools
         assert spools == first
     await held_back.stop()
+
+
+async def test_what_was_shown_before_a_reset_is_not_recorded_after_it(tmp_path: Path) -> None:
+    """Neither what waits, nor what is being looked at; and its file goes."""
+    watcher = watch(tmp_path)
+    recorder = cast(Taking, watcher._recorder)
+    request = Request("POST", "/", Headers(), b"Action=DescribeVpcs&Version=2016-11-15")
+    for number, body in enumerate((many_vpcs(1), many_vpcs(6_000, 1))):
+        watcher.note_read(READ, Request("POST", f"/{number}", Headers(), request.body), body, _given(body))
+    watcher.queue_noted()
+    looking = asyncio.create_task(watcher._look_at(watcher._take_oldest()))
+    await asyncio.sleep(0)
+    watcher.forget()
+    await looking
+    assert not recorder.recorded and not watcher._queue and watcher._large_count == watcher._large_bytes == 0
+    assert not list(tmp_path.rglob("blobs/tmp/*"))
+    watcher.note_read(READ, request, many_vpcs(1, 2), _given(many_vpcs(1, 2)))
+    watcher.queue_noted()
+    await watcher._look_at(watcher._take_oldest())
+    assert len(recorder.recorded) == 1
+    await watcher.stop()
+
+
+async def test_whoever_changes_the_recording_waits_for_what_is_being_looked_at(tmp_path: Path) -> None:
+    watcher = watch(tmp_path)
+    watcher.note_read(READ, Request("POST", "/", Headers(), b""), many_vpcs(1), _given(many_vpcs(1)))
+    watcher.queue_noted()
+    looking = asyncio.create_task(watcher._look_at(watcher._take_oldest()))
+    await asyncio.sleep(0)
+    await watcher.rest()
+    assert looking.done() or len(cast(Taking, watcher._recorder).recorded) == 1
+    await looking
+    await watcher.stop()
+
+
+def _given(body: bytes) -> Callable[[], Answer]:
+    return lambda: Answer(200, Headers(), body)

@@ -119,7 +119,11 @@ class Proxy:
             )
         if self.recorder is not None and self._watch is not None:
             self.engine.policy.run_watcher = RunWatcher(
-                self.recorder, self._watch.witness_detector, self.engine.translator.ask, self.supervisor
+                self.recorder,
+                self._watch.witness_detector,
+                self.engine.translator.ask,
+                self.supervisor,
+                lambda: self.gate.observed_epoch,
             )
         self.compaction = None
         if writer is not None:

@@ -40,7 +40,8 @@ class Looker:
     """Looks at containers.
 
     take_in: takes in all calls that were recorded so far. catch_up: the same, with pauses in which requests are served.
-    generation: returns a number that changes when what was read before is worth nothing any more.
+    is_current: tells whether the emulator still holds what it held when the looks were begun; it is asked before each record
+    is written, with no pause between. forgotten: returns how often what is known of containers was forgotten.
     """
 
     def __init__(
@@ -51,7 +52,8 @@ class Looker:
         take_in: Callable[[], None],
         catch_up: Callable[[], Awaitable[None]],
         explain: Explain,
-        generation: Callable[[], object],
+        is_current: Callable[[], bool],
+        forgotten: Callable[[], int],
     ) -> None:
         self._reader = reader
         self._recorder = recorder
@@ -59,7 +61,8 @@ class Looker:
         self._take_in = take_in
         self._catch_up = catch_up
         self._explain = explain
-        self._generation = generation
+        self._is_current = is_current
+        self._forgotten = forgotten
         self._told: set[Container] = set()
 
     async def look(
@@ -83,7 +86,11 @@ class Looker:
     async def _look(
         self, container: Container, caller: Caller, contents: ExpectedContents, *, caused: bool
     ) -> tuple[int, bool]:
-        generation = self._generation()
+        known = self._forgotten()
+
+        def is_worth_nothing() -> bool:
+            return not self._is_current() or self._forgotten() != known
+
         found = await contents.look(self._reader, caller, thorough=caused)
         if found is None:
             return 0, False
@@ -91,7 +98,7 @@ class Looker:
             return 0, True
         await self._catch_up()
         count = 0
-        if self._generation() != generation:
+        if is_worth_nothing():
             return 0, True  # what was read has been lost since, or was only a part of a restore
         for finding, part, fingerprint in contents.findings(found, caused=caused):
             try:
@@ -105,7 +112,7 @@ class Looker:
             kept = await self._recorder.keep_body(body)
             if kept is not body:  # meanwhile calls may have been recorded, or the emulator lost
                 self._take_in()
-                if contents.is_touched(part) or self._generation() != generation:
+                if contents.is_touched(part) or is_worth_nothing():
                     continue
             request = replace(observation.request, body=kept)
             head, answer = observation.head, observation.answer
@@ -118,7 +125,7 @@ class Looker:
             if count % _WRITTEN_AT_ONCE == 0:
                 await asyncio.sleep(0)
                 self._take_in()
-                if self._generation() != generation:
+                if is_worth_nothing():
                     break
         if found.too_large and container not in self._told:
             self._told.add(container)

@@ -39,6 +39,7 @@ from replay_proxy.proxy.requests.gate import Gate
 from replay_proxy.proxy.requests.journaling.effect_notes import EffectNotes
 from replay_proxy.proxy.requests.journaling.recorder import Recorder
 from replay_proxy.proxy.requests.journaling.witness_watcher import WitnessWatcher
+from replay_proxy.proxy.requests.proxy_state import ProxyState
 from replay_proxy.proxy.requests.translator import Translator
 from replay_proxy.supervision import Supervisor
 
@@ -106,12 +107,15 @@ class Observer:
             self._knowledge.take_in_all,
             self._knowledge.catch_up,
             watch.note_change,
-            lambda: (gate.emulator_generation, self._knowledge.forgotten),
+            lambda: gate.contents_epoch == self._epoch,
+            lambda: self._knowledge.forgotten,
         )
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._generation = gate.emulator_generation
+        self._epoch = gate.contents_epoch
+        """Of the emulator's contents when the looks that are under way were begun."""
         self._unreadable: dict[str, str] = {}
         self._looks = self._found = self._rounds = 0
 
@@ -267,13 +271,15 @@ class Observer:
     async def _prepare(self, *, at_end: bool = False) -> bool:
         """Make ready for looks. Return whether it can be looked now: not while the state is being restored.
 
-        at_end: requests pass no longer, but some did.
+        at_end: requests pass no longer, but did until now: the emulator was not being emptied or restored.
         """
-        at_last = at_end and self._engine.policy.answered_count > 0
-        if not self.can_look and not (at_last and self._gate.admission is None and self._recorder.is_ready):
+        gate = self._gate
+        at_last = at_end and self._engine.policy.answered_count > 0 and gate.before is ProxyState.READY
+        if not self.can_look and not (at_last and gate.admission is None and self._recorder.is_ready):
             return False
-        if self._generation != self._gate.emulator_generation:
-            self._generation = self._gate.emulator_generation
+        self._epoch = gate.contents_epoch
+        if self._generation != gate.emulator_generation:
+            self._generation = gate.emulator_generation
             self._knowledge.begin_generation()
             self._questions.forget_emulator()
             self._unreadable.clear()
@@ -283,7 +289,6 @@ class Observer:
         chosen = list(containers)
         await self._knowledge.follow(self._watched.not_followed(chosen))
         found: dict[str, int] = {}
-        generation = self._gate.emulator_generation
         for container in chosen:
             caller = self._watched.callers.get(container)
             if caller is None or not self._is_wanted(container):
@@ -295,11 +300,13 @@ class Observer:
                 )
             except (LookError, LookupError, TypeError, AttributeError, ValueError) as error:
                 # The latter where the emulator shows what its model does not allow.
+                if self._gate.contents_epoch != self._epoch:
+                    return found
                 self._note_unreadable(container, str(error) or type(error).__name__)
                 self._watched.dirty.pop(container, None)
                 continue
             self._unreadable.pop(str(container), None)
-            if self._gate.emulator_generation != generation:
+            if self._gate.contents_epoch != self._epoch:
                 return found
             self._looks += 1
             self._found += count

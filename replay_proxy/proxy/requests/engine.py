@@ -207,8 +207,12 @@ class Engine:
         observer: AnswerObserver | None = None,
         sent_exchange: SentExchange | None = None,
     ) -> Outgoing:
-        """Forward a call that changes nothing, and show a successful answer to `observer`. Raises `UpstreamError`."""
+        """Forward a call that changes nothing, and show a successful answer to `observer`. Raises `UpstreamError`.
+
+        What an emulator has shown that was reset or lost by then is shown to nobody else.
+        """
         begun_s = time.monotonic()
+        generation = self.emulator_generation if sent_exchange is None else sent_exchange.emulator_generation
         answer = await self._answer_of(sent_exchange) or await self.translator.send(request, rest, incoming, head)
         if answer.tunnel is not None:
             if self.policy.recorder is not None:
@@ -220,6 +224,7 @@ class Engine:
             and head is not None
             and outgoing.status in OBSERVED
             and isinstance(outgoing.body, bytes)
+            and self.emulator_generation == generation
         ):
             seen = Answer(outgoing.status, outgoing.headers, outgoing.body, outgoing.reason)
             observer(head, request, outgoing.body, lambda: seen)

@@ -199,7 +199,8 @@ class FastExchange(AnswerReceiver, fast_path_api.FastExchange):
                     data, deferred = _bytes_of_answer(to_client), lambda: to_client
                     body_at = len(data) - len(bytes_of(to_client))
             self._give(data)
-            if self.observer is not None and head is not None and frame.status in OBSERVED:
+            is_current = self._engine.emulator_generation == self.emulator_generation
+            if self.observer is not None and head is not None and frame.status in OBSERVED and is_current:
                 self.observer(head, self.request, data[body_at:], deferred)
             elif head is None:
                 policy.note_unrecognised(self.request, frame.status)

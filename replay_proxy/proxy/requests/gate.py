@@ -24,6 +24,9 @@ class Gate:
     """Open in state READY, shut otherwise.
 
     emulator_generation: grows each time the emulator is found to have lost its memory.
+    contents_epoch: grows each time the gate is shut: what was read of the emulator before may be gone by now, by a reset, a
+    restore or a loss, and is not to be compared with anything, nor recorded.
+    before: the state before the present one.
     admission: the restore in parts that is under way; None where the state is back as a whole, or is not wanted.
     background_waits: what a restore has begun and is not ready yet; None where there is nothing.
     waits: counts the waits of requests.
@@ -33,6 +36,8 @@ class Gate:
         self.state = ProxyState.STARTING
         self.reason = ""
         self.emulator_generation = 0
+        self.contents_epoch = 0
+        self.before = ProxyState.STARTING
         self.admission: ServiceAdmission | None = None
         self.background_waits: BackgroundWaits | None = None
         self.waits = GateWaits()
@@ -48,6 +53,15 @@ class Gate:
         """Whether a request may have to wait although the gate is open (`wait_for_services`)."""
         return self.admission is not None or self.background_waits is not None
 
+    @property
+    def observed_epoch(self) -> int | None:
+        """The epoch of the contents that a look at the emulator sees now; None where they are being emptied or restored.
+
+        A proxy that ends may look once more, unless it ends in the middle of that.
+        """
+        ends_whole = self.state is ProxyState.STOPPING and self.before is ProxyState.READY
+        return self.contents_epoch if self.is_open or ends_whole else None
+
     def move(self, state: ProxyState, reason: str = "") -> None:
         """Enter `state`, and wake everyone who waits here. A proxy that is stopping stays so.
 
@@ -55,6 +69,9 @@ class Gate:
             ForbiddenTransitionError: `state` may not follow the present one (`proxy_state.TRANSITIONS`).
         """
         if next_state(self.state, state) is state:
+            if state is not self.state:
+                self.contents_epoch += self.is_open
+                self.before = self.state
             self.state, self.reason = state, reason
         self.notify()
 

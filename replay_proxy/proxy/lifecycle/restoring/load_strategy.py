@@ -231,6 +231,16 @@ class LoadStrategy:
         if self._unfinished is not None:
             self._engine.translator.use_session(self._unfinished.target.known)
 
+    async def hold_witnesses(self) -> None:
+        """Record no witnesses until they are forgotten or released: what is recorded now is of another state than they are."""
+        if self._watch is not None:
+            await self._watch.rest()
+
+    def release_witnesses(self) -> None:
+        """Record witnesses again: the emulator holds what it held."""
+        if self._watch is not None:
+            self._watch.resume()
+
     def forget_witnesses(self) -> None:
         """Forget what the recording explains: it is another one from now on, and is shown again when it is restored."""
         self._witness_detector.forget()

@@ -170,6 +170,7 @@ class Trial:
         return self._report
 
     async def _begin(self) -> None:
+        await self._load_strategy.hold_witnesses()
         try:
             self._on_trial = True
             self._before = self._change.last_seq
@@ -177,11 +178,13 @@ class Trial:
         except (ReplayProxyError, OSError) as error:
             self._failure = error
             self._drop()
+            self._load_strategy.release_witnesses()
             raise UnchangedError(describe_error(error)) from error
         try:
             await self._emptying.empty()
         except BaseException:
             self._drop()
+            self._load_strategy.release_witnesses()
             raise
 
     async def _restore(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -182,11 +182,26 @@ class Recorder:
         self._writer.write_drafted(draft, answer, time=time, duration_ms=duration_ms, notes=notes)
 
     async def witness(
-        self, head: CallHead, request: Request, answer: Answer, *, after: int, notes: Mapping[str, Any] | None = None
-    ) -> None:
-        """Record a witness: a read that was made when `after` was the number of the last record. Raises `StorageError`."""
+        self,
+        head: CallHead,
+        request: Request,
+        answer: Answer,
+        *,
+        after: int,
+        counts: Callable[[], bool],
+        notes: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Record a witness: a read that was made when `after` was the number of the last record. Return whether it is recorded.
+
+        counts: tells whether the emulator still holds what it was asked about; it is asked when the record is written, with no
+        pause between. Raises `StorageError`.
+        """
         notes = {"after": after, **(notes or {})}
-        await self._writer.append(await self._record(RecordKind.WITNESS, head, request, answer, utc_now(), 0.0, notes))
+        record = await self._record(RecordKind.WITNESS, head, request, answer, utc_now(), 0.0, notes)
+        if not counts():
+            return False
+        await self._writer.append(record)
+        return True
 
     async def keep_body(self, body: Body) -> Body:
         """Return a body as it is to stand in a record: as a blob where it is large. Raises `StorageError`."""

@@ -75,11 +75,22 @@ class _Watched:
 class RunWatcher:
     """Watches the runs that were started since the emulator began. `note_start` and `note_read` are cheap, and never fail."""
 
-    def __init__(self, recorder: Recorder, witness_detector: WitnessDetector, ask: Ask, supervisor: Supervisor) -> None:
-        """witness_detector: told of what is recorded, so that the same read by a client is not recorded once more."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        witness_detector: WitnessDetector,
+        ask: Ask,
+        supervisor: Supervisor,
+        epoch: Callable[[], int | None],
+    ) -> None:
+        """witness_detector: told of what is recorded, so that the same read by a client is not recorded once more.
+
+        epoch: of what the emulator holds; None while that is being emptied or restored, and nothing is looked at.
+        """
         self._recorder = recorder
         self._witness_detector = witness_detector
         self._ask = ask
+        self._epoch = epoch
         self._supervisor = supervisor
         self._noted: list[tuple[CallHead, Request, Answer]] = []
         self._watched: OrderedDict[tuple[CallHead, str], _Watched] = OrderedDict()
@@ -187,8 +198,13 @@ class RunWatcher:
 
     async def _look_at(self, each: _Watched) -> None:
         """Read a run, and record it where its status is another one. Raises `OSError` and `TimeoutError`."""
+        epoch = self._epoch()
+        if epoch is None:
+            return
         describe = each.family.describe
         found = await self._read(each, describe["operation"], filled(describe["ask"], each.id, each.params))
+        if self._epoch() != epoch:
+            return
         if found is None:
             self._watched.pop((each.head, each.id), None)  # the emulator cannot tell, or has forgotten it
             return
@@ -202,16 +218,17 @@ class RunWatcher:
         asked_for, each.asked_for = each.asked_for, set()
         for detail in each.family.details:
             if (ended and status != each.status) or detail["operation"] in asked_for:
-                await self._record_detail(each, detail, view)
-        if status == each.status:
+                await self._record_detail(each, detail, view, epoch)
+        if status == each.status or not await self._record(each, head, request, answer, epoch):
             return
         if ended:
             self._watched.pop((each.head, each.id), None)
-        await self._record(each, head, request, answer)
         each.status = status
-        await self._ask_for_defaults(each, view)
+        await self._ask_for_defaults(each, view, epoch)
 
-    async def _record_detail(self, each: _Watched, detail: Mapping[str, Any], view: Mapping[str, Any]) -> None:
+    async def _record_detail(
+        self, each: _Watched, detail: Mapping[str, Any], view: Mapping[str, Any], epoch: int
+    ) -> None:
         about = values_at(view, f"{detail['each']}[]") if "each" in detail else ("",)
         for text in about:
             asked = filled(detail["ask"], each.id, each.params, str(text))
@@ -229,9 +246,9 @@ class RunWatcher:
             if each.recorded.get((detail["operation"], str(text))) != shown:
                 each.recorded[detail["operation"], str(text)] = shown
                 for page in pages:
-                    await self._record(each, *page)
+                    await self._record(each, *page, epoch)
 
-    async def _ask_for_defaults(self, each: _Watched, view: Mapping[str, Any]) -> None:
+    async def _ask_for_defaults(self, each: _Watched, view: Mapping[str, Any], epoch: int) -> None:
         """Record the lists that show a run though they are not asked for it; each is asked once."""
         for operation, parameter, asked in questions(each.family, view):
             key = each.family.service, operation, parameter
@@ -244,7 +261,7 @@ class RunWatcher:
                 continue
             read = each.family.lists[operation]
             if each.id in listed_in(read, shown):
-                await self._record(each, head, request, answer)
+                await self._record(each, head, request, answer, epoch)
             elif shown.get(read.get("token", "")):
                 continue  # it may be on a further page
             self._defaults_seen.add(key)
@@ -272,9 +289,20 @@ class RunWatcher:
                 return head, request, answer, json_of(answer)
         return head, request, answer, None
 
-    async def _record(self, each: _Watched, head: CallHead, request: Request, answer: Answer) -> None:
+    async def _record(self, each: _Watched, head: CallHead, request: Request, answer: Answer, epoch: int) -> bool:
+        """Record a read of a run, unless the emulator holds something else by now. Return whether it holds what it showed."""
+        if self._epoch() != epoch:
+            return False
         self._witness_detector.explain(head, request, answer)
         try:
-            await self._recorder.witness(head, request, answer, after=self._recorder.last_seq, notes={NOTE: each.id})
+            return await self._recorder.witness(
+                head,
+                request,
+                answer,
+                after=self._recorder.last_seq,
+                counts=lambda: self._epoch() == epoch,
+                notes={NOTE: each.id},
+            )
         except StorageError as error:
             _log.warning("what a run was could not be recorded", run=each.id, reason=error.message)
+            return True

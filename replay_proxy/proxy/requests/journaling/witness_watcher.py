@@ -113,6 +113,9 @@ class WitnessWatcher:
         self._is_busy = False
         """Whether something was noted since the last look."""
         self._last_answers: dict[int, int] = {}
+        self._epoch = 0
+        """Grows with each reset: what was shown before means nothing after it."""
+        self._looking = asyncio.Lock()
         self._judged: _Item | None = None
         """The exchange that was judged last; its file is of no further use."""
         self._task: asyncio.Task[None] | None = None
@@ -130,11 +133,19 @@ class WitnessWatcher:
         self._last_answers.clear()
         self._running.set()
 
+    async def rest(self) -> None:
+        """Look at nothing until `resume`, and wait until what is being looked at is recorded."""
+        self.pause()
+        async with self._looking:
+            pass
+
     def forget(self) -> None:
-        """Look at nothing that was noted so far: the emulator was reset since."""
+        """Record nothing that was noted so far, what is being looked at included: the emulator was reset since."""
+        self._epoch += 1
         self._noted.clear()
-        self._queue.clear()
-        self._noted_bytes = self._queue_bytes = 0
+        self._noted_bytes = 0
+        while self._queue:
+            self._take_oldest().drop()
         self._last_answers.clear()
 
     async def stop(self) -> None:
@@ -304,7 +315,8 @@ class WitnessWatcher:
     async def _look_at(self, item: _Item) -> None:
         """Look at one exchange. Never raises, since an exchange that cannot be looked at must not end the task."""
         try:
-            await self._judge(item)
+            async with self._looking:
+                await self._judge(item)
         except asyncio.CancelledError:  # at the end of all; what is in the queue then is looked at once more
             if self._judged is not item:
                 self._change_count += 1
@@ -317,6 +329,7 @@ class WitnessWatcher:
 
     async def _judge(self, item: _Item) -> None:
         head, request, answer, detector = item.head, item.request, item.answer, self.witness_detector
+        epoch = self._epoch
         if item.change:
             await self._explain(item, item.chunks)
             return
@@ -330,7 +343,10 @@ class WitnessWatcher:
         try:
             if item.spool is not None:
                 answer = replace(answer, body=await item.spool.commit())
-            await self._recorder.witness(head, request, answer, after=item.after)
+            if not await self._recorder.witness(
+                head, request, answer, after=item.after, counts=lambda: self._epoch == epoch
+            ):
+                return
         except StorageError as error:
             self._last_answers.clear()
             _log.warning("a witness could not be recorded", reason=error.message)
