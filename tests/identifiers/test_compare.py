@@ -315,6 +315,25 @@ def test_what_a_client_sent_is_shown_as_it_was_sent(
 
 
 @pytest.mark.parametrize(
+    ("shown", "same"),
+    [
+        ([("by", "me"), ("only", "mine")], True),
+        ([("by", "me"), ("only", "other")], False),
+        ([("by", "me"), ("more", "mine")], False),
+        ([("only", "mine")], False),
+    ],
+)
+def test_an_element_that_a_client_sent_may_be_shown_where_it_was_not(shown: list[tuple[str, str]], same: bool) -> None:
+    """A tag that came into the call by a merge, or that the recorded emulator did not repeat."""
+    head = CallHead("ecs", "CreateCluster", "json")
+    tags = [{"key": "by", "value": "me"}, {"key": "only", "value": "mine"}]
+    request = build_request(head, {"clusterName": "c", "tags": tags}, "127.0.0.1:4567")
+    recorded = Outcome(200, {"cluster": {"tags": tags[:1]}})
+    replayed = Outcome(200, {"cluster": {"tags": [{"key": key, "value": value} for key, value in shown]}})
+    assert compare_outcomes(head, recorded, replayed, AliasTable(), request).equivalent is same
+
+
+@pytest.mark.parametrize(
     ("uri", "other", "same"),
     [
         ("http://example.com", "http://example.cam", False),

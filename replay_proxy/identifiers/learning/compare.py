@@ -110,6 +110,8 @@ def differences(
         if isinstance(place, AmbiguousAlignment):
             continue
         severity = Severity.DIVERGED if _is_not_as_sent(place, known, sent) else _severity(head, place, known, host)
+        if severity is Severity.DIVERGED and _is_more_of_what_was_sent(place, sent):
+            severity = Severity.NOTE
         if severity is None:
             continue
         if place.role is Role.STATE:
@@ -153,6 +155,11 @@ def _is_not_as_sent(place: AlignedValue, known: KnownIdentifiers, sent: SentText
     if not loose or recorded not in sent or (_is_time(recorded) and _is_time(replayed)):
         return False
     return known.to_client(replayed, True) != recorded
+
+
+def _is_more_of_what_was_sent(place: AlignedValue, sent: SentTexts) -> bool:
+    """Return whether a list has one more element, which the client had sent: a tag that was not shown then, and is now."""
+    return place.recorded is MISSING and place.path.endswith("]") and sent.has_element(place.replayed)
 
 
 def _severity(head: CallHead, place: AlignedValue, known: KnownIdentifiers, host: str) -> Severity | None:

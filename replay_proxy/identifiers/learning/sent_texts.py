@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 from replay_proxy.errors import MalformedMessage
@@ -10,6 +12,8 @@ from replay_proxy.exchange import CallHead, Request
 from replay_proxy.footprint.members.answer_identifiers import all_texts
 from replay_proxy.wire.codecs.parameters import parse_parameters
 from replay_proxy.wire.mutability.judge import Effect, judge
+
+_DEPTH = 6
 
 
 class SentTexts:
@@ -26,15 +30,23 @@ class SentTexts:
     def __contains__(self, text: str) -> bool:
         return text in self._texts and not self._is_of_proxy(text)
 
+    def has_element(self, value: Any) -> bool:
+        """Return whether a value is an element of a list that the client sent: a tag, labels included."""
+        return _has_element(self._params, value, _DEPTH)
+
     @cached_property
     def _texts(self) -> frozenset[str]:
+        return frozenset(all_texts(self._params))
+
+    @cached_property
+    def _params(self) -> Mapping[str, Any]:
         head, request = self._head, self._request
         if request is None or judge(head.service, head.operation).effect is not Effect.MUTATES:
-            return frozenset()
+            return {}
         try:
-            return frozenset(all_texts(parse_parameters(head, request)))
+            return parse_parameters(head, request)
         except MalformedMessage:
-            return frozenset()
+            return {}
 
     def _is_of_proxy(self, text: str) -> bool:
         if self._request is None:
@@ -44,3 +56,11 @@ class SentTexts:
         except ValueError:  # an address in brackets that is none
             return False
         return bool(authority) and authority.lower().endswith(self._request.headers.get("host").lower() or "\0")
+
+
+def _has_element(sent: Any, value: Any, depth: int) -> bool:
+    if isinstance(sent, Mapping) and depth:
+        return any(_has_element(each, value, depth - 1) for each in sent.values())
+    if isinstance(sent, list) and depth:
+        return value in sent or any(_has_element(each, value, depth - 1) for each in sent)
+    return False
