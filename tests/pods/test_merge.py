@@ -146,7 +146,7 @@ def test_whole_services_of_a_region_are_the_pods(tmp_path: Path) -> None:
     queue(ours, "elsewhere")
     calls, report = _merged(ours, pod, tmp_path, "account-region-merge")
     names = [given.get("QueueName") or given.get("TableName") for _operation, given in calls]
-    assert names == ["kept", "elsewhere", "first-0"]
+    assert names == ["first-0", "kept", "elsewhere"]
     assert len(report.services["sqs"].removed) == len(report.services["sqs"].added) == 1
 
 
@@ -212,3 +212,35 @@ def test_a_mapping_of_the_same_source_to_the_same_function_is_one(tmp_path: Path
     assert len(made) == 1
     assert later.request.target.endswith(drawn["pod"])
     assert orjson.loads(later.request.body) == {"MaximumBatchingWindowInSeconds": 2}  # type: ignore[arg-type]
+
+
+def test_what_stays_of_ours_comes_after_what_it_needs_of_the_pod(tmp_path: Path) -> None:
+    """A function of ours whose role is the pod's from now on: an emulator refuses it before the role is there."""
+    ours, pod = Tape(), _later(2)
+    for tape in (ours, pod):
+        given = {"RoleName": "worker", "AssumeRolePolicyDocument": "{}"}
+        tape.call("iam", "CreateRole", given, protocol="query", body=b"<r><Role><RoleName>worker</RoleName></Role></r>")
+    function(ours, "f")
+    calls, _report = _merged(ours, pod, tmp_path, "account-region-merge")
+    names = [name for name, _given in calls]
+    assert names.count("CreateRole") == 1
+    assert names.index("CreateRole") < names.index("CreateFunction")
+
+
+def test_one_thing_that_is_named_by_what_was_drawn_and_by_its_name(tmp_path: Path) -> None:
+    """An IP set of one name, which each emulator gave an id of its own: a second one is refused, or hides the pod's."""
+    ours, pod = Tape(), _later(2)
+    for tape, side, drawn in (
+        (ours, "10.0.0.0/32", "11111111-aaaa-4111-8111-aaaaaaaaaaa1"),
+        (pod, "10.1.0.0/32", _ITS),
+    ):
+        given = {"Name": "both", "Scope": "REGIONAL", "IPAddressVersion": "IPV4", "Addresses": [side]}
+        arn = f"arn:aws:wafv2:eu-west-1:111122223333:regional/ipset/both/{drawn}"
+        tape.call("wafv2", "CreateIPSet", given, {"Summary": {"Name": "both", "Id": drawn, "ARN": arn}})
+    calls, report = _merged(ours, pod, tmp_path)
+    assert [given["Addresses"] for name, given in calls if name == "CreateIPSet"] == [["10.1.0.0/32"]]
+    assert report.united["11111111-aaaa-4111-8111-aaaaaaaaaaa1"] == _ITS
+    assert "Addresses" in {each.member for each in report.conflicts}
+
+
+_ITS = "22222222-bbbb-4222-8222-bbbbbbbbbbb2"

@@ -95,11 +95,12 @@ class Merge:
 
     def _by_groups(self) -> Iterator[MergedCall]:
         pods = {self._pod.group(entry) for entry in self._pod.model.calls if not entry.failed}
+        # The pod first: it needs nothing of ours, while what stays of ours may need what the pod has (a role of a function).
+        yield from (MergedCall(record, of_pod=True) for _number, record in self._pod)
         for number, record in self._ours:
             entry = self._ours.entry(number)
             if entry is None or self._ours.group(entry) not in pods:
                 yield MergedCall(record, of_pod=False)
-        yield from (MergedCall(record, of_pod=True) for _number, record in self._pod)
 
     # -- service-merge ---------------------------------------------------------------------------------------------
 

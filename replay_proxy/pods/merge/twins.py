@@ -47,8 +47,9 @@ def twins(ours: Side, pod: Side) -> dict[str, str]:
         other = its.get(key)
         if other is None:
             other = theirs.get(_told(ours, each, found))
-            if other is not None and _is_findable(each.key.names[-1], other.key.names[-1]):
-                found[each.key.names[-1]] = other.key.names[-1]
+            if other is not None:
+                names = zip(each.key.names, other.key.names, strict=False)
+                found |= {one: two for one, two in names if one != two and _is_findable(one, two)}
         if other is not None and each.made_by and other.made_by:
             pairs.append((each, other))
             found |= dict(_identifiers(each, other))
@@ -89,7 +90,7 @@ def _drawn(ours: Side, pairs: list[tuple[Resource, Resource]], found: Mapping[st
     """
     held: dict[int, list[tuple[str, set[str]]]] = {}
     for each, other in pairs:
-        names = {each.key.names[-1], *each.identifiers.values(), *filter(_is_text, each.attributes.values())}
+        names = {*each.key.names, *each.identifiers.values(), *filter(_is_text, each.attributes.values())}
         if names & found.keys():
             shared = each.key.names[-1] if each.key.names == other.key.names else ""
             held.setdefault(each.made_by, []).append((shared, names & found.keys()))
