@@ -19,6 +19,9 @@ stack, and of what the emulator has by itself, such as a default group. No call 
 showed at first can tell it after a restart. Such a thing is named, and was made by no recorded call of its own service. A
 change of a stack may change its members, so the first read after it is one again.
 
+Whose credentials are is told once, so that one `GetCallerIdentity` with each of them is a witness at most: an emulator may draw
+the unique id of a role anew for each answer.
+
 A read that itself *names* something that nothing explains can be repeated only where something else teaches what that is
 called today. It is recorded, since it may be all there is, but it explains nothing: the read that shows the same without
 naming it is recorded, too. The token of a page is no such name, because pages are walked from the first again.
@@ -63,6 +66,8 @@ BODY_BYTES_MAX = 256 * 1024
 """Of a body that is looked into as a whole. Of a larger request nothing is taken; a larger answer is read in chunks."""
 INFRASTRUCTURE_BYTES_MAX, DATA_BYTES_MAX = 16 << 20, 8 << 20
 """Of what is remembered: room for 780,000 to 1,570,000 runs of infrastructure, and half as many of data."""
+
+_WHO_ASKS = ("sts", "GetCallerIdentity")
 
 Chunks = Callable[[], Iterator[bytes]]
 """Begins to read a body from its start. Raises `OSError`, `StorageError` or `RecordingError`, also while it is read."""
@@ -109,6 +114,8 @@ class WitnessDetector:
             if head.service in MAKING_OTHERS and judge(head.service, head.operation).effect is Effect.MUTATES:
                 self._stack_changes += 1
             runs |= _with_known_times(head, request, answer, self._stack_changes)
+            if (head.service, head.operation) == _WHO_ASKS:
+                runs.add(_asked_by(head))
         with self._lock:
             self._set_for(head).update(runs)
 
@@ -124,6 +131,8 @@ class WitnessDetector:
 
     def is_witness(self, head: CallHead, request: Request, answer: Answer) -> Verdict:
         """Return what a read is worth; false for nothing. Of an answer of more than `BODY_BYTES_MAX`, nothing is seen."""
+        if (head.service, head.operation) == _WHO_ASKS and not self._unexplained({_asked_by(head)}):
+            return Verdict.NOTHING_NEW
         unexplained = self._unexplained(_shown(head, request, answer))
         if unexplained:
             unexplained &= _outside(head, answer)
@@ -240,6 +249,11 @@ def _put_in_shown(head: CallHead | None, request: Request, answer: Answer) -> se
     except MalformedMessage:
         return set()
     return {_value_of(head, value) for value in put_in(outcome.parsed)} if outcome.ok else set()
+
+
+def _asked_by(head: CallHead) -> bytes:
+    """Return what stands among the runs for credentials whose holder has asked who that is; no run contains a NUL."""
+    return b"\0".join((b"", _WHO_ASKS[1].encode(), head.access_key.encode()))
 
 
 def _with_known_times(head: CallHead, request: Request, answer: Answer, stack_changes: int) -> set[bytes]:

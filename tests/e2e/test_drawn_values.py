@@ -315,3 +315,22 @@ def test_the_signing_request_of_an_authority_and_the_reference_of_a_zone(start_p
     (finding,) = restored["findings"]
     assert finding["call"] == "acm-pca:CreateCertificateAuthority"
     assert "key pair" in finding["message"]
+
+
+def test_a_host_that_is_drawn_and_names_the_emulator(start_proxy: Callable[..., Proxy]) -> None:
+    if reason := missing("ministack"):
+        pytest.skip(reason)
+    proxy = start_proxy("--emulator", "ministack")
+    things = client("iot", proxy.url)
+    things.create_domain_configuration(domainConfigurationName="drawn")
+
+    def shown() -> Any:
+        return things.describe_domain_configuration(domainConfigurationName="drawn")["domainName"]
+
+    before = shown()
+    until(lambda: "DescribeDomainConfiguration" in {each["operation"] for each in proxy.records("witness")})
+    for _ in range(amount(1, 2)):
+        proxy.kill_all()
+        proxy = start_proxy("--emulator", "ministack", port=proxy.port)
+        assert shown() == before
+    assert proxy.status()["last_restore"]["findings"] == []

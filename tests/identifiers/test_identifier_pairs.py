@@ -300,3 +300,12 @@ def test_names_of_any_letters_stand_beside_identifiers(name: str, form: str) -> 
 def test_names_of_other_letters_are_no_pairs() -> None:
     assert not pairs("größe", "größer", trusted=True)
     assert not pairs("名前 1", "名前 2", trusted=True)
+
+
+def test_a_host_behind_which_the_port_of_the_proxy_stands_is_taken_label_by_label() -> None:
+    host = "{}-ats.iot.us-east-1.localhost:{}"
+    texts = host.format("dad29bfbb2c9", 4566), host.format("da8757cd0173", 23450)
+    caller = Caller(region="us-east-1", host="127.0.0.1:4566")
+    assert pairs(*texts, trusted=True, caller=caller) == [Pair("dad29bfbb2c9-ats", "da8757cd0173-ats")]
+    # What stands behind a colon is a revision elsewhere.
+    assert not pairs("family.task:3", "family.task:4", trusted=True, caller=caller)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.replay.execution.executor import Executor
 from replay_proxy.replay.execution.reporting.report import RestoreReport
 from replay_proxy.replay.execution.restore_target import RestoreTarget
+from replay_proxy.replay.planning.plan import plan_of_records
 from replay_proxy.replay.session_state import SessionState
 from replay_proxy.wire.signing.sigv4 import Credential
 
@@ -106,3 +108,26 @@ async def test_a_page_of_which_nothing_is_left_is_a_loss() -> None:
     page = witness({"Marker": "opaque"}, {"Keys": keys("gone-1", "gone-2"), "Truncated": False})
     report = await Emulator().reads(page)
     assert report.lost == 2
+
+
+class Describer(Emulator):
+    """Describes a key otherwise than it was."""
+
+    async def send(self, _request: Request) -> Answer:
+        return Answer(200, HEADERS, orjson.dumps({"KeyMetadata": {"KeyId": "one", "Description": "drawn today"}}))
+
+
+async def test_of_several_that_are_the_same_read_the_latest_is_told() -> None:
+    """What an emulator draws at each start is other than each of them showed."""
+
+    def described(seq: int, description: str, parameters: bytes = b'{"KeyId": "one"}') -> Record:
+        read = witness({}, {"KeyMetadata": {"KeyId": "one", "Description": description}})
+        assert read.head is not None
+        headers = Headers([*HEADERS.pairs, ("X-Amz-Target", "TrentService.DescribeKey")])
+        request = replace(read.request, headers=headers, body=parameters)
+        return replace(read, seq=seq, head=replace(read.head, operation="DescribeKey"), request=request)
+
+    shown = [described(7, "drawn at first"), described(8, "drawn then")]
+    shown.append(described(9, "drawn then", b'{"KeyId": "one", "GrantTokens": []}'))
+    report = await Executor(Describer().target).run(plan_of_records(shown, supersede=False), RestoreReport("x"))
+    assert [finding.seq for finding in report.findings] == [9, 8]

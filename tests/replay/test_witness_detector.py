@@ -359,3 +359,18 @@ def test_the_first_read_that_shows_when_a_stack_made_something_is_a_witness() ->
     assert witness_detector.is_witness(*read, shown) is Verdict.WITNESS
     witness_detector.explain(*read, shown)
     assert not witness_detector.is_witness(*read, shown)
+
+
+def test_who_holds_credentials_is_told_once() -> None:
+    """An emulator may draw the unique id of a role for each answer."""
+    detector = WitnessDetector()
+    request = Request("POST", "/", JSON, b"{}")
+
+    def asked(key: str, drawn: str) -> tuple[CallHead, Request, Answer]:
+        head = CallHead("sts", "GetCallerIdentity", "json", region="us-east-1", access_key=key)
+        return head, request, answer(UserId=f"{drawn}:s", Account="1", Arn="arn:aws:sts::1:assumed-role/role/s")
+
+    assert detector.is_witness(*asked("ASIAONE", "AROAONE")) is Verdict.WITNESS
+    detector.explain(*asked("ASIAONE", "AROAONE"))
+    assert detector.is_witness(*asked("ASIAONE", "AROATWO")) is Verdict.NOTHING_NEW
+    assert detector.is_witness(*asked("ASIATWO", "AROATWO")) is Verdict.WITNESS

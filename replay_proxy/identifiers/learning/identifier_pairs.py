@@ -12,8 +12,9 @@ Whether a value is an identifier is told by its member, never by its look. What 
   itself: the emulator was asked in that region, and what it shows in another one is elsewhere.
 - A part of an ARN is a pair with the same part of an ARN of the same service and type of resource. Where an ARN begins with
   a name in place of a type (a subscription's with that of its topic), both names must be known to stand for one thing.
-- Addresses are pairs with addresses of their kind, URLs with URLs; hosts are taken label by label. The address of the proxy
-  is a pair with none: that of the emulator is shown as it everywhere (`rewriting.endpoints`).
+- Addresses are pairs with addresses of their kind, URLs with URLs; hosts are taken label by label, also where the port of the
+  proxy stands behind them. The address of the proxy is a pair with none: that of the emulator is shown as it everywhere
+  (`rewriting.endpoints`).
 - Dotted numbers and texts of several lines are no identifiers, and a point in time only where its member names something.
 
 In a member of which nothing is known, only what stands for one thing wherever it occurs teaches (`table.distinctive`), or is
@@ -236,6 +237,13 @@ def _host_pairs(client: str, emulator: str, caller: Caller) -> list[Pair]:
     return [Pair(*whole)] if all(map(_is_findable, whole)) else []
 
 
+def _names_own_port(client: str, emulator: str, caller: Caller) -> bool:
+    """Return whether two texts are hosts with ports, of which the client's is that of the proxy."""
+    _, colon, port = caller.host.rpartition(":")
+    is_own = bool(colon) and client.rpartition(":")[2] == port and ":" in emulator
+    return is_own and _HOST.fullmatch(client) is not None and _HOST.fullmatch(emulator) is not None
+
+
 def _label_pairs(labels: Sequence[tuple[str, str]], caller: Caller) -> list[Pair]:
     out = []
     for client, emulator in labels:
@@ -254,6 +262,8 @@ def _text_pairs(client: str, emulator: str, caller: Caller, *, trusted: bool) ->
         return [Pair(client, emulator)]
     if any(_DOTTED_NUMBER.fullmatch(text) for text in (client, emulator)):
         return None
+    if trusted and _names_own_port(client, emulator, caller):
+        return _host_pairs(client, emulator, caller) or None
     one, two = _SPLIT.split(client), _SPLIT.split(emulator)
     stamped = _TIME.search(client) and _TIME.search(emulator)
     if not stamped and len(one) == len(two) and one[1::2] == two[1::2]:

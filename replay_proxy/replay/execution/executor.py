@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -281,6 +281,8 @@ class _Run:
         self._refused_witnesses: list[Record] = []
         self._other_witnesses, executor.held_witnesses = executor.held_witnesses, []
         self._latest_observations: dict[str, int] = {}
+        self._found: list[tuple[Record, Collection[Difference]]] = []
+        """How reads differ, for the report."""
         self._schedule: Schedule | None = None
 
     def __repr__(self) -> str:
@@ -410,8 +412,24 @@ class _Run:
                     self._find(record, [each for each in differences if each.misplaced or each in again])
                     continue
             self._find(record, differences)
+        self._tell_found()
 
     def _find(self, record: Record, differences: Collection[Difference]) -> None:
+        self._found.append((record, differences))
+
+    def _tell_found(self) -> None:
+        """Note in the report how reads differ, of several that were the same read the latest one at each place.
+
+        What an emulator draws at each start and nobody can ask for is another value in each of them.
+        """
+        told: set[tuple[Hashable, str]] = set()
+        for record, differences in sorted(self._found, key=lambda each: each[0].seq, reverse=True):
+            read = (record.head, record.request.target, record.request.body)
+            kept = [each for each in differences if each.is_loss or each.misplaced or (read, each.path) not in told]
+            told.update((read, each.path) for each in differences)
+            self._tell(record, kept)
+
+    def _tell(self, record: Record, differences: Collection[Difference]) -> None:
         """Note in the report how a read differs. One that shows another account or identity counts as a call that does."""
         misplaced = tuple(each for each in differences if each.misplaced)
         if misplaced:
