@@ -119,7 +119,7 @@ def differences(
         named = _is_named(head, place)
         actual = known.to_client(place.replayed, named) if isinstance(place.replayed, str) else place.replayed
         misplaced = severity is Severity.DIVERGED and _is_in_other_account(place, actual)
-        found.append(Difference(place.path, _shown(place.recorded), _shown(actual), severity, place.role, misplaced))
+        found.append(Difference(place.path, shown(place.recorded), shown(actual), severity, place.role, misplaced))
     moved = {thing for _, thing, agrees in states if agrees is Agreement.MOVED}
     for index, thing, agrees in states:
         if agrees is Agreement.TOLD and thing in moved:
@@ -226,6 +226,7 @@ def _brief(outcome: Outcome) -> str:
     return f"status {outcome.status}" + (f" ({outcome.error_code})" if outcome.error_code else "")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as a difference shows it: a long one cut off."""
     text = _NOTHING if value is MISSING else value if isinstance(value, str) else repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[: _SHOWN_CHARACTERS_MAX - 1] + "…"

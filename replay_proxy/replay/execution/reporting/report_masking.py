@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import CallHead, Request
-from replay_proxy.identifiers.learning.compare import Comparison
+from replay_proxy.identifiers.learning.compare import Comparison, shown
 from replay_proxy.wire.codecs.answers import Outcome
 from replay_proxy.wire.codecs.parameters import parse_parameters
 from replay_proxy.wire.models import models
@@ -25,7 +25,9 @@ class ReportMasking:
             found = secrets_in(operation, parse_parameters(head, request), answer=False)
             self._values += (value for _path, value in found)
         except (LookupError, MalformedMessage):
-            return
+            pass
+        # Of a long secret a difference shows the beginning.
+        self._values += [shown(each).removesuffix("…") for each in self._values]
 
     def of(self, text: str) -> str:
         """Return `text` without the secrets."""
