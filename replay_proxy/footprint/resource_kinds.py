@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import own_name
 from replay_proxy.wire.models import models
 
 _DATA = Path(__file__).parent / "data" / "resource_kinds.json"
@@ -180,12 +180,15 @@ def is_global(service: str) -> bool:
 
 
 def names_in(kind: ResourceKind, params: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The names of resources of a kind that parameters give; several where the naming member is a list."""
+    """The names of resources of a kind that parameters give; several where the naming member is a list.
+
+    One out of an ARN is a `NameInArn`.
+    """
     values = [params.get(member) for member in kind.named]
     if len(values) == 1 and isinstance(values[0], list):
-        return [(short_name(each),) for each in values[0] if isinstance(each, str)]
+        return [(own_name(each),) for each in values[0] if isinstance(each, str)]
     if all(isinstance(value, str) and value for value in values):
-        return [tuple(short_name(str(value)) for value in values)]
+        return [tuple(own_name(str(value)) for value in values)]
     return []
 
 
@@ -193,14 +196,12 @@ def names_made(kind: ResourceKind, params: Mapping[str, Any], result: Mapping[st
     """The names under which the resources that a creation made will be known; empty where it cannot be told."""
     if kind.found_at:
         list_member, _, member = kind.found_at.partition(".")
-        return [
-            (short_name(each[member]),) for each in result.get(list_member, ()) if isinstance(each.get(member), str)
-        ]
+        return [(own_name(each[member]),) for each in result.get(list_member, ()) if isinstance(each.get(member), str)]
     if len(kind.named) == 1 and kind.named[0] not in params:
         spellings = _spellings(kind, kind.named[0])
         own = [params[name] for name in spellings if isinstance(params.get(name), str)]
         own += _found(result, {name.lower() for name in spellings}, _DEPTH)
-        return [(name,) for name in dict.fromkeys(short_name(value) for value in own) if name not in _NO_NAMES]
+        return [(name,) for name in dict.fromkeys(str(own_name(value)) for value in own) if name not in _NO_NAMES]
     names = []
     for member in kind.named:
         value = params.get(member)
@@ -209,7 +210,7 @@ def names_made(kind: ResourceKind, params: Mapping[str, Any], result: Mapping[st
             value = shown[0] if shown else None
         if not isinstance(value, str):
             return []
-        names.append(short_name(value))
+        names.append(str(own_name(value)))
     return [tuple(names)]
 
 

@@ -337,3 +337,17 @@ def test_a_gateway_with_its_address_and_network(lab: Lab) -> None:
     ec2.delete_subnet(SubnetId=subnet)
     ec2.delete_vpc(VpcId=vpc)
     assert kept(lab) == []
+
+
+@pytest.mark.parametrize("gone", ["x/shared", "/x/shared"])
+def test_the_end_of_one_leaves_what_is_called_alike_but_for_a_slash(lab: Lab, gone: str) -> None:
+    logs, ssm = lab.client("logs"), lab.client("ssm")
+    stays = {"x/shared": "/x/shared", "/x/shared": "x/shared"}[gone]
+    for name in ("/x/shared", "x/shared"):
+        logs.create_log_group(logGroupName=name)
+        logs.put_retention_policy(logGroupName=name, retentionInDays=7)
+    logs.delete_log_group(logGroupName=gone)
+    ssm.put_parameter(Name="/x/one", Value="v", Type="String")
+    assert kept(lab) == ["CreateLogGroup", "PutRetentionPolicy", "PutParameter"]
+    groups = logs.describe_log_groups()["logGroups"]
+    assert [(each["logGroupName"], each["retentionInDays"]) for each in groups] == [(stays, 7)]

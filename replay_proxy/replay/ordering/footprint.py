@@ -315,7 +315,7 @@ class Footprints:
         for kind in made:
             names = [] if kind.found_at else resource_kinds.names_made(kind, call.params, call.result)
             if len(names) == 1:
-                name = names[0][-1]
+                name = short_name(names[0][-1])
                 # A balancer's name stands in the middle of its ARN; whoever deletes it names that, and frees the name.
                 sent = (named.sent.get(part, "") for part in parts_of_name(name))
                 own = next(filter(None, sent), "") or thing(call.service, name)

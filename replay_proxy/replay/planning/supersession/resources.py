@@ -37,7 +37,7 @@ from replay_proxy.footprint.members.answer_identifiers import all_texts, answer_
 from replay_proxy.footprint.members.naming_members import naming_at_top, refers_by_identifier
 from replay_proxy.footprint.names.name_index import NameIndex
 from replay_proxy.footprint.names.places import Places
-from replay_proxy.footprint.names.resource_names import names_in_identifier, short_name
+from replay_proxy.footprint.names.resource_names import NameInArn, names_in_identifier, own_name, short_name
 from replay_proxy.footprint.parameter_texts import parameter_texts
 from replay_proxy.journal.format.records import Record
 from replay_proxy.replay.planning.supersession import reviewed
@@ -204,15 +204,22 @@ class ResourcesRule:
         for kind in resource_kinds.kinds_of(call.service):
             by_arn = member.endswith("ARN") and kind.named == (f"{member[:-3]}Name",)
             if isinstance(value, str) and (by_arn or kind.named == (member,)):
-                return self._live.get((_scope(call), kind.service, kind.name, (short_name(value),)))
+                return self._alive((_scope(call), kind.service, kind.name, (own_name(value),)))
         return None
+
+    def _alive(self, key: _Key) -> _Resource | None:
+        """Return the resource that a key means: an ARN may leave out the slash with which a name begins."""
+        scope, service, kind, names = key
+        own = names[-1]
+        keys = [(*names[:-1], each) for each in own.readings()[:2]] if isinstance(own, NameInArn) else [names]
+        return next((found for each in keys if (found := self._live.get((scope, service, kind, each)))), None)
 
     def _part(self, call: Call, name: str | None) -> _Resource | None:
         """Return the part of a holder in which data lies, such as the stream of a log group, which may end alone."""
         for kind in resource_kinds.kinds_of(call.service) if name else ():
             if kind.name == name:
                 for names in resource_kinds.names_in(kind, call.params):
-                    return self._live.get((_scope(call), kind.service, kind.name, names))
+                    return self._alive((_scope(call), kind.service, kind.name, names))
         return None
 
     def _direct(self, call: Call) -> dict[_Resource, set[str]]:
@@ -220,7 +227,7 @@ class ResourcesRule:
         found: dict[_Resource, set[str]] = {}
         for kind in resource_kinds.nameable(call.service, call.operation):
             for name in resource_kinds.names_in(kind, call.params):
-                resource = self._live.get((_scope(call), kind.service, kind.name, name))
+                resource = self._alive((_scope(call), kind.service, kind.name, name))
                 if resource is not None:
                     found.setdefault(resource, set()).update(kind.named)
         return found
@@ -234,7 +241,7 @@ class ResourcesRule:
             plain = all(member in kind.named or member in harmless for member in call.params)
             for name in resource_kinds.names_in(kind, call.params):
                 key = (_scope(call), kind.service, kind.name, name)
-                resource = self._live.get(key) or self._ended.get(key)
+                resource = self._alive(key) or self._ended.get(key)
                 if resource is None:
                     self._ends[call.seq].add(_UNKNOWN)
                 elif plain:
@@ -276,17 +283,20 @@ class ResourcesRule:
                 )
                 self._made[call.seq].append(resource)
             resource.keys.append(key)
-            resource.names = (*resource.names, key[3][-1])
             self._live[key] = resource
             self._ended.pop(key, None)
             scope, service, members, parts = _whole(key)
             if len(parts) > 1:
                 self._parts[scope, service, members[:-1], parts[:-1]].append(resource)
-            self._names.add(resource.names[-1], call.seq)
-            if resource.names[-1] not in sent:
-                self._drawn.add(resource.names[-1])
+            # What mentions one may leave out the slash with which its name begins: then it may mean either.
+            spellings = tuple(dict.fromkeys((key[3][-1], short_name(key[3][-1]))))
+            resource.names = (*resource.names, *spellings)
+            for name in spellings:
+                self._names.add(name, call.seq)
+                if name not in sent:
+                    self._drawn.add(name)
         for resource in resources.values():
-            names = {key[3][-1] for key in resource.keys}
+            names = {short_name(key[3][-1]) for key in resource.keys}
             resource.arns = tuple(
                 text for text in all_texts(call.result) if text.startswith("arn:") and short_name(text) in names
             )
@@ -342,7 +352,7 @@ class ResourcesRule:
             self._mentions[owner].append(mention)
 
     def _is_named(self, call: Call, resource: _Resource, members: Iterable[str]) -> bool:
-        values = {short_name(call.params[member]) for member in members if isinstance(call.params.get(member), str)}
+        values = {own_name(call.params[member]) for member in members if isinstance(call.params.get(member), str)}
         return any(key[3] == (value,) for key in resource.keys for value in values)
 
     def _names_only(self, call: Call, owners: set[int]) -> bool:
@@ -367,7 +377,7 @@ class ResourcesRule:
 
     def _names_unknown(self, call: Call, direct: Mapping[_Resource, set[str]], owners: set[int]) -> bool:
         """Return whether the call refers, by id or ARN, to something of unknown origin, which it may affect, too."""
-        known = {part for resource in direct for key in resource.keys for part in key[3]}
+        known = {short_name(part) for resource in direct for key in resource.keys for part in key[3]}
         return any(
             refers_by_identifier(member) and short_name(value) not in known and not self._is_known(value, owners)
             for member, value in naming_at_top(call.params)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from replay_proxy.footprint.names.resource_names import short_name
+from replay_proxy.footprint.names.resource_names import own_name
 from replay_proxy.footprint.resource_kinds import is_global
 from replay_proxy.replay.planning.supersession.decisions import SupersessionDecisions
 from replay_proxy.replay.planning.supersession.reviewed import table
@@ -112,7 +112,7 @@ def _one(value: Any) -> str:
     if isinstance(value, list):
         # Tags, or their keys.
         return "\0".join(sorted(_key(each) for each in value))
-    return short_name(value) if isinstance(value, str) else ""
+    return own_name(value) if isinstance(value, str) else ""
 
 
 def _key(tag: Any) -> str:
