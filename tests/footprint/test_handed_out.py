@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from replay_proxy.footprint.members.handed_out import is_handed_out
+from replay_proxy.footprint.members.handed_out import is_condition, is_handed_out
 from replay_proxy.footprint.members.member_roles import Role, member_in_map, names_by_key, role_of
 from replay_proxy.wire.models.models import operation_model
 
@@ -72,3 +72,25 @@ def test_keys_of_maps_are_no_members_unless_they_name_attributes() -> None:
         assert role_of("lambda", "GetFunctionConfiguration", name, variables.value) is Role.TEXT  # type: ignore[attr-defined]
     assert names_by_key(shape("secretsmanager", "DescribeSecret", "VersionIdsToStages"))
     assert not names_by_key(variables) and not names_by_key(None)
+
+
+@pytest.mark.parametrize(
+    ("service", "member", "is_one"),
+    [
+        ("wafv2", "LockToken", True),
+        ("wafv2", "WebACLLockToken", True),
+        ("waf", "ChangeToken", True),
+        ("cloudfront", "IfMatch", True),
+        ("s3", "IfNoneMatch", True),
+        ("lambda", "RevisionId", True),
+        ("dynamodb", "ExpectedRevisionId", True),
+        ("kinesisanalyticsv2", "ConditionalToken", True),
+        ("logs", "sequenceToken", True),
+        ("sns", "Token", False),  # of a subscription: it is said, and never handed out by an answer
+        ("elasticache", "AuthToken", False),
+        ("amplify", "oauthToken", False),
+        ("apigateway", "ifMatch", False),
+    ],
+)
+def test_what_allows_a_call_is_told_from_what_the_call_sets(service: str, member: str, *, is_one: bool) -> None:
+    assert is_condition(service, member) is is_one

@@ -768,3 +768,15 @@ def test_an_update_that_says_what_is_done_with_tags_sets_none() -> None:
     assert changed.items() <= service.attributes.items()
     shown = {"service": {**changed, "tags": []}}
     assert shown_tags(shown) == {}, "and a read that shows none is believed"
+
+
+def test_a_token_that_allows_a_call_is_no_attribute_of_what_it_changes() -> None:
+    tape = Tape()
+    made = {"Name": "ips", "Scope": "REGIONAL", "IPAddressVersion": "IPV4", "Addresses": []}
+    tape.call("wafv2", "CreateIPSet", made, {"Summary": {"Name": "ips", "Id": "i-1", "LockToken": "first"}})
+    named = {"Name": "ips", "Scope": "REGIONAL", "Id": "i-1"}
+    changed = {**named, "Addresses": ["1.1.1.1/32"], "LockToken": "first"}
+    tape.call("wafv2", "UpdateIPSet", changed, {"NextLockToken": "second"})
+    attributes = one(tape.model(), "AWS::WAFv2::IPSet").attributes
+    assert attributes["Addresses"] == ["1.1.1.1/32"]
+    assert "LockToken" not in attributes

@@ -31,6 +31,8 @@ class _Members:
     which an answer may show the first or the next (`InitialConfigurationToken`). paging: members by which pages of a
     listing are asked for, and those that answers give for that. from_client: members that SDKs fill in by themselves.
     of_content: members of answers that follow from a body of any length that the client sends.
+    tokens_shown: those that are tokens by name, wherever they stand in an answer.
+    conditions: members of requests that are conditions of HTTP (`If-Match`).
     """
 
     taken_by: dict[str, frozenset[str]]
@@ -38,6 +40,8 @@ class _Members:
     paging: frozenset[str]
     from_client: frozenset[str]
     of_content: frozenset[str]
+    tokens_shown: frozenset[str]
+    conditions: frozenset[str]
 
 
 def is_handed_out(service: str, operation: str, member: str) -> bool:
@@ -54,6 +58,23 @@ def is_handed_out(service: str, operation: str, member: str) -> bool:
     return bool(takers - {operation})
 
 
+def is_condition(service: str, member: str) -> bool:
+    """Tell whether a member of a request says when the call is allowed or that it is the same one, and sets nothing.
+
+    Such are tokens that the service hands out for the next call (`LockToken`, `RevisionId`, `ExpectedRevisionId`), those of
+    idempotency, and conditions of HTTP (`IfMatch`).
+    """
+    members = _members(service)
+    name = member.lower()
+    if members is None:
+        return False
+    if name in members.from_client or name in members.conditions:
+        return True
+    handed_out = {_FOLLOWS.sub("", each) for each in members.tokens_shown}
+    longer = handed_out - {"token", "revision"}
+    return name in members.tokens_taken and (name in handed_out or any(name.endswith(each) for each in longer))
+
+
 @lru_cache(maxsize=_SERVICES)
 def _members(service: str) -> _Members | None:
     try:
@@ -64,10 +85,16 @@ def _members(service: str) -> _Members | None:
     paging: set[str] = set()
     from_client: set[str] = set()
     of_content: set[str] = set()
+    shown_anywhere: set[str] = set()
+    walked: set[str] = set()
+    conditions: set[str] = set()
     for name, operation in model["operations"].items():
         taken = _strings(model["shapes"], operation.get("input"))
         shown = _strings(model["shapes"], operation.get("output")).keys()
+        shown_anywhere |= _names_below(model["shapes"], operation.get("output"), walked)
         for member, traits in taken.items():
+            if traits.get("location") == "header" and str(traits.get("locationName", "")).lower().startswith("if-"):
+                conditions.add(member)
             taken_by.setdefault(member, set()).add(name)
             if traits.get("idempotencyToken"):
                 from_client.add(member)
@@ -83,6 +110,8 @@ def _members(service: str) -> _Members | None:
         frozenset(paging),
         frozenset(from_client),
         frozenset(of_content),
+        frozenset(member for member in shown_anywhere if _TOKEN.fullmatch(member)),
+        frozenset(conditions),
     )
 
 
@@ -96,6 +125,22 @@ def _strings(shapes: dict[str, Any], reference: dict[str, Any] | None) -> dict[s
         for name, member in members.items()
         if shapes[member["shape"]]["type"] == "string"
     }
+
+
+def _names_below(shapes: dict[str, Any], reference: dict[str, Any] | None, walked: set[str]) -> set[str]:
+    """Return the names of all members below a shape, in lower case. walked: the shapes that were looked at; more are noted."""
+    found: set[str] = set()
+    waiting = [reference["shape"]] if reference is not None else []
+    while waiting:
+        name = waiting.pop()
+        if name in walked:
+            continue
+        walked.add(name)
+        shape = shapes[name]
+        found.update(member.lower() for member in shape.get("members", ()))
+        below = (*shape.get("members", {}).values(), *(shape[part] for part in ("member", "value") if part in shape))
+        waiting += [each["shape"] for each in below]
+    return found
 
 
 def _is_streaming(shapes: dict[str, Any], reference: dict[str, Any] | None) -> bool:

@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from replay_proxy.exchange import BlobRef
+from replay_proxy.footprint.members.handed_out import is_condition
 from replay_proxy.resources.kinds import no_attributes, relations, switched_by
 from replay_proxy.resources.properties.operation_names import has_operation, noun_added, noun_of
 from replay_proxy.resources.properties.patches import patch
@@ -90,7 +91,11 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
     verb, noun = noun_of(operation)
     left_out = {each.lower() for each in naming}
     left_out |= no_attributes()
-    values = {member: value for member, value in given.items() if member.lower() not in left_out}
+    values = {
+        member: value
+        for member, value in given.items()
+        if member.lower() not in left_out and not is_condition(resource.service, member)
+    }
     attributes = resource.attributes
     if made:
         attributes.update(values)

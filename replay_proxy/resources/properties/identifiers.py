@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from replay_proxy.exchange import CallHead
+from replay_proxy.footprint.members.handed_out import is_condition
 from replay_proxy.footprint.members.member_roles import Role, role_by_name
 from replay_proxy.footprint.members.naming_members import names_account
 from replay_proxy.resources.kinds import Kind
@@ -52,6 +53,7 @@ def other_attributes(
             or member.lower() in sent
             or member in identifiers
             or names_account(member)
+            or is_condition(head.service, member)
         ):
             continue
         if _is_identifier(head, member, value):
