@@ -18,6 +18,7 @@ Each module may import those below it in this table.
 | `message_delays` | how long messages that are sent again are still to be hidden |
 | `original_times` | when the things that are made again were made at first |
 | `time_pairs` | which times answers showed at first, and which they show now |
+| `called_things` | what a call has made or changed, and by which names |
 | `item_writes` | the same of items whose writes the stream of a table shows |
 | `background_waits` | work that calls have started, and that nobody but a client waits for |
 | `sending` | one request, until it is known what became of its call: retries, doubt, repeatability |
