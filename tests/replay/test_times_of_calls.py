@@ -9,75 +9,12 @@ import base64
 import re
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 import pytest
 
-from replay_proxy.exchange import Answer, CallHead, Headers, Request
-from replay_proxy.identifiers.rewriting.times.rewrite import Times
-from replay_proxy.identifiers.rewriting.times.table_records import key_of, writes_of
-from replay_proxy.journal.format.records import Record, RecordKind
-from replay_proxy.replay.execution.original_times import note_times
-
-AGAIN = 1_795_000_001
-FIRST = 1_700_000_000
-APART = 100
-"""Seconds between two calls at first."""
-PLACE = "{}:us-east-1:000000000000"
-FORM = "application/x-www-form-urlencoded"
-
-
-class Restored:
-    """Calls that were made again, each `APART` seconds after the one before at first."""
-
-    def __init__(self, service: str, protocol: str) -> None:
-        self._service, self._protocol = service, protocol
-        self._times = Times()
-        self._made = 0
-
-    def _head(self, operation: str, *, signed: bool = True, region: str = "us-east-1") -> CallHead:
-        where = {"account": "000000000000", "region": region} if signed else {}
-        return CallHead(self._service, operation, self._protocol, **where)
-
-    def call(
-        self, operation: str, params: Any, answer: Any, target: str = "/", *, signed: bool = True, after: float = 0.0
-    ) -> int:
-        """Return when it was called at first, in seconds since the epoch. after: by how much later it is made again."""
-        at = FIRST + APART * self._made
-        self._made += 1
-        head = self._head(operation, signed=signed)
-        time = datetime.fromtimestamp(at - 0.001, UTC).isoformat()
-        sent, given = _request(params, target), _answer(answer)
-        record = Record(self._made, time, 1.0, RecordKind.MUTATION, head, sent, given)
-        note_times(self._times, record, head, sent, given, AGAIN + after + 0.1, AGAIN + after + 0.2)
-        return at
-
-    def writes(self, table: str) -> list[tuple[str, bool, int]]:
-        """Return what is known of the writes to a table: key, whether it was written or deleted, and when at first."""
-        moments = self._times.moments_of(self._head("PutItem"), writes_of(table))
-        return [(each.within[0], each.creates, round(each.original)) for each in moments]
-
-    def read(self, operation: str, params: Any, answer: Any, target: str = "/", *, region: str = "us-east-1") -> Any:
-        """Return what a client is shown."""
-        head = self._head(operation, region=region)
-        found = self._times.answer_to_client(_answer(answer), head, _request(params, target)).body
-        assert isinstance(found, bytes)
-        return found.decode() if isinstance(answer, bytes) else orjson.loads(found)
-
-
-def _request(params: Any, target: str) -> Request:
-    if isinstance(params, dict) and "Action" in params:
-        body, headers = urlencode(params).encode(), [("Host", "h"), ("Content-Type", FORM)]
-    else:
-        body, headers = orjson.dumps(params) if params else b"", [("Host", "h")]
-    return Request("POST" if body else "GET", target, Headers(headers), body)
-
-
-def _answer(document: Any) -> Answer:
-    body = document if isinstance(document, bytes) else orjson.dumps(document)
-    kind = "text/xml" if isinstance(document, bytes) else "application/json"
-    return Answer(200, Headers([("Content-Length", str(len(body))), ("Content-Type", kind)]), body)
+from replay_proxy.identifiers.rewriting.times.table_records import key_of
+from tests.replay.restored_calls import AGAIN, APART, FIRST, PLACE, Restored, iso_time
 
 
 def test_a_user_who_signed_up_and_changed_the_password_is_known_in_lists() -> None:
@@ -104,22 +41,18 @@ def test_what_is_attached_tells_when_that_was_done_and_nothing_else_does() -> No
     made = restored.call("CreateVolume", {"Action": "CreateVolume"}, b"<R><volumeId>vol-1</volumeId></R>")
     attaching = {"Action": "AttachVolume", "VolumeId": "vol-1", "InstanceId": "i-1", "Device": "/dev/sdh"}
     attached = restored.call("AttachVolume", attaching, b"<R><volumeId>vol-1</volumeId></R>")
-    text = _iso(AGAIN)
+    text = iso_time(AGAIN)
     part = f"<volumeId>vol-1</volumeId><instanceId>i-1</instanceId><attachTime>{text}</attachTime>"
     body = (
         f"<R><volumeSet><item><volumeId>vol-1</volumeId><createTime>{text}</createTime>"
         f"<attachmentSet><item>{part}</item></attachmentSet></item></volumeSet></R>"
     )
     shown = restored.read("DescribeVolumes", {"Action": "DescribeVolumes"}, body.encode())
-    assert re.findall("Time>([^<]+)", shown) == [_iso(made), _iso(attached)]
+    assert re.findall("Time>([^<]+)", shown) == [iso_time(made), iso_time(attached)]
     body = f"<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><launchTime>{text}</launchTime>"
     body += "</item></instancesSet></item></reservationSet></R>"
     shown = restored.read("DescribeInstances", {"Action": "DescribeInstances"}, body.encode())
-    assert re.findall("Time>([^<]+)", shown) == [_iso(launched)]
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert re.findall("Time>([^<]+)", shown) == [iso_time(launched)]
 
 
 @pytest.mark.parametrize("operation", ["StopInstances", "TerminateInstances"])
@@ -129,11 +62,11 @@ def test_a_reason_in_words_tells_when_the_state_has_changed(operation: str) -> N
     restored.call("RunInstances", {"Action": "RunInstances", "ImageId": "ami-1"}, instance)
     stopped = restored.call(operation, {"Action": operation, "InstanceId.1": "i-1"}, instance)
     body = "<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><reason>{}</reason>"
-    body += f"<launchTime>{_iso(AGAIN)}</launchTime></item></instancesSet></item></reservationSet></R>"
+    body += f"<launchTime>{iso_time(AGAIN)}</launchTime></item></instancesSet></item></reservationSet></R>"
     words = "User initiated ({} {} UTC)"
-    again = body.format(words.format(*_iso(AGAIN)[:-1].split("T")))
+    again = body.format(words.format(*iso_time(AGAIN)[:-1].split("T")))
     shown = restored.read("DescribeInstances", {"Action": "DescribeInstances"}, again.encode())
-    assert re.findall("reason>([^<]+)", shown) == [words.format(*_iso(stopped)[:-1].split("T"))]
+    assert re.findall("reason>([^<]+)", shown) == [words.format(*iso_time(stopped)[:-1].split("T"))]
 
 
 def test_a_time_of_one_kind_of_change_tells_of_no_other_kind() -> None:
@@ -194,11 +127,16 @@ def test_what_was_begun_is_known_by_its_number() -> None:
         for n in (1, 2)
     ]
     items = [
-        {"DeploymentNumber": n, "ConfigurationVersion": "2", "StartedAt": _iso(AGAIN), "CompletedAt": _iso(AGAIN)}
+        {
+            "DeploymentNumber": n,
+            "ConfigurationVersion": "2",
+            "StartedAt": iso_time(AGAIN),
+            "CompletedAt": iso_time(AGAIN),
+        }
         for n in (2, 1)
     ]
     shown = restored.read("ListDeployments", None, {"Items": items}, target)["Items"]
-    wanted = [_iso(begun[1]), _iso(begun[0])]
+    wanted = [iso_time(begun[1]), iso_time(begun[0])]
     assert [each["StartedAt"] for each in shown] == [each["CompletedAt"] for each in shown] == wanted
 
 
@@ -213,21 +151,21 @@ def test_versions_of_a_template_are_known_by_their_numbers_in_xml() -> None:
     parts = "<launchTemplateId>lt-1</launchTemplateId><launchTemplateName>abc</launchTemplateName>"
     made = [restored.call(first["Action"], first, f"<R><launchTemplate>{parts}</launchTemplate></R>".encode())]
     for number, named in ((2, {"LaunchTemplateId": "lt-1"}), (3, {"LaunchTemplateName": "abc"})):
-        at = _iso(FIRST + APART * (number - 1))
+        at = iso_time(FIRST + APART * (number - 1))
         body = f"<R><launchTemplateVersion>{version(number, at)}</launchTemplateVersion></R>".encode()
         sent = {"Action": "CreateLaunchTemplateVersion", **named}
         made.append(restored.call("CreateLaunchTemplateVersion", sent, body))
-    items = "".join(f"<item>{version(number, _iso(AGAIN))}</item>" for number in (3, 2, 1))
+    items = "".join(f"<item>{version(number, iso_time(AGAIN))}</item>" for number in (3, 2, 1))
     body = f"<R><launchTemplateVersionSet>{items}</launchTemplateVersionSet></R>".encode()
     shown = restored.read("DescribeLaunchTemplateVersions", {"Action": "DescribeLaunchTemplateVersions"}, body)
-    assert re.findall("Time>([^<]+)", shown) == [_iso(each) for each in reversed(made)]
+    assert re.findall("Time>([^<]+)", shown) == [iso_time(each) for each in reversed(made)]
 
 
 def test_a_profile_is_not_as_old_as_its_user() -> None:
     restored = Restored("iam", "query")
 
     def answer(name: str, thing: str, at: int) -> bytes:
-        inner = f"<{thing}><UserName>1</UserName><CreateDate>{_iso(at)}</CreateDate></{thing}>"
+        inner = f"<{thing}><UserName>1</UserName><CreateDate>{iso_time(at)}</CreateDate></{thing}>"
         return f"<{name}Response><{name}Result>{inner}</{name}Result></{name}Response>".encode()
 
     asked = {"UserName": "1"}
@@ -237,7 +175,7 @@ def test_a_profile_is_not_as_old_as_its_user() -> None:
     profile = restored.call("CreateLoginProfile", call, answer("CreateLoginProfile", "LoginProfile", FIRST + APART))
     for thing, at in (("User", user), ("LoginProfile", profile)):
         read = f"Get{thing}"
-        assert _iso(at) in restored.read(read, {"Action": read, **asked}, answer(read, thing, AGAIN))
+        assert iso_time(at) in restored.read(read, {"Action": read, **asked}, answer(read, thing, AGAIN))
 
 
 def test_a_change_tells_of_the_thing_and_not_of_what_that_refers_to() -> None:
@@ -294,11 +232,11 @@ def test_what_changes_a_function_is_no_change_of_its_settings() -> None:
     arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
     settings = {"FunctionArn": arn, "MaximumRetryAttempts": 1, "LastModified": AGAIN}
     put = restored.call("PutFunctionEventInvokeConfig", {"MaximumRetryAttempts": 1}, settings, where)
-    function = {"FunctionName": "f", "FunctionArn": arn, "LastModified": _iso(AGAIN)}
+    function = {"FunctionName": "f", "FunctionArn": arn, "LastModified": iso_time(AGAIN)}
     changed = restored.call("UpdateFunctionCode", {"ZipFile": ""}, function, "/2015-03-31/functions/f/code")
     assert restored.read("GetFunctionEventInvokeConfig", None, settings, where)["LastModified"] == put
     shown = restored.read("GetFunctionConfiguration", None, function, "/2015-03-31/functions/f/configuration")
-    assert shown["LastModified"] == _iso(changed)
+    assert shown["LastModified"] == iso_time(changed)
 
 
 def test_a_stage_is_made_by_the_deployment_that_names_it_first() -> None:

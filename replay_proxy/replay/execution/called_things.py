@@ -18,6 +18,7 @@ from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.identifiers.rewriting.times.time_owners import (
     copy_name,
     log_stream,
+    marker_name,
     number_name,
     object_name,
     part_name,
@@ -25,6 +26,7 @@ from replay_proxy.identifiers.rewriting.times.time_owners import (
 )
 from replay_proxy.identifiers.rewriting.times.time_places import (
     CHANGING,
+    as_of_user,
     bare_noun,
     is_own_name,
     is_told_by_verb,
@@ -48,8 +50,6 @@ _OF_PARTS = frozenset(
     {"s3", "sqs", "kinesis", "logs", "dynamodb", "firehose", "sns", "cloudwatch", "events", "iot-data"}
 )
 """Services whose data has no names of its own: its times are told of parts, or not at all."""
-_BY_ADMIN = "Admin"
-"""With this, Cognito's names of operations begin where an administrator does what a user could."""
 _MAKES_TOO = frozenset({"SignUp"})
 _MESSAGES = frozenset({"SendMessage", "SendMessageBatch"})
 _RECORDS = frozenset({"PutRecord", "PutRecords"})
@@ -66,13 +66,18 @@ def parameters_of(head: CallHead, request: Request) -> dict[str, Any]:
         return {}
 
 
+def writes_parts(service: str, operation: str) -> bool:
+    """Return whether a call writes data that has no names of its own: objects, messages, items; not so the users of a pool."""
+    return service in _OF_PARTS and is_data(service, operation)
+
+
 def things_of_call(head: CallHead, request: Request, answer: Answer) -> tuple[list[str], list[str], bool]:
     """Return the names of what a call made or changed, names that it only shows beside, and whether it made something."""
     service, operation = head.service, head.operation
-    if service in _OF_PARTS and is_data(service, operation):
+    if writes_parts(service, operation):
         return _data_named(head, request, answer), [], True
     params = parse_parameters(head, request)
-    bare = operation.removeprefix(_BY_ADMIN)
+    bare = as_of_user(operation)
     made = resource_kinds.created_by(service, operation)
     if not made and not makes(bare) and operation not in _MAKES_TOO:
         if not bare.startswith(CHANGING) and (bare.startswith(ENDING) or not is_told_by_verb(service, bare)):
@@ -94,12 +99,50 @@ def things_of_call(head: CallHead, request: Request, answer: Answer) -> tuple[li
     return found, [*beside, *(value for value in (*shown.identifiers, *shown.listed) if value not in sent)], True
 
 
-def named_by_the_way(head: CallHead, request: Request) -> list[str]:
-    """Return what a call names that may have changed it, though its name does not say so; nothing where it ends something."""
-    bare, params = head.operation.removeprefix(_BY_ADMIN), parameters_of(head, request)
-    if bare.startswith(ENDING):
+def shown_names(head: CallHead, request: Request, answer: Answer, names: Collection[str]) -> list[str]:
+    """Return what an answer calls a thing that the call named otherwise: a user who is named by an address of mail.
+
+    names: of the thing, as `things_of_call` gives them. The answer calls it so in a member of the same name.
+    """
+    asked = {
+        member: value
+        for member, value in naming_at_top(parameters_of(head, request))
+        if value in names or short_name(value) in names
+    }
+    if not asked or writes_parts(head.service, head.operation):
         return []
-    return [*(value for _, value in naming_at_top(params)), *_users(head.service, params)]
+    parsed = parse_answer(head, answer, request).parsed
+    return [value for member, sent in asked.items() for value in _nearest_in(parsed, member) if value != sent]
+
+
+def _nearest_in(answer: Any, member: str) -> list[str]:
+    """Return the texts in the members of one name that stand furthest out in the structures of an answer."""
+    level = [answer]
+    for _ in range(_DEPTH):
+        level = [each for each in level if isinstance(each, dict)]
+        if found := [each[member] for each in level if isinstance(each.get(member), str)]:
+            return found
+        level = [part for each in level for part in each.values()]
+    return []
+
+
+def drawn_by_the_way(head: CallHead, request: Request, answer: Answer) -> list[str]:
+    """Return the identifiers that the answer to a call shows, and that it was not told: of what the call may have made.
+
+    So does `GetId` make the identity that it names, though its name does not say so.
+    """
+    told = set(all_texts(parameters_of(head, request)))
+    shown = answer_texts(head, parse_answer(head, answer, request))
+    return [value for value in (*shown.identifiers, *shown.listed) if value not in told]
+
+
+def named_by_the_way(head: CallHead, request: Request, answer: Answer) -> list[str]:
+    """Return what a call names that may have changed it, though its name does not say so."""
+    params = parameters_of(head, request)
+    users = _users(head.service, params)
+    if head.service == "cognito-idp":
+        users += _users(head.service, parse_answer(head, answer, request).parsed.get("AuthenticationResult", {}))
+    return [*(value for _, value in naming_at_top(params)), *users]
 
 
 @lru_cache(maxsize=_OPERATIONS)
@@ -145,11 +188,12 @@ def _identity(service: str, operation: str) -> frozenset[str]:
     return frozenset(member for kind in kinds for member in kind.named)
 
 
-def _users(service: str, params: Mapping[str, Any]) -> list[str]:
-    """Return the users of a pool that a call is about: the one that it names, and the one whose token it carries."""
-    named = [claims_of(params.get("AccessToken")).get("username")]
+def _users(service: str, texts: Mapping[str, Any]) -> list[str]:
+    """Return the users of a pool that parameters or tokens are about: named by themselves, in a challenge, or by a token."""
+    named = [claims_of(texts.get("AccessToken")).get("username")]
     if service == "cognito-idp":
-        named.append(params.get("Username"))
+        responses = texts.get("ChallengeResponses")
+        named += [texts.get("Username"), responses.get("USERNAME") if isinstance(responses, dict) else None]
     return [each for each in named if isinstance(each, str)]
 
 
@@ -203,15 +247,17 @@ def _numbers(service: str, operation: str) -> tuple[tuple[str, str], ...]:
 def parents_of(head: CallHead, request: Request, names: Collection[str], creates: bool) -> tuple[str, ...]:
     """Return the short names of what a call names beside what it made or changed: what that is in, or belongs to."""
     named = naming_at_top(parameters_of(head, request))
+    if creates and head.operation in _MAKES_TOO:
+        return ()  # a user is of a pool, which the call does not name
     if creates:
-        bare = head.operation.removeprefix(_BY_ADMIN)
+        bare = as_of_user(head.operation)
         identity = frozenset(
             member for kind in resource_kinds.made_by(head.service, head.operation) for member in kind.named
         )
         named = _of_identity(named, identity)
         beside = [value for member, value in named if value not in names or not is_own_name(head.service, bare, member)]
     else:
-        of_thing = _of_identity(named, _identity(head.service, head.operation.removeprefix(_BY_ADMIN)))
+        of_thing = _of_identity(named, _identity(head.service, as_of_user(head.operation)))
         beside = [value for _, value in of_thing] if len(named) > 1 else []
     return tuple(dict.fromkeys(short_name(value) for value in beside if value))[:PARENTS_MAX]
 
@@ -225,7 +271,7 @@ def _of_identity(named: list[tuple[str, str]], identity: frozenset[str]) -> list
 def names_only_within(head: CallHead, request: Request, answer: Answer) -> list[str]:
     """Return the names in an answer that are unique within a parent only: of a version, or of the first one of what was made."""
     parsed = parse_answer(head, answer, request).parsed
-    bare = head.operation.removeprefix(_BY_ADMIN)
+    bare = as_of_user(head.operation)
     return [text for member, text in _texts(parsed) if names_within(head.service, bare, member)]
 
 
@@ -266,11 +312,7 @@ def _data_named(head: CallHead, request: Request, answer: Answer) -> list[str]:
         case "s3" if operation == "RestoreObject":
             return [copy_name(params.get("Bucket"), params.get("Key"), params.get("VersionId"))]
         case "s3" if operation == "DeleteObjects":
-            deleted = parse_answer(head, answer, request).parsed.get("Deleted", ())
-            marked = (each for each in deleted if each.get("DeleteMarkerVersionId"))
-            return [
-                object_name(params.get("Bucket"), each.get("Key"), each["DeleteMarkerVersionId"]) for each in marked
-            ]
+            return _markers(params, parse_answer(head, answer, request).parsed)
         case "sqs" if operation in _MESSAGES:
             return list(_values("MessageId", parse_answer(head, answer, request).parsed, "Successful"))
         case "kinesis" if operation in _RECORDS:
@@ -279,6 +321,17 @@ def _data_named(head: CallHead, request: Request, answer: Answer) -> list[str]:
         case "logs" if operation == "PutLogEvents":
             return [log_stream(params.get("logGroupName"), params.get("logStreamName"))]
     return []
+
+
+def _markers(params: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
+    """Return the names of the delete markers that a call made; by their objects alone where it has asked to be told of none."""
+    bucket, asked, told = params.get("Bucket"), params.get("Delete"), result.get("Deleted", ())
+    if told or not isinstance(asked, dict) or not asked.get("Quiet"):
+        marked = (each for each in told if each.get("DeleteMarkerVersionId"))
+        return [object_name(bucket, each.get("Key"), each["DeleteMarkerVersionId"]) for each in marked]
+    kept = {each.get("Key") for each in result.get("Errors", ())}
+    objects = (each for each in asked.get("Objects", ()) if isinstance(each, dict) and not each.get("VersionId"))
+    return [marker_name(bucket, each.get("Key")) for each in objects if each.get("Key") not in kept]
 
 
 def _values(member: str, result: Mapping[str, Any], entries: str) -> Iterator[str]:

@@ -67,6 +67,7 @@ class RememberedTimes:
         self._asides: dict[str, list[Moment]] = {}
         self._pairs: dict[str, list[Pair]] = {}
         self._owners: dict[str, tuple[str, ...]] = {}
+        self._called: dict[str, tuple[str, ...]] = {}
         self._copies: dict[str, set[str]] = {}
         self._far: set[int] = set()
         self._size = 0
@@ -186,6 +187,20 @@ class RememberedTimes:
     def owners_of(self, head: CallHead, name: str) -> tuple[str, ...]:
         """Return the names of what the thing of this name was made for: of a change set, its stack."""
         return self._owners.get(_key(head, name), ())
+
+    def remember_called(self, head: CallHead, names: Iterable[str], called: Iterable[str]) -> None:
+        """Remember, until the restore is over, how answers call the things to which calls give these names."""
+        for key in {_key(head, name) for name in names if name}:
+            for each in called:
+                known = self._called.get(key, ())
+                size = WITHIN_BYTES + len(each) + (0 if known else NAME_BYTES + len(key))
+                if each not in known and self._size + size <= REMEMBERED_BYTES_MAX:
+                    self._size += size
+                    self._called[key] = (*known, each)
+
+    def called(self, head: CallHead, names: Iterable[str]) -> list[str]:
+        """Return how answers call the things of these names, where otherwise; several, where each is in a parent of its own."""
+        return list(dict.fromkeys(each for name in names for each in self._called.get(_key(head, name), ())))
 
     def pair(self, head: CallHead, names: Iterable[str], pair: Pair) -> None:
         """Remember that the emulator shows one time where another was shown, beside these names."""
@@ -333,11 +348,14 @@ class RememberedTimes:
         found = latest(known, seconds - distance, place)
         return "" if found is None else format_like(text, found.original_of(seconds - distance) + distance)
 
-    def lies_in_call(self, head: CallHead, names: Neighbours, text: str) -> bool:
+    def lies_in_call(self, head: CallHead, names: Neighbours, place: TimePlace, text: str) -> bool:
         """Return whether a time surely lies in a call that made or changed what has one of these names."""
         seconds = parse_time(text)
         return seconds is not None and any(
-            moment.surely_covers(seconds) for _, name in names if name for moment in self.moments_of(head, name)
+            moment.surely_covers(seconds) and place.can_name(member, moment.operation)
+            for member, name in names
+            if name
+            for moment in self.moments_of(head, name)
         )
 
     def _asides_of(self, head: CallHead, names: Iterable[str]) -> list[Moment]:

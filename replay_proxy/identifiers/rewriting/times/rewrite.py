@@ -119,7 +119,7 @@ class Times(RememberedTimes):
             params = parameters(head, request) if params is None else params
             place = TimePlace(head.service, head.operation, body_value.name, tuple(body_value.within))
             scope = scope_of_value(body_value, params)
-            for names in self._names_of(body_value, head, params):
+            for names in self._names_of(body_value, head, params, place):
                 original = self.original(head, names, place, body_value.text, now, scope)
                 if original:
                     replacements.append(Replacement(body_value.start, body_value.end, body_value.text, original))
@@ -127,16 +127,18 @@ class Times(RememberedTimes):
         outside = bodies.outside_payload(replacements, payload, body, body_format)
         return _replaced(body, outside) if outside else None
 
-    def _names_of(self, body_value: BodyValue, head: CallHead, params: Mapping[str, Any]) -> Iterable[Neighbours]:
+    def _names_of(
+        self, body_value: BodyValue, head: CallHead, params: Mapping[str, Any], place: TimePlace
+    ) -> Iterable[Neighbours]:
         """Return the names of what a time may belong to, the nearest first.
 
         What a request asks about names the whole, and not what is listed in it. It comes first all the same where the time lies
         in the very call that made the whole, and in none that made what stands around the time: that call made the part, too.
         """
         around = list(names_around(body_value, head, params))
-        if body_value.listed and not any(self.lies_in_call(head, names, body_value.text) for names in around):
+        if body_value.listed and not any(self.lies_in_call(head, names, place, body_value.text) for names in around):
             asked = [(member, value) for member, value in params.items() if isinstance(value, str)]
-            if self.lies_in_call(head, asked, body_value.text):
+            if self.lies_in_call(head, asked, place, body_value.text):
                 around.insert(0, asked)
         return around
 

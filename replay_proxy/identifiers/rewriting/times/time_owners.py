@@ -35,6 +35,11 @@ def copy_name(bucket: object, key: object, version: object = None) -> str:
     return f"{object_name(bucket, key, version)}{PART}{PART}restored"
 
 
+def marker_name(bucket: object, key: object) -> str:
+    """Return the name of the delete markers of an object whose versions nobody was told, as `Times` knows it."""
+    return f"{object_name(bucket, key)}{PART}{PART}marker"
+
+
 def log_stream(group: object, stream: object) -> str:
     """Return the name of the events in a log stream, as `Times` knows it. group: its name or ARN."""
     name = str(group).removesuffix(":*").rpartition(":log-group:")[2] if str(group).startswith("arn:") else str(group)
@@ -55,6 +60,8 @@ def names_around(body_value: BodyValue, head: CallHead, params: Mapping[str, Any
     """Return the names of what a time may belong to, each with its member, the nearest first."""
     if head.service == "s3" and head.operation in _LISTS_OBJECTS:
         yield [("", _listed(body_value.around, params))]
+        if body_value.within[0] == "DeleteMarker":
+            yield [("", marker_name(params.get("Bucket"), _listed_key(body_value.around)))]
         return
     if head.service == "s3" and head.operation == "ListParts":
         yield [("", part_name(params.get("Bucket"), params.get("Key"), dict(body_value.around[0]).get("PartNumber")))]
@@ -82,11 +89,12 @@ def scope_of_value(body_value: BodyValue, params: Mapping[str, Any]) -> Scope:
 
 def _listed(around: list[Neighbours], params: Mapping[str, Any]) -> str:
     """Return the name of the object that an entry of a list of objects describes."""
-    own, whole = dict(around[0]), dict(around[-1])
-    key = own.get("Key", "")
-    if whole.get("EncodingType") == "url":
-        key = unquote_plus(key)
-    return object_name(params.get("Bucket"), key, own.get("VersionId"))
+    return object_name(params.get("Bucket"), _listed_key(around), dict(around[0]).get("VersionId"))
+
+
+def _listed_key(around: list[Neighbours]) -> str:
+    key = dict(around[0]).get("Key", "")
+    return unquote_plus(key) if dict(around[-1]).get("EncodingType") == "url" else key
 
 
 def source_name(source: str) -> str:

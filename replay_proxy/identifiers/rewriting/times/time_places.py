@@ -23,7 +23,8 @@ FAR = 999
 _SERVICES, _OPERATIONS = 512, 4096
 _DEPTH_MAX = 7
 """Of structures within structures; some contain themselves."""
-_VERB = re.compile(r"(?:Batch)?[A-Z][a-z]+")
+# (Cognito's names of operations begin with `Admin` where an administrator does what a user could.)
+_VERB = re.compile(r"(?:Admin)?((?:Batch)?[A-Z][a-z]+)")
 _WORD = re.compile(r"[A-Z]?[a-z]+")
 # What the name of a list, or of an extract, has behind the name of a thing.
 _WRAPPER = re.compile(
@@ -77,9 +78,9 @@ class TimePlace:
         verb = _VERB.match(operation)
         if verb is None:
             return False
-        if self.tells_of_creation and (makes(operation) or verb[0] == "Put"):
+        if self.tells_of_creation and (makes(verb[1]) or verb[1] == "Put"):
             return True
-        return _stem(verb[0]) in _words_of(self.member, len(_stem(verb[0])))
+        return _stem(verb[1]) in _words_of(self.member, len(_stem(verb[1])))
 
     def _is_called_after(self, operation: str) -> bool:
         """Return whether the member has the verb of a call and its noun: `StopLoggingTime`, `TimeLoggingStopped`."""
@@ -96,7 +97,8 @@ class TimePlace:
 
         Nor does it tell of the change of something else, where that answers with it and with a member of the same name.
         """
-        if not makes(operation) and not operation.startswith(CHANGING) and is_told_by_verb(self.service, operation):
+        bare = as_of_user(operation)
+        if not makes(bare) and not bare.startswith(CHANGING) and is_told_by_verb(self.service, operation):
             return self.fits(operation)
         own, read = _answers(self.service, operation), _answers(self.service, self.operation)
         if own is None or read is None or any(self.within):
@@ -112,7 +114,7 @@ class TimePlace:
         verb = _VERB.match(operation)
         if not self.fits(operation) and self._tells_of_one_verb():
             return False
-        if verb and verb[0] in _OF_STATE and not self.fits(operation) and not _STATE.search(self.member):
+        if verb and verb[1] in _OF_STATE and not self.fits(operation) and not _STATE.search(self.member):
             return False
         return self.distance(operation) < FAR or bare_noun(operation).lower() not in kind_names(self.service)
 
@@ -140,6 +142,11 @@ class TimePlace:
         if any(noun(_NAMING.sub("", each)) == stem for each in members_beside(self.service, operation)):
             return True
         return stem in _made_beside(self.service, operation)
+
+
+def as_of_user(operation: str) -> str:
+    """Return the name of an operation without what says who may call it: Cognito's `AdminCreateUser` makes a user, too."""
+    return operation.removeprefix("Admin")
 
 
 def bare_noun(operation: str) -> str:
@@ -202,7 +209,7 @@ def is_told_by_verb(service: str, operation: str) -> bool:
     verb = _VERB.match(operation)
     if verb is None:
         return False
-    stem = _stem(verb[0])
+    stem = _stem(verb[1])
     return any(stem in _words_of(member, len(stem)) for member in _times_of(service))
 
 
@@ -213,7 +220,7 @@ def _own_verbs(service: str) -> frozenset[str]:
         operations = models.service_model(service).operation_names
     except LookupError:
         return frozenset()
-    verbs = {verb[0] for each in operations if each.startswith(CHANGING) and (verb := _VERB.match(each))}
+    verbs = {verb[1] for each in operations if each.startswith(CHANGING) and (verb := _VERB.match(each))}
     return frozenset(_stem(verb) for verb in verbs - _OF_ANY_CHANGE)
 
 
