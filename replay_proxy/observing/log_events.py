@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from replay_proxy.observing.container import Caller, Container
 from replay_proxy.observing.expected import CHANGED_BYTES_MAX, ExpectedContents, Look, digest
 from replay_proxy.observing.finding import Finding
-from replay_proxy.observing.reader import Reader
+from replay_proxy.observing.reader import LookError, Reader
 from replay_proxy.replay.recorded_call import Call
 
 EVENTS_AT_ONCE: Final = 1000
@@ -83,14 +84,17 @@ class LogEvents(ExpectedContents):
         look = Look(seen={_GROUP: _THERE}, read="DescribeLogStreams")
         asked: dict[str, Any] = {"logGroupName": group}
         streams: dict[str, _Sign] = {}
+        made_at: dict[str, float] = {}
         while True:
             page = await reader.ask(self.container, caller, "DescribeLogStreams", asked)
-            streams |= {each["logStreamName"]: _sign_of(each) for each in page.get("logStreams", ())}
+            for each in page.get("logStreams", ()):
+                streams[each["logStreamName"]] = _sign_of(each)
+                made_at[each["logStreamName"]] = _seconds_in(each, "creationTime")
             if not page.get("nextToken"):
                 break
             asked = {"logGroupName": group, "nextToken": page["nextToken"]}
         if _GROUP not in self.parts:
-            look.changed[_GROUP] = Finding("CreateLogGroup", {"logGroupName": group}, "DescribeLogGroups", _GROUP)
+            look.changed[_GROUP] = await self._group(reader, caller)
         last = {} if thorough else self._signs
         unread = {_stream(stream) for stream, sign in streams.items() if sign and sign == last.get(stream)}
         look.seen.update((part, _THERE) for part in self.parts if part.partition(_SEPARATOR)[0] in unread)
@@ -102,16 +106,29 @@ class LogEvents(ExpectedContents):
                 continue
             if part not in self.parts:
                 parameters = {"logGroupName": group, "logStreamName": stream}
-                look.changed[part] = Finding("CreateLogStream", parameters, "DescribeLogStreams", part)
+                look.changed[part] = Finding(
+                    "CreateLogStream", parameters, "DescribeLogStreams", part, made_at=made_at[stream]
+                )
             held = await self._read(reader, caller, stream, look, held)
         self._signs_now = {} if look.more else streams
         return look
+
+    async def _group(self, reader: Reader, caller: Caller) -> Finding:
+        """Return the finding for the group itself, with the time at which it was made where the emulator tells that."""
+        group = self.container.name
+        made_at = 0.0
+        with suppress(LookError):  # its time is not worth the group
+            page = await reader.ask(self.container, caller, "DescribeLogGroups", {"logGroupNamePrefix": group})
+            shown = (each for each in page.get("logGroups", ()) if each["logGroupName"] == group)
+            made_at = next((_seconds_in(each, "creationTime") for each in shown), 0.0)
+        return Finding("CreateLogGroup", {"logGroupName": group}, "DescribeLogGroups", _GROUP, made_at=made_at)
 
     async def _read(self, reader: Reader, caller: Caller, stream: str, look: Look, held: int) -> int:
         """Read the events of a stream. held: bytes of changed ones so far; returns how many there are now."""
         group = self.container.name
         counts: Counter[str] = Counter()
         new: list[tuple[str, dict[str, Any]]] = []
+        taken: list[float] = []
         asked: dict[str, Any] = {"logGroupName": group, "logStreamName": stream, "startFromHead": True}
         token = ""
         while True:
@@ -127,6 +144,7 @@ class LogEvents(ExpectedContents):
                         look.more = True
                     else:
                         new.append((part, {"timestamp": _time_of(event), "message": event["message"]}))
+                        taken.append(_seconds_in(event, "ingestionTime"))
             following = page.get("nextForwardToken") or ""
             if not page.get("events") or not following or following == token:
                 break
@@ -137,7 +155,8 @@ class LogEvents(ExpectedContents):
             events = sorted((event for _part, event in some), key=_time_of)
             parameters = {"logGroupName": group, "logStreamName": stream, "logEvents": events}
             # One finding for all of them.
-            finding = Finding("PutLogEvents", parameters, "GetLogEvents", stream)
+            made_at = max(taken[begin : begin + EVENTS_AT_ONCE])
+            finding = Finding("PutLogEvents", parameters, "GetLogEvents", stream, made_at=made_at)
             look.changed.update((part, finding) for part, _event_of in some)
         return held
 
@@ -154,6 +173,11 @@ def _sign_of(stream: Mapping[str, Any]) -> _Sign:
     """Return when a stream was written last, and how much it holds; empty where the emulator does not say."""
     written, stored = stream.get("lastIngestionTime"), stream.get("storedBytes")
     return (int(written), int(stored)) if written and stored else ()
+
+
+def _seconds_in(shown: Mapping[str, Any], member: str) -> float:
+    """Return a time, told in milliseconds, in seconds since the epoch; 0 where the emulator does not tell it."""
+    return float(shown.get(member) or 0) / 1000
 
 
 def _time_of(event: Mapping[str, Any]) -> int:

@@ -146,7 +146,9 @@ class Objects(ExpectedContents):
     def _marker(self, each: Mapping[str, Any]) -> Finding:
         parameters = {"Bucket": self.container.name, "Key": each["Key"]}
         headers = {"x-amz-delete-marker": "true", "x-amz-version-id": str(each.get("VersionId"))}
-        return Finding("DeleteObject", parameters, "ListObjectVersions", each["Key"], headers=headers)
+        return Finding(
+            "DeleteObject", parameters, "ListObjectVersions", each["Key"], headers=headers, made_at=_made_at(each)
+        )
 
     async def _read(self, reader: Reader, caller: Caller, each: Mapping[str, Any]) -> Finding | None:
         key, version = each["Key"], each.get("VersionId") or _NO_VERSION
@@ -177,9 +179,7 @@ class Objects(ExpectedContents):
         headers = {"ETag": str(each.get("ETag", ""))}
         if version != _NO_VERSION:
             headers["x-amz-version-id"] = version
-        modified = each.get("LastModified")
-        made_at = modified.timestamp() if isinstance(modified, datetime) else 0.0
-        return Finding("PutObject", parameters, "GetObject", key, headers=headers, made_at=made_at)
+        return Finding("PutObject", parameters, "GetObject", key, headers=headers, made_at=_made_at(each))
 
     def gone(self, part: str, look: Look) -> Finding | None:
         """Return the finding for an object, or a version of it, that was removed."""
@@ -196,6 +196,12 @@ def _part(key: str, version: str) -> str:
 
 def _tag(tag: Any) -> bytes:
     return str(tag).strip('"').encode() if tag else UNKNOWN
+
+
+def _made_at(version: Mapping[str, Any]) -> float:
+    """Return when a version was made, in seconds since the epoch; 0 where the emulator does not say."""
+    modified = version.get("LastModified")
+    return modified.timestamp() if isinstance(modified, datetime) else 0.0
 
 
 def _version_in(call: Call) -> str:

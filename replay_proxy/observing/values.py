@@ -272,7 +272,9 @@ class Secrets(StoredValues):
                 # What was written into a version that a recorded call makes again is written into that one.
                 own = result["VersionId"] in self._versions.get(name, ())
                 token = {"ClientRequestToken": result["VersionId"]} if own else {}
-                finding = Finding("PutSecretValue", {"SecretId": name, **value, **token}, self.read, name, result)
+                made_at = _seconds(found.get("CreatedDate"))
+                parameters = {"SecretId": name, **value, **token}
+                finding = Finding("PutSecretValue", parameters, self.read, name, result, made_at=made_at)
             else:
                 shown = self._shown.get(name, {})
                 parameters = {

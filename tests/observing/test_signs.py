@@ -12,6 +12,7 @@ import pytest
 from replay_proxy.observing.container import Caller, Container
 from replay_proxy.observing.expected import ExpectedContents
 from replay_proxy.observing.log_events import LogEvents
+from replay_proxy.observing.objects import Objects
 from replay_proxy.observing.values import Parameters, Secrets
 from tests.observing.test_exposure import call
 
@@ -175,3 +176,46 @@ def test_streams_of_a_log_are_read_where_something_was_written() -> None:
     assert look(contents, shown, meanwhile=written) == [], "left to the next look"
     assert look(contents, shown) == ["PutLogEvents"]
     assert (look(contents, shown), shown.asked["GetLogEvents"]) == ([], 0)
+
+
+def test_what_is_found_in_a_log_tells_when_it_was_made_and_not_when_it_was_seen() -> None:
+    made = {"group": 1_700_000_000_100, "stream": 1_700_000_001_200, "event": 1_700_000_002_300}
+    groups = [{"logGroupName": "gg", "creationTime": 1}, {"logGroupName": "g", "creationTime": made["group"]}]
+    streams = [{"logStreamName": "s", "creationTime": made["stream"]}]
+    events = [{"timestamp": 1, "message": "m", "ingestionTime": made["event"]}]
+    shown = Shown(
+        {
+            "DescribeLogGroups": lambda _asked: {"logGroups": groups},
+            "DescribeLogStreams": lambda _asked: {"logStreams": streams},
+            "GetLogEvents": lambda _asked: {"events": events},
+        }
+    )
+    contents = LogEvents(Container("logs", "", "us-east-1", "g"))
+    contents.begin_look()
+    seen = asyncio.run(contents.look(shown, CALLER, thorough=False))  # type: ignore[arg-type]
+    assert [(each.operation, each.made_at * 1000) for each in seen.changed.values()] == [
+        ("CreateLogGroup", made["group"]),
+        ("CreateLogStream", made["stream"]),
+        ("PutLogEvents", made["event"]),
+    ]
+
+
+def test_a_delete_marker_and_the_value_of_a_secret_tell_when_they_were_made() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    marker = {"Key": "k", "VersionId": "v", "IsLatest": True, "LastModified": at}
+    secret = {"Name": "s", "VersionId": "v2", "SecretString": "2", "CreatedDate": at}
+    listed = {"Name": "s", "LastChangedDate": at, "SecretVersionsToStages": {"v2": ["AWSCURRENT"]}}
+    shown = Shown(
+        {
+            "ListObjectVersions": lambda _asked: {"DeleteMarkers": [marker]},
+            "ListSecrets": lambda _asked: {"SecretList": [listed]},
+            "GetSecretValue": lambda _asked: secret,
+        }
+    )
+    objects = Objects(Container("s3", "", "us-east-1", "b"))
+    secrets = Secrets(Container("secretsmanager", "", "us-east-1", "secrets"), lambda: False)
+    secrets.see(call("secretsmanager", "CreateSecret", Name="s", SecretString="1"))
+    for contents, operation in ((objects, "DeleteObject"), (secrets, "PutSecretValue")):
+        contents.begin_look()
+        seen = asyncio.run(contents.look(shown, CALLER, thorough=False))  # type: ignore[arg-type]
+        assert [(each.operation, each.made_at) for each in seen.changed.values()] == [(operation, at.timestamp())]
