@@ -244,3 +244,22 @@ def test_one_thing_that_is_named_by_what_was_drawn_and_by_its_name(tmp_path: Pat
 
 
 _ITS = "22222222-bbbb-4222-8222-bbbbbbbbbbb2"
+
+
+def test_what_both_sides_say_in_the_same_words_is_said_once(tmp_path: Path) -> None:
+    """A role in an instance profile: a second time it is refused. Another one of ours is said all the same."""
+    ours, pod = Tape(), _later(9)
+    for tape, others in ((ours, ["mine"]), (pod, [])):
+        for name in ("worker", *others):
+            shown = f"<r><Role><RoleName>{name}</RoleName></Role></r>".encode()
+            given = {"RoleName": name, "AssumeRolePolicyDocument": "{}"}
+            tape.call("iam", "CreateRole", given, protocol="query", body=shown)
+            shown = (
+                f"<r><InstanceProfile><InstanceProfileName>{name}</InstanceProfileName></InstanceProfile></r>".encode()
+            )
+            tape.call("iam", "CreateInstanceProfile", {"InstanceProfileName": name}, protocol="query", body=shown)
+            both = {"InstanceProfileName": name, "RoleName": name}
+            tape.call("iam", "AddRoleToInstanceProfile", both, protocol="query", body=b"<r></r>")
+    _merged(ours, pod, tmp_path)
+    said = [each.request.body for each in read(tmp_path / "merged").records() if b"AddRole" in bytes(each.request.body)]  # type: ignore[arg-type]
+    assert [b"worker" in bytes(each) for each in said] == [True, False]  # type: ignore[arg-type]

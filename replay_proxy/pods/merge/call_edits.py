@@ -6,12 +6,14 @@ emulator takes. A call in a form that cannot be written anew stays as it is.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from replay_proxy.errors import ReplayProxyError
 from replay_proxy.exchange import CallHead
+from replay_proxy.footprint.resource_kinds import is_global
 from replay_proxy.journal.format.records import Record
 from replay_proxy.pods.merge.overwriting import names_one_of, overwritten, settings_of
 from replay_proxy.replay.recorded_call import BlobLoader, call_of
@@ -97,6 +99,19 @@ def reduced(record: Record, load: BlobLoader, pods: Collection[Resource]) -> Red
     missing = set(shape.required_members) - left.keys()
     result.record = with_parameters(record, left) if content and not missing else None
     return result
+
+
+def said(record: Record, load: BlobLoader) -> bytes | None:
+    """Return a digest of what a call says of what; of two that say the same it is the same. None where it cannot be read."""
+    call = call_of(record, load)
+    head = record.head
+    if call is None or head is None:
+        return None
+    tokens = operation_model(head.service, head.operation).idempotent_members
+    params = sorted((member, value) for member, value in call.params.items() if member not in tokens)
+    place = (head.service, head.operation, head.account, "" if is_global(head.service) else head.region)
+    text = repr((place, params))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _overwritten(head: CallHead, params: Mapping[str, Any], names: set[str], pods: Collection[Resource]) -> list[str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from replay_proxy.exchange import BlobRef
 from replay_proxy.journal.format.records import Record, RecordKind
-from replay_proxy.pods.merge.call_edits import reduced, united
+from replay_proxy.pods.merge.call_edits import reduced, said, united
 from replay_proxy.pods.merge.data_edits import (
     ObjectName,
     is_by_parts,
@@ -208,6 +209,9 @@ class Merge:
         if any(each.made_by == number for each in ours) or _is_whole_entry(record):
             self._note_conflicts(ours, pods)
             return None
+        words = said(record, self._ours.load)
+        if words is not None and words in self._pods_words:
+            return None  # the pod says the very same, which an emulator may refuse to be told twice
         result = reduced(record, self._ours.load, pods)
         if self._listing:
             shown = self._ours.model.id(ours[0])
@@ -229,6 +233,21 @@ class Merge:
                 self._conflicts |= dict.fromkeys(Conflict(self._ours.model.id(ours), each) for each in names)
             tags = (f"Tags.{name}" for name, each in ours.tags.items() if pod.tags.get(name, each) != each)
             self._conflicts |= dict.fromkeys(Conflict(self._ours.model.id(ours), each) for each in tags)
+
+    @cached_property
+    def _pods_words(self) -> frozenset[bytes | None]:
+        """What the calls of the pod say that were not refused, and that write no data."""
+        words = set()
+        for number, record in self._pod:
+            entry = self._pod.entry(number)
+            if (
+                entry is not None
+                and not entry.failed
+                and record.kind is not RecordKind.WITNESS
+                and not writes_data(record)
+            ):
+                words.add(said(record, self._pod.load))
+        return frozenset(words)
 
     def _shared_creations(self) -> dict[int, list[Record]]:
         """Return our creations of what both have, by the number of the pod's."""
