@@ -33,6 +33,9 @@ _MADE_WITH: Final = ("Description", "KmsKeyId", "Tags")
 """What the list of secrets tells that CreateSecret takes, too."""
 _MANAGED: Final = "!"
 """In the name of a secret that a service manages (`rds!cluster-…`), and in no other: CreateSecret does not take it."""
+_RESERVED: Final = ("aws", "ssm")
+"""With one of these the names of the provider's own parameters begin (`/aws/service/…`). PutParameter takes no such name.
+Source: the reference of PutParameter. Some emulators make them when they are read first."""
 _SECURE: Final = "SecureString"
 _VERSION: Final = "\0"
 """Between the name of a parameter and the number of an earlier version."""
@@ -128,6 +131,8 @@ class Parameters(StoredValues):
         while True:
             page = await reader.ask(self.container, caller, "DescribeParameters", asked)
             for each in page.get("Parameters", ()):
+                if _is_reserved(each["Name"]) and each["Name"] not in self.parts:
+                    continue
                 self._shown[each["Name"]] = each
                 signs[each["Name"]] = _sign_of(each.get("Version"), each.get("LastModifiedDate"))
             if not page.get("NextToken"):
@@ -174,6 +179,10 @@ class Parameters(StoredValues):
         if _VERSION in part:
             return None
         return Finding("DeleteParameter", {"Name": part}, "DescribeParameters", part)
+
+
+def _is_reserved(name: str) -> bool:
+    return name.lower().removeprefix("/").startswith(_RESERVED)
 
 
 class Secrets(StoredValues):

@@ -255,6 +255,19 @@ def test_a_person_asks_for_a_look(start: Start) -> None:
     assert gone.returncode == 6 and "no proxy answers" in gone.stderr, (gone.returncode, gone.stderr)
 
 
+def test_the_parameters_of_the_provider_are_nobodys_effect(start: Start) -> None:
+    """moto makes those of AWS when they are read first (Terraform and CDK look images up there), and takes no such name."""
+    emulator, proxy = start("moto")
+    ssm = client("ssm", proxy.url)
+    ssm.put_parameter(Name="mine", Value="v", Type="String")
+    ssm.get_parameters_by_path(Path="/aws/service/ami-amazon-linux-latest")
+    client("ssm", emulator.url).put_parameter(Name="past", Value="v", Type="String")
+    assert "1" in observe(proxy).stdout
+    back = restart(emulator, proxy, lambda: ssm.get_parameters(Names=["mine", "past"])["Parameters"])
+    assert {each["Name"] for each in back} == {"mine", "past"}
+    assert proxy.status()["last_restore"]["failed"] == 0, proxy.log
+
+
 def test_observing_can_be_switched_off(start: Start) -> None:
     _emulator, proxy = start("moto", "--observe", "off")
     sqs, sns, events = (client(service, proxy.url) for service in ("sqs", "sns", "events"))
