@@ -27,6 +27,7 @@ from replay_proxy.pods.merge.data_edits import (
 )
 from replay_proxy.pods.merge.fifo_messages import FifoMessages
 from replay_proxy.pods.merge.kept_writes import KeptWrites
+from replay_proxy.pods.merge.overwriting import given_by
 from replay_proxy.pods.merge.pieces import pieces_of
 from replay_proxy.pods.merge.report import Conflict, MergeReport, data_conflicts, describe
 from replay_proxy.pods.merge.side import Side, content_of
@@ -207,7 +208,7 @@ class Merge:
         if len(ours) < len(pods):
             return None  # what ours has ended stays as the pod has it
         if any(each.made_by == number for each in ours) or _is_whole_entry(record):
-            self._note_conflicts(ours, pods)
+            self._note_conflicts(record, ours, pods)
             return None
         words = said(record, self._ours.load)
         if words is not None and words in self._pods_words:
@@ -218,11 +219,15 @@ class Merge:
             self._conflicts |= dict.fromkeys(Conflict(shown, each) for each in result.taken)
         return result.record
 
-    def _note_conflicts(self, touched: list[Resource], pods: list[Resource]) -> None:
-        if not self._listing:
+    def _note_conflicts(self, record: Record, touched: list[Resource], pods: list[Resource]) -> None:
+        call = call_of(record, self._ours.load) if self._listing else None
+        if call is None:
             return
+        given = given_by(call.head, call.params)
         for ours, pod in zip(touched, pods, strict=True):
             for member, value in ours.attributes.items():
+                if member not in given and not _is_whole_entry(record):
+                    continue
                 other = pod.attributes.get(member)
                 if isinstance(value, dict) and isinstance(other, dict):
                     names = [

@@ -24,6 +24,11 @@ def settings_of(resource: Resource) -> dict[str, Any]:
     return found
 
 
+def given_by(head: CallHead, params: Mapping[str, Any]) -> frozenset[str]:
+    """Return the attributes that a call with these parameters sets. The others of a resource are the emulator's own."""
+    return frozenset(tree(operation_model(head.service, head.operation).input_shape, without_tags(params)))
+
+
 def overwritten(head: CallHead, params: Mapping[str, Any], names: Collection[str], pod: Resource) -> list[str]:
     """Return the paths of attributes of the pod's resource that a call with these parameters would change or remove.
 
