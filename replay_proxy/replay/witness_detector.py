@@ -16,8 +16,9 @@ neither explains nor shows anything: by the models it names nothing that a later
 
 A read that shows a time of something that nobody's call made is a witness, too, once for each operation: of a member of a
 stack, and of what the emulator has by itself, such as a default group. No call tells when that was made, so only what the read
-showed at first can tell it after a restart. Such a thing is named, and was made by no recorded call of its own service. A
-change of a stack may change its members, so the first read after it is one again.
+showed at first can tell it after a restart. Such a thing is named, and was made by no recorded call of its own service: by the
+request, or in the answer where a template or a read of stacks has its name, since some times are shown by lists only. A change
+of a stack may change its members, so the first read after it is one again.
 
 Whose credentials are is told once, so that one `GetCallerIdentity` with each of them is a witness at most: an emulator may draw
 the unique id of a role anew for each answer.
@@ -108,12 +109,16 @@ class WitnessDetector:
 
     def explain(self, head: CallHead | None, request: Request, answer: Answer) -> None:
         """Note a recorded exchange: what it shows is explained. Of an answer of more than `BODY_BYTES_MAX`, nothing is taken."""
-        runs = _sent(head, request) | _shown(head, request, answer)
+        texts = _shown(head, request, answer)
+        runs = _sent(head, request) | _runs_of(texts)
+        if head is not None and head.service in MAKING_OTHERS:
+            with self._lock:
+                self._infrastructure.update({_of_stack(run) for run in runs})
         runs |= _put_in_by(head, request) | _put_in_shown(head, request, answer)
         if head is not None:
             if head.service in MAKING_OTHERS and judge(head.service, head.operation).effect is Effect.MUTATES:
                 self._stack_changes += 1
-            runs |= _with_known_times(head, request, answer, self._stack_changes)
+            runs |= _with_known_times(head, request, answer, self._stack_changes, self._made_by_stacks(texts))
             if (head.service, head.operation) == _WHO_ASKS:
                 runs.add(_asked_by(head))
         with self._lock:
@@ -133,22 +138,36 @@ class WitnessDetector:
         """Return what a read is worth; false for nothing. Of an answer of more than `BODY_BYTES_MAX`, nothing is seen."""
         if (head.service, head.operation) == _WHO_ASKS and not self._unexplained({_asked_by(head)}):
             return Verdict.NOTHING_NEW
-        unexplained = self._unexplained(_shown(head, request, answer))
+        texts = _shown(head, request, answer)
+        unexplained = self._unexplained(_runs_of(texts))
         if unexplained:
             unexplained &= _outside(head, answer)
         unexplained |= self._unexplained(_put_in_shown(head, request, answer))
         verdict = self._verdict(head, request, unexplained)
         if verdict is Verdict.NOTHING_NEW and answer.status == HTTPStatus.OK:
-            return Verdict.WITNESS if self._tells_time_of_unmade(head, request, answer) else verdict
+            return Verdict.WITNESS if self._tells_time_of_unmade(head, request, answer, texts) else verdict
         return verdict
 
-    def _tells_time_of_unmade(self, head: CallHead, request: Request, answer: Answer) -> bool:
-        """Return whether a read shows when something was made or changed that no call made, and is the first to do so."""
+    def _tells_time_of_unmade(self, head: CallHead, request: Request, answer: Answer, texts: set[str]) -> bool:
+        """Return whether a read shows when something was made or changed that no call made, and is the first to do so.
+
+        texts: what the answer shows. Of what a request does not name, the members of stacks count.
+        """
         if is_data(head.service, head.operation) or not shows_times(head):
             return False
-        unmade = [name for name in _named_things(head, request) if self._unexplained({_made(head, name)})]
+        names = _named_things(head, request) | self._made_by_stacks(texts)
+        unknown = self._unexplained({_made(head, name) for name in names})
+        unmade = [name for name in names if _made(head, name) in unknown]
         is_first = self._unexplained({_shown_by(head, name, self._stack_changes) for name in unmade})
         return bool(is_first) and has_time(head, answer)
+
+    def _made_by_stacks(self, texts: set[str]) -> set[str]:
+        """Return the short names of those texts of an answer that templates, or reads of stacks, are known to name."""
+        if not self._stack_changes:
+            return set()
+        words = {name: {_of_stack(run) for run in _runs(name)} for name in map(short_name, texts)}
+        unknown = self._unexplained({word for each in words.values() for word in each})
+        return {name for name, each in words.items() if each and unknown.isdisjoint(each)}
 
     def is_large_witness(self, head: CallHead, request: Request, answer: Answer, chunks: Chunks) -> Verdict:
         """Return what a read is worth whose answer has a body of any size. Blocking. Raises as `chunks`.
@@ -214,10 +233,10 @@ def _sent(head: CallHead | None, request: Request) -> set[bytes]:
     return set(tokens.words(b"\n".join([_target(request), *pieces])))
 
 
-def _shown(head: CallHead | None, request: Request, answer: Answer) -> set[bytes]:
-    """Return the runs in those members of an answer that are identifiers; none where it cannot be read."""
+def _shown(head: CallHead | None, request: Request, answer: Answer) -> set[str]:
+    """Return the texts in those members of an answer that are identifiers; none where it cannot be read."""
     if head is None:
-        return set(tokens.words(b"\n".join([_fields(answer, ()), _body(answer)])))
+        return {b"\n".join([_fields(answer, ()), _body(answer)]).decode("latin-1")}
     if not isinstance(answer.body, bytes) or len(answer.body) > BODY_BYTES_MAX:
         return set()
     try:
@@ -226,8 +245,7 @@ def _shown(head: CallHead | None, request: Request, answer: Answer) -> set[bytes
         return set()
     if not outcome.ok:
         return set()
-    texts = identifiers_in(head, outcome) | names_shown(head, outcome) | drawn_texts(head, outcome)
-    return {run for text in texts for run in _runs(text)}
+    return identifiers_in(head, outcome) | names_shown(head, outcome) | drawn_texts(head, outcome)
 
 
 def _put_in_by(head: CallHead | None, request: Request) -> set[bytes]:
@@ -256,15 +274,17 @@ def _asked_by(head: CallHead) -> bytes:
     return b"\0".join((b"", _WHO_ASKS[1].encode(), head.access_key.encode()))
 
 
-def _with_known_times(head: CallHead, request: Request, answer: Answer, stack_changes: int) -> set[bytes]:
+def _with_known_times(
+    head: CallHead, request: Request, answer: Answer, stack_changes: int, of_stacks: set[str]
+) -> set[bytes]:
     """Return what stands among the runs for the things that a recorded call made, or whose times a read showed.
 
-    stack_changes: so many there were before it.
+    stack_changes: so many there were before it. of_stacks: the names in the answer that are of members of stacks.
     """
     if is_data(head.service, head.operation) or (answer.body and not _body(answer)):
         return set()
     if judge(head.service, head.operation).effect is not Effect.MUTATES:
-        named = _named_things(head, request) if shows_times(head) else set()
+        named = _named_things(head, request) | of_stacks if shows_times(head) else set()
         return {_shown_by(head, name, stack_changes) for name in named}
     if not may_give_names(head.service, head.operation) and not makes(head.operation):
         return set()
@@ -288,6 +308,11 @@ def _named_things(head: CallHead, request: Request) -> set[str]:
 def _made(head: CallHead, name: str) -> bytes:
     """Return what stands for a thing of a service that a call made or named; no run contains a NUL."""
     return b"\0".join(each.encode() for each in ("", head.service, head.account, head.region, name))
+
+
+def _of_stack(run: bytes) -> bytes:
+    """Return what stands for a run that a template or a read of stacks has; no run contains a NUL."""
+    return b"\0\0" + run
 
 
 def _shown_by(head: CallHead, name: str, stack_changes: int) -> bytes:
@@ -317,6 +342,10 @@ def _outside(head: CallHead, answer: Answer) -> set[bytes]:
     return set(
         tokens.words(b"\n".join([_fields(answer, payload), *texts_outside_payload(answer, head, BODY_BYTES_MAX)]))
     )
+
+
+def _runs_of(texts: set[str]) -> set[bytes]:
+    return {run for text in texts for run in _runs(text)}
 
 
 def _runs(text: str) -> list[bytes]:

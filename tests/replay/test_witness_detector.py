@@ -374,3 +374,25 @@ def test_who_holds_credentials_is_told_once() -> None:
     detector.explain(*asked("ASIAONE", "AROAONE"))
     assert detector.is_witness(*asked("ASIAONE", "AROATWO")) is Verdict.NOTHING_NEW
     assert detector.is_witness(*asked("ASIATWO", "AROATWO")) is Verdict.WITNESS
+
+
+def test_the_first_list_that_shows_when_a_stack_made_something_is_a_witness() -> None:
+    """No call that names a bucket tells when it was made."""
+    detector = WitnessDetector()
+    head = CallHead("s3", "ListBuckets", "rest-xml", region="us-east-1")
+    listed = Request("GET", "/", Headers([("Host", "h")]))
+
+    def buckets(*names: str) -> Answer:
+        each = "".join(
+            f"<Bucket><Name>{name}</Name><CreationDate>2026-01-01T00:00:00Z</CreationDate></Bucket>" for name in names
+        )
+        body = f"<ListAllMyBucketsResult><Buckets>{each}</Buckets></ListAllMyBucketsResult>".encode()
+        return Answer(200, Headers([("Content-Type", "application/xml")]), body)
+
+    making = CallHead("s3", "CreateBucket", "rest-xml", region="us-east-1")
+    detector.explain(making, Request("PUT", "/my-logs", Headers([("Host", "h")])), Answer(200, Headers([]), b""))
+    detector.explain(*call("cloudformation", "CreateStack", StackName="s", TemplateBody="my-bucket, my-logs"), answer())
+    assert not detector.is_witness(head, listed, buckets("my-logs"))
+    assert detector.is_witness(head, listed, buckets("my-logs", "my-bucket")) is Verdict.WITNESS
+    detector.explain(head, listed, buckets("my-logs", "my-bucket"))
+    assert not detector.is_witness(head, listed, buckets("my-logs", "my-bucket"))
