@@ -64,7 +64,20 @@ class Kind:
     @property
     def is_by_id(self) -> bool:
         """Whether the emulator draws what it is named by."""
-        return _ENDING.search(self.named[-1]) is not None or self.named[-1] in ("UUID", "apiKey", "id")
+        own = self.named[-1]
+        return _ENDING.search(own) is not None or own in ("UUID", "apiKey", "id") or bool(self._drawn_as)
+
+    @cached_property
+    def _drawn_as(self) -> tuple[str, ...]:
+        """The members of the answer to a creation that show what calls take as an identifier, where no creation takes it."""
+        own = self.named[-1]
+        if self.made_as or not own.lower().endswith("identifier"):
+            return ()
+        made_by = [models.operation_model(self.service, each) for each in self.made_by]
+        taken = {member.lower() for each in made_by if each.input_shape for member in each.input_shape.members}
+        shown = {member for each in made_by for member in _members_shown(each.output_shape, _DEPTH - 1)}
+        spellings = tuple(dict.fromkeys((own, f"{self.name}Id", f"{self.name}Identifier", "Id", "Identifier")))
+        return spellings if own.lower() not in taken and any(each.lower() in shown for each in spellings) else ()
 
     def names_in(self, params: Mapping[str, Any]) -> list[tuple[str, ...]]:
         """Return the names of such resources that parameters give; several where the naming member is a list."""
@@ -97,6 +110,9 @@ class Kind:
             sent = [value for member in own_members for value in _found(params, member, 2)]
         shown = [value for member in own_members for value in _found(result, member, _DEPTH)]
         values = [*shown, *sent] if self.is_by_id else [*sent, *shown]
+        if sent and not self.is_by_id:
+            # A service that keeps names in lower case shows it so: `FooBar` is `foobar` from then on.
+            values = [next((each for each in shown if each.casefold() == sent[0].casefold()), sent[0]), *values]
         names = list(dict.fromkeys(str(self._short(value)) for value in values if value not in _NO_NAMES))
         if not names and not result and self.named[-1].endswith(("Url", "Arn", "ARN")):
             # The recording has no answer (one of another tool). What an address or an ARN ends in is the name that was sent.
@@ -150,7 +166,7 @@ class Kind:
         return (*_spellings_in_calls(self.service, self.name, self.named[-1], self.made_as), *self.also_named)
 
     def _spellings_in_creation(self) -> tuple[str, ...]:
-        return _spellings_in_creation(self.name, self.named[-1], self.made_as)
+        return self._drawn_as or _spellings_in_creation(self.name, self.named[-1], self.made_as)
 
 
 @lru_cache(maxsize=_OPERATIONS)
@@ -404,6 +420,15 @@ def _folded_get(params: Mapping[str, Any], member: str) -> Any:
         return params[member]
     lower = member.lower()
     return next((value for name, value in params.items() if name.lower() == lower), None)
+
+
+def _members_shown(shape: Any, depth: int) -> Iterator[str]:
+    """Return the members of an answer that are texts, at its top and in the structures below, in lower case."""
+    for member, below in getattr(shape, "members", {}).items():
+        if below.type_name == "string":
+            yield member.lower()
+        elif depth > 1:
+            yield from _members_shown(below, depth - 1)
 
 
 def _values(value: Any) -> Iterator[str]:

@@ -780,3 +780,29 @@ def test_a_token_that_allows_a_call_is_no_attribute_of_what_it_changes() -> None
     attributes = one(tape.model(), "AWS::WAFv2::IPSet").attributes
     assert attributes["Addresses"] == ["1.1.1.1/32"]
     assert "LockToken" not in attributes
+
+
+def test_an_identifier_that_no_creation_takes_is_drawn_and_a_name_is_none() -> None:
+    tape = Tape()
+    for name, drawn in (("guard", "abc123"), ("other", "def456")):
+        arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:guardrail/{drawn}"
+        given = {"name": name, "blockedInputMessaging": "a", "blockedOutputsMessaging": "b"}
+        tape.call(
+            "bedrock", "CreateGuardrail", given, {"guardrailId": drawn, "guardrailArn": arn}, protocol="rest-json"
+        )
+    tape.call("bedrock", "DeleteGuardrail", {"guardrailIdentifier": "def456"}, protocol="rest-json")
+    model = tape.model()
+    found = one(model, "AWS::Bedrock::Guardrail")
+    assert (found.key.names, found.label) == (("abc123",), "guard")
+    assert Names(model, found).value("guardrailIdentifier") == "abc123"
+
+
+def test_a_name_that_is_kept_in_lower_case_is_one_name_in_any_case() -> None:
+    tape = Tape()
+    shown = "<DBInstanceIdentifier>foobar</DBInstanceIdentifier>"
+    body = f"<R><CreateDBInstanceResult><DBInstance>{shown}</DBInstance></CreateDBInstanceResult></R>".encode()
+    given = {"DBInstanceIdentifier": "FooBar", "DBInstanceClass": "db.m1.small", "Engine": "mysql"}
+    tape.call("rds", "CreateDBInstance", given, protocol="query", body=body)
+    assert one(tape.model(), "AWS::RDS::DBInstance").key.names == ("foobar",)
+    tape.call("rds", "DeleteDBInstance", {"DBInstanceIdentifier": "FooBar"}, protocol="query", body=b"<R/>")
+    assert types(tape.model().resources.values()) == set()

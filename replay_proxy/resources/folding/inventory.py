@@ -145,6 +145,9 @@ class Inventory:
         plain = names[-1].partition(":")[0]
         if plain != names[-1]:
             yield self._key(head, kind.service, kind.name, (*names[:-1], plain))
+        if names[-1].lower() != names[-1]:
+            # Where a service takes a name in any case, it keeps it in lower case.
+            yield self._key(head, kind.service, kind.name, (*names[:-1], names[-1].lower()))
         if isinstance(names[-1], NameInArn):
             for each in NameInArn(plain).readings():
                 yield self._key(head, kind.service, kind.name, (*names[:-1], each))
