@@ -20,8 +20,8 @@ showed at first can tell it after a restart. Such a thing is named, and was made
 request, or in the answer where a template or a read of stacks has its name, since some times are shown by lists only. A change
 of a stack may change its members, so the first read after it is one again.
 
-Whose credentials are is told once, so that one `GetCallerIdentity` with each of them is a witness at most: an emulator may draw
-the unique id of a role anew for each answer.
+Whose credentials are is recorded once: the first `GetCallerIdentity` with each of them is a witness, whatever explains it, and
+no other one. An emulator may draw the unique id of a role anew for each answer, and the first is what its client goes by.
 
 A read that itself *names* something that nothing explains can be repeated only where something else teaches what that is
 called today. It is recorded, since it may be all there is, but it explains nothing: the read that shows the same without
@@ -136,8 +136,8 @@ class WitnessDetector:
 
     def is_witness(self, head: CallHead, request: Request, answer: Answer) -> Verdict:
         """Return what a read is worth; false for nothing. Of an answer of more than `BODY_BYTES_MAX`, nothing is seen."""
-        if (head.service, head.operation) == _WHO_ASKS and not self._unexplained({_asked_by(head)}):
-            return Verdict.NOTHING_NEW
+        if (head.service, head.operation) == _WHO_ASKS and answer.status == HTTPStatus.OK:
+            return Verdict.WITNESS if self._unexplained({_asked_by(head)}) else Verdict.NOTHING_NEW
         texts = _shown(head, request, answer)
         unexplained = self._unexplained(_runs_of(texts))
         if unexplained:

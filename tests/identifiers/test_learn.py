@@ -431,16 +431,3 @@ def test_an_address_of_the_proxy_stands_for_that_of_the_emulator(recorded: str, 
     assert learner("dynamodb:DescribeEndpoints", *answers, table, request)[1] == learned
     outcomes = [Outcome(200, each) for each in answers]
     assert compare_outcomes(head("dynamodb:DescribeEndpoints"), *outcomes, table, request).differences == ()
-
-
-def test_the_unique_id_of_a_holder_is_the_one_that_the_call_which_gave_the_credentials_showed() -> None:
-    """That call was made in another account than its holder is in."""
-    table = AliasTable()
-    table.add(
-        "AROAFIRST", "AROATODAY", scope=Scope("111111111111", "us-east-1"), learned_from=Origin(1, "sts:AssumeRole")
-    )
-    asked = CallHead("sts", "GetCallerIdentity", "json", account="222222222222", region="us-east-1")
-    shown = [Outcome(200, {"UserId": f"{drawn}:s"}) for drawn in ("AROALATER", "AROATODAY")]
-    report = learn(asked, NO_REQUEST, *shown, table, learned_from="7 sts:GetCallerIdentity")
-    assert table.to_client("AROATODAY", Scope("222222222222", "us-east-1")) == "AROAFIRST"
-    assert len(report.ambiguous) == 1

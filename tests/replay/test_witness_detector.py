@@ -370,6 +370,8 @@ def test_who_holds_credentials_is_told_once() -> None:
         head = CallHead("sts", "GetCallerIdentity", "json", region="us-east-1", access_key=key)
         return head, request, answer(UserId=f"{drawn}:s", Account="1", Arn="arn:aws:sts::1:assumed-role/role/s")
 
+    given = {"AssumedRoleUser": {"AssumedRoleId": "AROAONE:s", "Arn": "arn:aws:sts::1:assumed-role/role/s"}}
+    detector.explain(CallHead("sts", "AssumeRole", "json", region="us-east-1"), request, answer(**given))
     assert detector.is_witness(*asked("ASIAONE", "AROAONE")) is Verdict.WITNESS
     detector.explain(*asked("ASIAONE", "AROAONE"))
     assert detector.is_witness(*asked("ASIAONE", "AROATWO")) is Verdict.NOTHING_NEW

@@ -33,6 +33,7 @@ from replay_proxy.identifiers.learning.comparison_rules import (
 )
 from replay_proxy.identifiers.learning.identifier_pairs import behind_own_authorities, without_authority
 from replay_proxy.identifiers.learning.learn import known_from
+from replay_proxy.identifiers.learning.others_elements import Owned, owned_by_other
 from replay_proxy.identifiers.learning.sent_texts import SentTexts
 from replay_proxy.identifiers.learning.shown_accounts import account_pairs
 from replay_proxy.identifiers.table.alias_table import AliasTable
@@ -56,7 +57,7 @@ class Difference:
     """One place in which two outcomes differ. `expected` is recorded, `actual` replayed, in client ids, as text.
 
     role: of the member. misplaced: it shows the same thing in another account, or credentials that are somebody else's: what was
-    in one account is in another.
+    in one account is in another. owned: whose an element is that is missing, where it belongs to another account.
     """
 
     path: str
@@ -65,6 +66,7 @@ class Difference:
     severity: Severity = Severity.DIVERGED
     role: Role = field(default=Role.TEXT, compare=False)
     misplaced: bool = field(default=False, compare=False)
+    owned: Owned | None = field(default=None, compare=False)
 
     @property
     def is_loss(self) -> bool:
@@ -120,6 +122,8 @@ def differences(
         actual = known.to_client(place.replayed, named) if isinstance(place.replayed, str) else place.replayed
         misplaced = severity is Severity.DIVERGED and _is_in_other_account(place, actual)
         found.append(Difference(place.path, shown(place.recorded), shown(actual), severity, place.role, misplaced))
+        if found[-1].is_loss and (owned := owned_by_other(head, place.member, place.recorded)) is not None:
+            found[-1] = replace(found[-1], owned=owned)
     moved = {thing for _, thing, agrees in states if agrees is Agreement.MOVED}
     for index, thing, agrees in states:
         if agrees is Agreement.TOLD and thing in moved:

@@ -289,9 +289,6 @@ class _CallLearner:
         origin = Origin(self.origin.seq, self.origin.call, place.path, arn_service(str(place.recorded)))
         alias = Alias(pair.client, pair.emulator, scope, pair.kind, origin)
         rivals = self.table.contradicted_by(pair.client, pair.emulator, scope)
-        if self.head.service == "sts" and pair.kind is AliasKind.IDENTIFIER:
-            # Credentials for another account: the call that gave them was made in the account of who asked for them.
-            rivals += self.table.rivals_anywhere(pair.client, pair.emulator)
         # Of a chain of tokens the last one counts, also where one side hands out the same one again.
         is_next = is_next_token(self.head.service, self.head.operation, place.member)
         if not is_next and any(

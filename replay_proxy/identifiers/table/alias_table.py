@@ -150,11 +150,6 @@ class AliasTable:
         rivals += self._of_scope(self.to_client_index, emulator, scope)
         return [alias for alias in rivals if (alias.client, alias.emulator) != (client, emulator)]
 
-    def rivals_anywhere(self, client: str, emulator: str) -> list[Alias]:
-        """Return the aliases of any scope by which another one of clients' ids stands for the emulator's."""
-        known = self.to_client_index.pairs.get(emulator.encode("latin-1", "replace"), ())
-        return [alias for alias in known if alias.client != client]
-
     @staticmethod
     def _of_scope(index: AliasIndex, token: str, scope: Scope) -> list[Alias]:
         return [alias for alias in index.pairs.get(token.encode("latin-1", "replace"), ()) if alias.scope == scope]

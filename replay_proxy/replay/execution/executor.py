@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from replay_proxy import log
 from replay_proxy.errors import RecordingError, StorageError
 from replay_proxy.exchange import BlobRef, CallHead
-from replay_proxy.identifiers.learning.compare import Comparison, Difference, Severity
+from replay_proxy.identifiers.learning.compare import Difference, Severity
 from replay_proxy.journal.format.records import Record, RecordKind
 from replay_proxy.replay.execution.background_waits import BackgroundWaits, StartedWork
 from replay_proxy.replay.execution.calls.call_in_progress import OnAnswer, wait_for_all
@@ -32,6 +32,7 @@ from replay_proxy.replay.execution.item_writes import UnknownMoments
 from replay_proxy.replay.execution.message_delays import MessageDelays
 from replay_proxy.replay.execution.reporting.call_results import call_result, names_of, unexpected
 from replay_proxy.replay.execution.reporting.not_restored import NotRestored
+from replay_proxy.replay.execution.reporting.read_findings import ReadFindings
 from replay_proxy.replay.execution.reporting.report import CallResult, RestoreReport, Result
 from replay_proxy.replay.execution.resting import RestingTriggers
 from replay_proxy.replay.execution.restore_target import RestoreTarget
@@ -208,6 +209,10 @@ class Executor:
             if said := self._moments.said_of(each):
                 report.find(each.seq, *names_of(each), said)
 
+    async def default_account(self) -> str:
+        """Return the account of calls that say none, as clients know it; empty where the emulator does not tell."""
+        return await self._calls.default_account()
+
     async def explain(self, records: Collection[Record]) -> None:
         """Tell the witness detector what these records show."""
         if self._witness_detector is None:
@@ -281,8 +286,7 @@ class _Run:
         self._refused_witnesses: list[Record] = []
         self._other_witnesses, executor.held_witnesses = executor.held_witnesses, []
         self._latest_observations: dict[str, int] = {}
-        self._found: list[tuple[Record, Collection[Difference]]] = []
-        """How reads differ, for the report."""
+        self._found = ReadFindings()
         self._schedule: Schedule | None = None
 
     def __repr__(self) -> str:
@@ -398,7 +402,7 @@ class _Run:
                 message = f"the read could not be repeated: {error}"
                 self._report.find(record.seq, *names_of(record), message, loss=error.absent and self._is_whole(record))
                 continue
-            self._find(record, found)
+            self._found.add(record, found)
         for record, differences in self._other_witnesses:
             service = record.head.service if record.head is not None else ""
             if self._executor.resting.has(service):
@@ -409,34 +413,15 @@ class _Run:
                 with suppress(NotRestored):
                     again = await self._executor.read_witness(record, self._report, report_differences=True)
                     # Later calls may have changed what it shows: only what is other in both is worth telling.
-                    self._find(record, [each for each in differences if each.misplaced or each in again])
+                    self._found.add(record, [each for each in differences if each.misplaced or each in again])
                     continue
-            self._find(record, differences)
-        self._tell_found()
+            self._found.add(record, differences)
+        account = await self._executor.default_account() if self._found.owned else ""
+        await asyncio.to_thread(self._found.tell, self._report, self._records(), account)
 
-    def _find(self, record: Record, differences: Collection[Difference]) -> None:
-        self._found.append((record, differences))
-
-    def _tell_found(self) -> None:
-        """Note in the report how reads differ, of several that were the same read the latest one at each place.
-
-        What an emulator draws at each start and nobody can ask for is another value in each of them.
-        """
-        told: set[tuple[Hashable, str]] = set()
-        for record, differences in sorted(self._found, key=lambda each: each[0].seq, reverse=True):
-            read = (record.head, record.request.target, record.request.body)
-            kept = [each for each in differences if each.is_loss or each.misplaced or (read, each.path) not in told]
-            told.update((read, each.path) for each in differences)
-            self._tell(record, kept)
-
-    def _tell(self, record: Record, differences: Collection[Difference]) -> None:
-        """Note in the report how a read differs. One that shows another account or identity counts as a call that does."""
-        misplaced = tuple(each for each in differences if each.misplaced)
-        if misplaced:
-            self._report.add_read(call_result(record, Comparison(equivalent=False, differences=misplaced)))
-        for each in differences:
-            if not each.misplaced:
-                self._report.find(record.seq, *names_of(record), str(each), loss=each.is_loss)
+    def _records(self) -> Iterator[Record]:
+        """Yield the records of the plan. Raises as `ExecutablePlan.record`."""
+        return map(self._work.record, self._work.graph.services)
 
     def _is_whole(self, record: Record) -> bool:
         """Return whether everything that a witness had shown is to be there."""

@@ -240,6 +240,12 @@ class CallReplayer:
                 keys.note_account(key, self._aliases.to_client(str(told or key)))
         return keys.placed(head, self._aliases.to_client(keys.default_account))
 
+    async def default_account(self) -> str:
+        """Return the account of calls that say none, as clients know it; empty where the emulator does not tell."""
+        with suppress(ConnectionError, MalformedMessage, TimeoutError):
+            await self._learn_default_account()
+        return self._aliases.to_client(self._access_keys.default_account)
+
     async def _learn_default_account(self) -> None:
         """Ask the emulator for its default account, unless it is known. Raises as `RestoreTarget.send`, or MalformedMessage."""
         keys = self._access_keys

@@ -4,6 +4,7 @@ In: the outcome of each call. Out: a report that holds no secret. May import wha
 
 | module | subject |
 |---|---|
+| `read_findings` | how reads differ, and what of it is no loss |
 | `call_results` | what became of one call |
 | `report` | the account of a restore |
 | `report_masking` | hiding secrets in what a report says |
