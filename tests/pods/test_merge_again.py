@@ -166,3 +166,82 @@ def test_of_two_fifo_messages_of_one_deduplication_id_the_pods_is_sent_and_that_
     assert bodies["g.fifo"] == ["pod", "same", "pod", "more", "ours", "same", "ours", "more"]
     found = [(each.resource.rpartition("/")[2], each.member) for each in report.conflicts]
     assert found == [("f.fifo", "messages: d"), ("f.fifo", "messages: one of the same content")]
+
+
+def _status(tape: Tape, status: str) -> None:
+    params = {"Bucket": "things", "VersioningConfiguration": {"Status": status}}
+    tape.call("s3", "PutBucketVersioning", params, protocol="rest-xml", body=b"")
+
+
+def _in_buckets(said: Said) -> list[str]:
+    return [
+        params["VersioningConfiguration"]["Status"] if name == "PutBucketVersioning" else f"{name} {params['Key']}"
+        for name, params in said
+        if "Bucket" in params and name != "CreateBucket"
+    ]
+
+
+def test_of_one_object_of_a_versioned_bucket_the_versions_of_both_stay_and_the_pods_is_the_latest(
+    tmp_path: Path,
+) -> None:
+    """Also of a batch of deletions the part that is about it. What the pod has deleted and ours has is ours afterwards."""
+    ours, pod = Tape(), Tape()
+    for _each in range(30):
+        queue(pod, "moments")
+    for tape, side in ((ours, "ours"), (pod, "pod")):
+        _versioned(tape)
+        _object(tape, "PutObject", "both", Body=side.encode() + b"1")
+        _object(tape, "PutObject", "both", Body=side.encode() + b"2")
+        _object(tape, "PutObject", "gone", Body=side.encode())
+        _object(tape, "PutObject", "kept", Body=side.encode())
+        _object(tape, "PutObject", side, Body=b"1")
+        gone = [{"Key": key} for key in ("gone", side, *(["kept"] if tape is pod else []))]
+        params = {"Bucket": "things", "Delete": {"Objects": gone}}
+        tape.call("s3", "DeleteObjects", params, protocol="rest-xml", body=b"<DeleteResult/>")
+    said, report = _loads(ours, pod, tmp_path)
+    sides = [
+        (key, body.decode() or [each["Key"] for each in params["Delete"]["Objects"]])
+        for name, params in said
+        if "Delete" in params or name == "PutObject"
+        for key, body in [(params.get("Key", "deleted"), bytes(params.get("Body") or b""))]
+    ]
+    assert sides == [
+        *[("both", "ours1"), ("both", "ours2"), ("gone", "ours"), ("deleted", ["gone"])],
+        *[("both", "pod1"), ("both", "pod2"), ("gone", "pod"), ("kept", "pod"), ("pod", "1")],
+        ("deleted", ["gone", "pod", "kept"]),
+        *[("kept", "ours"), ("ours", "1"), ("deleted", ["ours"])],
+    ]
+    assert [each.member for each in report.conflicts] == ["objects: both"]
+
+
+def test_a_write_without_versions_is_none_in_the_merged_bucket_either(tmp_path: Path) -> None:
+    """Ours had its versioning suspended in the end, the pod's began without any; each write is made as it was."""
+    ours, pod = Tape(), Tape()
+    for _each in range(30):
+        queue(pod, "moments")
+    _versioned(ours)
+    _object(ours, "PutObject", "both", Body=b"ours1")
+    _status(ours, "Suspended")
+    _object(ours, "PutObject", "both", Body=b"ours2")
+    _object(ours, "PutObject", "of-ours", Body=b"x")
+    pod.call("s3", "CreateBucket", {"Bucket": "things"}, protocol="rest-xml", body=b"")
+    _object(pod, "PutObject", "both", Body=b"pod1")
+    _status(pod, "Enabled")
+    _object(pod, "PutObject", "both", Body=b"pod2")
+    said, _report = _loads(ours, pod, tmp_path)
+    assert _in_buckets(said) == [
+        *["Enabled", "PutObject both", "Suspended", "PutObject both"],
+        *["PutObject both", "Enabled", "PutObject both"],
+        *["Suspended", "PutObject of-ours", "Enabled"],
+    ]
+
+
+def test_without_versions_on_either_side_an_object_is_the_pods(tmp_path: Path) -> None:
+    ours, pod = Tape(), Tape()
+    for _each in range(30):
+        queue(pod, "moments")
+    for tape, side in ((ours, b"ours"), (pod, b"pod")):
+        tape.call("s3", "CreateBucket", {"Bucket": "things"}, protocol="rest-xml", body=b"")
+        _object(tape, "PutObject", "both", Body=side)
+    said, _report = _loads(ours, pod, tmp_path)
+    assert _in_buckets(said) == ["PutObject both"]

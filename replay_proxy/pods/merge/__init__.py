@@ -27,6 +27,7 @@ the same account and place: so a pod that is loaded again, or into the state tha
 | `overwriting` | what a call would set otherwise than the pod has |
 | `data_edits` | writes of data that lose the parts which the pod has |
 | `kept_writes` | writes of data that stay ours although the pod has them: what it has ended since |
+| `bucket_versions` | versions of objects that both sides have: ours come before the pod's |
 | `fifo_messages` | messages of FIFO queues that the pod has under the same deduplication id |
 | `report` | what a merge does to which resource; conflicts |
 """

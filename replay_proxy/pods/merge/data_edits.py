@@ -42,16 +42,22 @@ def is_by_parts(record: Record) -> bool:
 
 
 def without_their_parts(
-    record: Record, load: BlobLoader, pods: Collection[Resource], read: Collection[ObjectName]
+    record: Record,
+    load: BlobLoader,
+    pods: Collection[Resource],
+    read: Collection[ObjectName],
+    early: Collection[ObjectName],
 ) -> Record | None:
     """Return a write of ours without the parts that the pod's resources have; None where nothing of it is left.
 
-    read: the objects of ours that must be there for other calls of ours.
+    read: the objects of ours that must be there for other calls of ours. early: those that were written before the pod's.
     """
     held = {each.key.names[-1]: each for each in pods}
 
     def stays(name: str, part: Part) -> bool:
         container = held.get(name)
+        if isinstance(part, str) and (name, part) in early:
+            return False
         if container is None or container.data is None:
             return True
         key = part if isinstance(part, str) else item_key(container, part)
@@ -75,6 +81,11 @@ def with_parts_alone(
         return key is not None and (name, key) in parts
 
     return _reduced(record, load, stays) if parts else None
+
+
+def with_named_objects(record: Record, load: BlobLoader, objects: Collection[ObjectName]) -> Record | None:
+    """Return a write of objects with those alone that are among `objects`; None where it writes none of them."""
+    return _reduced(record, load, lambda name, part: isinstance(part, str) and (name, part) in objects)
 
 
 def _reduced(record: Record, load: BlobLoader, stays: _Stays) -> Record | None:

@@ -75,6 +75,11 @@ class KeptWrites:
         """Return name of the container and key of the parts that a call stays for, which the pod has, too."""
         return self._kept.get(number, ())
 
+    @property
+    def kept_objects(self) -> set[ObjectName]:
+        """Name of the container and key of all parts that any call stays for, and the objects."""
+        return self.objects.union(*self._kept.values())
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def _first_look(self) -> tuple[set[Part], set[Part]]:

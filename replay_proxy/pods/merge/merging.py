@@ -14,6 +14,7 @@ from typing import Final
 
 from replay_proxy.exchange import BlobRef
 from replay_proxy.journal.format.records import Record, RecordKind
+from replay_proxy.pods.merge.bucket_versions import BucketVersions
 from replay_proxy.pods.merge.call_edits import reduced, said, united
 from replay_proxy.pods.merge.data_edits import (
     ObjectName,
@@ -63,6 +64,11 @@ class Merge:
         self._creations = self._shared_creations() if strategy is MergeStrategy.SERVICE else {}
         self._kept = KeptWrites(ours, pod, self._is_pods) if strategy is MergeStrategy.SERVICE else None
         self._needed: set[ObjectName] = self._kept.objects if self._kept is not None else set()
+        self._versions = (
+            BucketVersions(ours, pod, self._shared, self._is_pods, self._kept.kept_objects)
+            if self._kept is not None
+            else None
+        )
         self._fifo = FifoMessages(pod, self._shared) if strategy is MergeStrategy.SERVICE else None
         self._conflicts: dict[Conflict, None] = {}
         self.report = MergeReport(strategy.value)
@@ -91,7 +97,8 @@ class Merge:
             case MergeStrategy.ACCOUNT_REGION:
                 yield from self._by_groups()
             case MergeStrategy.SERVICE:
-                yield from self._by_resources()
+                assert self._versions is not None
+                yield from self._by_resources(self._versions)
 
     # -- account-region-merge --------------------------------------------------------------------------------------
 
@@ -106,15 +113,25 @@ class Merge:
 
     # -- service-merge ---------------------------------------------------------------------------------------------
 
-    def _by_resources(self) -> Iterator[MergedCall]:
+    def _by_resources(self, versions: BucketVersions) -> Iterator[MergedCall]:
+        versions.begin()
         for number, record in self._pod:
-            yield MergedCall(self._pods_call(number, record), of_pod=True)
+            yield from (MergedCall(each, of_pod=False) for each in versions.before_the_pods(number))
+            versions.note_pods(record)
+            merged = self._pods_call(number, record)
+            if versions.shows_ours(record):
+                merged = replace(merged, notes={**merged.notes, _PARTIAL: True})
+            yield MergedCall(merged, of_pod=True)
         again: set[ObjectName] = set()
         for number, record in self._ours:
             for left in self._our_calls(number, record):
+                if versions.sets_versioning(left):
+                    continue
+                yield from (MergedCall(each, of_pod=False) for each in versions.before_ours(number))
                 yield MergedCall(left, of_pod=False)
                 if self._needed:
                     again |= self._needed.intersection(written_objects(left, self._ours.load))
+        yield from (MergedCall(each, of_pod=False) for each in versions.at_the_end())
         for number, record in written_again(self._pod, again):
             yield MergedCall(self._pods_call(number, record), of_pod=True)
 
@@ -182,7 +199,8 @@ class Merge:
         elif not there and len(ended) == len(gone):
             return  # what ours has ended stays as the pod has it
         elif writes_data(record):
-            left = without_their_parts(record, self._ours.load, pods, self._needed)
+            early = self._versions.early if self._versions is not None else ()
+            left = without_their_parts(record, self._ours.load, pods, self._needed, early)
             if left is not None and self._fifo is not None and len(there) == 1:
                 left, repeated = self._fifo.without_repetitions(left, self._ours, there[0])
                 shown = self._ours.model.id(there[0])
