@@ -4,6 +4,7 @@ In: an answer, and the times that the recording shows. Out: the answer with orig
 
 - `moments`: when calls were made at first and again, and which of these a time belongs to.
 - `remembered_times`: what a session remembers: which moments and pairs are known of what.
+- `sought_times`: which times in answers are looked at.
 - `rewrite`: putting original times into answers.
 - `conditions`: the times in requests: conditions on objects, starts of streams.
 - `table_records`: which write of an item a record in the stream of a table tells of.

@@ -6,12 +6,9 @@ answers and in requests is the subject of `rewrite` and `conditions`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import UTC, datetime
-from math import floor
 from typing import Any, Self
 
 from replay_proxy.exchange import CallHead
@@ -30,14 +27,13 @@ from replay_proxy.identifiers.rewriting.times.moments import (
     named_in,
     or_aside,
 )
+from replay_proxy.identifiers.rewriting.times.sought_times import SoughtTimes
 from replay_proxy.identifiers.rewriting.times.time_members import tells_of_change
 from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope
 from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun
 from replay_proxy.identifiers.rewriting.times.time_texts import (
-    FORMS,
     format_like,
     parse_time,
-    prefixes_between,
     shows_zeros,
 )
 
@@ -49,12 +45,6 @@ PAIRS_OF_NAME_MAX = 32
 """Of one name. What stands beside more times than that is no name of what they belong to: an owner, an image."""
 PARTS_OF_NAME_MAX = 64
 """Of one name. All of its parts are looked through for each time beside it, and a table can have thousands of partitions."""
-HOUR_S = 3600
-_FAR_PREFIXES_MAX = 64
-"""Times outside of the restore that are paired, as texts that are looked for; with more, every time is looked at."""
-# (Each begins with its literal, which makes the search for it fast.)
-_EPOCH = re.compile(rb":\s?\"?(\d{10})(?:\d{3})?(?!\d)")
-_CLOCK = re.compile(rb"T\d\d:(\d\d):(\d\d)")
 # Services whose names hold in all regions and accounts.
 _GLOBAL = frozenset({"s3", "iam", "route53", "cloudfront", "organizations"})
 
@@ -69,11 +59,8 @@ class RememberedTimes:
         self._owners: dict[str, tuple[str, ...]] = {}
         self._called: dict[str, tuple[str, ...]] = {}
         self._copies: dict[str, set[str]] = {}
-        self._far: set[int] = set()
+        self._sought = SoughtTimes()
         self._size = 0
-        self._begun, self._ended = float("inf"), 0.0
-        self._time_prefixes: tuple[bytes, ...] | None = None
-        self._far_prefixes: tuple[bytes, ...] | None = None
 
     def __len__(self) -> int:
         return len(self._moments.keys() | self._asides.keys() | self._pairs.keys())
@@ -215,8 +202,7 @@ class RememberedTimes:
             return
         self._size += size
         self._pairs[key] = [*left, pair]
-        self._far.add(floor(pair.emulator))
-        self._far_prefixes = None
+        self._sought.add_pair(pair)
 
     def _keep(self, key: str, moment: Moment) -> None:
         moments = self._asides if moment.aside else self._moments
@@ -232,73 +218,24 @@ class RememberedTimes:
             moments[key] = [moment]
         else:
             known.append(moment)
-        self._widen(moment)
+        self._sought.add_moment(moment)
 
     @property
     def bytes_held(self) -> int:
         """Return an upper estimate of what is remembered, in bytes."""
         return self._size
 
-    def _widen(self, moment: Moment) -> None:
-        if moment.begun < self._begun or moment.ended > self._ended:
-            self._begun, self._ended = min(self._begun, moment.begun), max(self._ended, moment.ended)
-            self._time_prefixes = None
-
     def may_show(self, data: bytes) -> bool:
         """Return whether these bytes could hold a time of the restore: quick, not exact."""
-        return self._shows_restore(data) or (bool(self._pairs) and self._shows_pair(data)) or self._shows_distance(data)
-
-    def _shows_restore(self, data: bytes) -> bool:
-        if not self._moments and not self._asides:
-            return False
-        prefixes = self._time_prefixes
-        if prefixes is None:
-            prefixes = self._time_prefixes = prefixes_between(self._begun - CLOCK_SLACK_S, self._ended + CLOCK_SLACK_S)
-        return any(prefix in data for prefix in prefixes)
-
-    def _shows_pair(self, data: bytes) -> bool:
-        prefixes = self._far_prefixes
-        if prefixes is None:
-            prefixes = self._far_prefixes = self._prefixes_of_pairs()
-        return any(prefix in data for prefix in prefixes)
-
-    def _prefixes_of_pairs(self) -> tuple[bytes, ...]:
-        far = [second for second in self._far if not self.is_in_window(second)]
-        if len(far) > _FAR_PREFIXES_MAX:
-            return (b"",)
-        found: set[bytes] = set()
-        for second in far:
-            when = datetime.fromtimestamp(second, UTC)
-            found |= {str(second).encode(), *(when.strftime(form).encode() for form in FORMS)}
-        return tuple(found)
-
-    def _shows_distance(self, data: bytes) -> bool:
-        """Return whether a time in `data` may lie whole hours away from the restore."""
-        if not self._moments:
-            return False
-        begun, width = self._begun - CLOCK_SLACK_S, self._ended - self._begun + 2 * CLOCK_SLACK_S
-        if width >= HOUR_S:
-            return True
-        return any((int(match[1]) + 1 - begun) % HOUR_S <= width + 1 for match in _EPOCH.finditer(data)) or any(
-            (int(match[1]) * 60 + int(match[2]) + 1 - begun) % HOUR_S <= width + 1 for match in _CLOCK.finditer(data)
-        )
+        return self._sought.may_be_in(data)
 
     def is_in_window(self, seconds: float) -> bool:
         """Return whether a time, in seconds since 1970, lies in the moments in which things were made again."""
-        return self._begun - CLOCK_SLACK_S < seconds <= self._ended + CLOCK_SLACK_S
+        return self._sought.is_in_window(seconds)
 
     def may_be_of_restore(self, text: str) -> bool:
         """Return whether a text is a time in the restore, whole hours away from it, or one that is paired."""
-        seconds = parse_time(text)
-        if seconds is None:
-            return False
-        if self.is_in_window(seconds) or floor(seconds) in self._far:
-            return True
-        return bool(self._moments) and self.is_in_window(seconds - self._distance(seconds))
-
-    def _distance(self, seconds: float) -> float:
-        """Return the whole hours by which a time lies outside of the restore."""
-        return round((seconds - self._ended) / HOUR_S) * HOUR_S
+        return self._sought.may_be(text)
 
     def original(
         self,
@@ -342,8 +279,8 @@ class RememberedTimes:
             is_cut = bool(pair.member) and not (shows_zeros(text) and pair.member == place.member.lower())
             return format_like(text, pair.client, is_cut=is_cut)
         # What lies between the restore and now has happened then, and was not reckoned from a call.
-        happened = seconds > self._ended and (now is None or seconds <= now + CLOCK_SLACK_S)
-        if happened or not (distance := self._distance(seconds)):
+        happened = seconds > self._sought.ended and (now is None or seconds <= now + CLOCK_SLACK_S)
+        if happened or not (distance := self._sought.distance(seconds)):
             return ""
         found = latest(known, seconds - distance, place)
         return "" if found is None else format_like(text, found.original_of(seconds - distance) + distance)
