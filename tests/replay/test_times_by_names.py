@@ -6,6 +6,7 @@ import base64
 import re
 
 import orjson
+import pytest
 
 from tests.replay.restored_calls import AGAIN, FIRST, Restored, iso_time
 
@@ -100,3 +101,43 @@ def test_what_is_listed_for_a_thing_of_another_kind_and_the_same_name_is_of_the_
     answer = {"executionSummaries": [summary]}
     shown = restored.read("ListJobExecutionsForJob", None, answer, "/jobs/1/things")["executionSummaries"][0]
     assert {round(each) for each in shown["jobExecutionSummary"].values()} == {made}
+
+
+TABLE = "arn:aws:dynamodb:us-east-1:{}:table/t"
+
+
+@pytest.mark.parametrize("default", ["", "000000000000"])
+def test_a_thing_has_the_times_of_the_account_that_its_arn_shows_whoever_asks(default: str) -> None:
+    """ministack takes the keys of a user of another account for those of the default one. No call names that one."""
+    restored = Restored("dynamodb", "json")
+    made = {}
+    for account, shown in (("", default or "000000000000"), ("111111111111", "111111111111")):
+        restored.account = account or default
+        table = {"TableDescription": {"TableName": "t", "TableArn": TABLE.format(shown)}}
+        made[shown] = restored.call("CreateTable", {"TableName": "t"}, table)
+    for restored.account in (default, "111111111111"):
+        for shown, at in made.items():
+            read = {"Table": {"TableName": "t", "TableArn": TABLE.format(shown), "CreationDateTime": AGAIN}}
+            assert restored.read("DescribeTable", {"TableName": "t"}, read)["Table"]["CreationDateTime"] == at
+
+
+def test_what_was_made_in_another_account_than_that_of_the_key_is_found_there() -> None:
+    restored = Restored("dynamodb", "json")
+    restored.account = "111111111111"
+    arn = TABLE.format("000000000000")
+    at = restored.call("CreateTable", {"TableName": "t"}, {"TableDescription": {"TableName": "t", "TableArn": arn}})
+    table = {"Table": {"TableName": "t", "TableArn": arn, "CreationDateTime": AGAIN}}
+    for restored.account in ("", "000000000000", "111111111111"):
+        assert restored.read("DescribeTable", {"TableName": "t"}, table)["Table"]["CreationDateTime"] == at
+
+
+def test_roles_of_one_name_in_two_accounts_have_each_their_own_times() -> None:
+    restored = Restored("iam", "query")
+    made = []
+    for restored.account in ("", "111111111111"):
+        made.append(restored.call("CreateRole", {"Action": "CreateRole", "RoleName": "r"}, b"<CreateRoleResponse/>"))
+    for restored.account, at in zip(("", "111111111111"), made, strict=True):
+        role = f"<Role><RoleName>r</RoleName><CreateDate>{iso_time(AGAIN)}</CreateDate></Role>"
+        body = f"<GetRoleResponse><GetRoleResult>{role}</GetRoleResult></GetRoleResponse>".encode()
+        shown = restored.read("GetRole", {"Action": "GetRole", "RoleName": "r"}, body)
+        assert iso_time(at) in shown

@@ -29,7 +29,7 @@ from replay_proxy.identifiers.rewriting.times.moments import (
 )
 from replay_proxy.identifiers.rewriting.times.sought_times import SoughtTimes
 from replay_proxy.identifiers.rewriting.times.time_members import tells_of_change
-from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope
+from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope, accounts_shown
 from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun
 from replay_proxy.identifiers.rewriting.times.time_texts import (
     format_like,
@@ -45,8 +45,9 @@ PAIRS_OF_NAME_MAX = 32
 """Of one name. What stands beside more times than that is no name of what they belong to: an owner, an image."""
 PARTS_OF_NAME_MAX = 64
 """Of one name. All of its parts are looked through for each time beside it, and a table can have thousands of partitions."""
-# Services whose names hold in all regions and accounts.
-_GLOBAL = frozenset({"s3", "iam", "route53", "cloudfront", "organizations"})
+# Services whose names hold in all regions; those of buckets hold in all accounts, too.
+_GLOBAL = frozenset({"iam", "route53", "cloudfront", "organizations"})
+_OF_EVERYBODY = "s3"
 
 
 class RememberedTimes:
@@ -82,10 +83,20 @@ class RememberedTimes:
         beside these, which may be of something else, and count only where nothing is known of them. inside: names that are
         unique only within what is named, or within what the call names beside it.
         """
-        names = list(names)
+        names, mentioned = list(names), list(mentioned)
+        # An emulator may take a key for one of another account than it is: it makes the thing where the ARN says.
+        accounts = accounts_shown([*names, *mentioned])
+        for account in {accounts.get(short_name(name), "") for name in names} - {"", head.account}:
+            if head.account:
+                self._remember(replace(head, account=account), names, moment, mentioned, inside)
+        self._remember(head, names, moment, mentioned, inside)
+
+    def _remember(
+        self, head: CallHead, names: list[str], moment: Moment, mentioned: list[str], inside: Iterable[str]
+    ) -> None:
         of = (*names, *moment.within)
         for region in {each for name in of if name for each in self._copies.get(_key(head, name), ())}:
-            self.remember(replace(head, region=region), names, moment, mentioned, inside)
+            self._remember(replace(head, region=region), names, moment, mentioned, inside)
         parents = {*moment.within, *(short_name(name) for name in names if name)}
         own = {_key(head, name) for name in names if name}
         # (A path that ends with the name of the thing is the thing itself: the location of a bucket.)
@@ -254,8 +265,10 @@ class RememberedTimes:
         seconds = parse_time(text)
         if seconds is None:
             return ""
-        keys = [(member, _key(head, name)) for member, name in names if name]
-        known = [self._named(head, member, name, scope) for member, name in names if name]
+        accounts = accounts_shown(name for _, name in names)
+        placed = [(member, name, self._placed(head, name, accounts)) for member, name in names if name]
+        keys = [(member, _key(at, name)) for member, name, at in placed]
+        known = [self._named(at, member, name, scope) for member, name, at in placed]
         known = [named for named in known if named.moments]
         known.sort(key=exactness)
         own = [key for member, key in keys if not place.refers(member)]
@@ -265,9 +278,8 @@ class RememberedTimes:
         if tells_of_change(place.member) and not (seconds % 1 and pair):
             found = latest(known, seconds, place)
             if self._asides:
-                found = or_aside(
-                    found, self._asides_of(head, [name for member, name in names if not place.refers(member)]), seconds
-                )
+                beside = [(at, name) for member, name, at in placed if not place.refers(member)]
+                found = or_aside(found, self._asides_of(beside), seconds)
         elif pair is None:
             found = made(known, seconds, place)
         if found is not None and not (pair is not None and pair.is_of_later(found, seconds)):
@@ -287,22 +299,43 @@ class RememberedTimes:
 
     def lies_in_call(self, head: CallHead, names: Neighbours, place: TimePlace, text: str) -> bool:
         """Return whether a time surely lies in a call that made or changed what has one of these names."""
-        seconds = parse_time(text)
+        seconds, accounts = parse_time(text), accounts_shown(name for _, name in names)
         return seconds is not None and any(
             moment.surely_covers(seconds) and place.can_name(member, moment.operation)
             for member, name in names
             if name
-            for moment in self.moments_of(head, name)
+            for moment in self.moments_of(self._placed(head, name, accounts), name)
         )
 
-    def _asides_of(self, head: CallHead, names: Iterable[str]) -> list[Moment]:
+    def _placed(self, head: CallHead, name: str, accounts: Mapping[str, str]) -> CallHead:
+        """Return a call that looks where a thing is: in the account that its ARN shows, where anything is known of it there.
+
+        accounts: as `accounts_shown` gives them. The emulator's default account has no name in calls.
+        """
+        account = accounts.get(short_name(name))
+        if not account or account == head.account:
+            return head
+        places = (replace(head, account=account), replace(head, account=""))
+        return next((at for at in places if self._knows(_key(at, name))), head)
+
+    def _knows(self, key: str) -> bool:
+        return key in self._moments or key in self._asides or key in self._pairs
+
+    def _asides_of(self, named: Iterable[tuple[CallHead, str]]) -> list[Moment]:
         """Return the moments of calls that may have changed what has one of these names; unsigned ones say no region."""
-        unsigned = replace(head, account="", region="")
-        return [each for name in names for at in {head, unsigned} for each in self._asides.get(_key(at, name), ())]
+        return [
+            each
+            for head, name in named
+            for at in {head, replace(head, account="", region="")}
+            for each in self._asides.get(_key(at, name), ())
+        ]
 
     def _named(self, head: CallHead, member: str, name: str, scope: Scope) -> Named:
         moments = self._moments.get(_key(head, name), [])
-        if unsigned := self._moments.get(_key(replace(head, account="", region=""), name)):
+        unsigned = (
+            () if head.service in _GLOBAL else self._moments.get(_key(replace(head, account="", region=""), name))
+        )
+        if unsigned:
             # Such a call says neither account nor region: what it made or changed may be this.
             moments = sorted({*moments, *unsigned}, key=lambda each: each.original)
         if not any(each.within for each in moments):
@@ -372,5 +405,10 @@ class RememberedTimes:
 
 
 def _key(head: CallHead, name: str) -> str:
-    where = "" if head.service in _GLOBAL else f"{head.account}/{head.region}"
-    return f"{head.service}/{where}/{name if PART in name else short_name(name)}"
+    return f"{head.service}/{_where(head)}/{name if PART in name else short_name(name)}"
+
+
+def _where(head: CallHead) -> str:
+    if head.service == _OF_EVERYBODY:
+        return ""
+    return head.account if head.service in _GLOBAL else f"{head.account}/{head.region}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
@@ -16,6 +16,7 @@ from replay_proxy.wire.codecs.parameters import parse_parameters
 PART = "\0"
 Scope = frozenset[tuple[str, str]]
 """Short names, each with its member in lower case."""
+_FIELDS_OF_ARN = 6
 _LISTS_OBJECTS = frozenset({"ListObjects", "ListObjectsV2", "ListObjectVersions"})
 _SHOWS_EVENTS = frozenset({"GetLogEvents", "FilterLogEvents"})
 
@@ -79,6 +80,12 @@ def names_around(body_value: BodyValue, head: CallHead, params: Mapping[str, Any
             yield [("", log_stream(params.get("logGroupName") or params.get("logGroupIdentifier"), stream))]
     if not body_value.listed:
         yield [(member, value) for member, value in params.items() if isinstance(value, str)]
+
+
+def accounts_shown(names: Iterable[str]) -> dict[str, str]:
+    """Return in which account each thing is whose ARN is among these names, by its short name."""
+    fields = [(name, name.split(":", 5)) for name in names if name.startswith("arn:")]
+    return {short_name(name): parts[4] for name, parts in fields if len(parts) == _FIELDS_OF_ARN and parts[4]}
 
 
 def scope_of_value(body_value: BodyValue, params: Mapping[str, Any]) -> Scope:
