@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from replay_proxy.footprint.statements import parse_statement
 from replay_proxy.journal.format.records import Record
 from replay_proxy.journal.read.reader import read
 from replay_proxy.journal.storage.files import Files
+from replay_proxy.pods.limits import PodError
 from replay_proxy.pods.merge.merge_recordings import merge_recordings
 from replay_proxy.pods.merge.report import MergeReport
 from replay_proxy.pods.merge.strategies import MergeStrategy
@@ -323,3 +325,25 @@ def test_statements_name_their_item(statement: str, parameters: list[str], expec
     assert (found and (found.verb, dict(found.item))) == expected
     assert found is None or found.table == "t"
     assert orjson.dumps(statement)
+
+
+@pytest.mark.parametrize("strategy", list(MergeStrategy))
+def test_a_pod_of_which_nothing_can_be_carried_out_is_refused_as_a_whole(
+    tmp_path: Path, strategy: MergeStrategy
+) -> None:
+    """Its calls would control an emulator; with one that can be sent among them, it is loaded."""
+    ours, pod = _sides()
+    queue(ours, "ours")
+    pod.items.clear()
+    queue(pod, "q")
+    harmless = pod.items[0]
+    assert isinstance(harmless, Record)
+    target = replace(harmless.request, target="/_localstack/state/reset")
+    pod.items[0] = replace(harmless, request=target)
+    place = Files(ours.write(tmp_path / "ours"))
+    with pytest.raises(PodError, match=r"none of the pod's calls can be carried out \(1 call\).*control an emulator"):
+        merge_recordings(place, read(pod.write(tmp_path / "pod")), strategy, tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+    pod.items.append(replace(harmless, seq=2))
+    report = merge_recordings(place, read(pod.write(tmp_path / "other")), strategy, None)
+    assert report.services["sqs"].added

@@ -134,3 +134,20 @@ async def test_a_save_that_could_not_look_at_the_emulator_says_so(tmp_path: Path
         report = await pods.save(PodStore(tmp_path / "pods"), SaveRequest("s"))
         assert report.calls == 1
         assert [text for text, expected in zip(report.warnings, said, strict=True) if expected not in text] == []
+
+
+def test_the_path_of_a_folder_is_not_taken_for_that_of_a_file(
+    start_proxy: Callable[..., Proxy], tmp_path: Path
+) -> None:
+    """Also where no such folder is there."""
+    proxy = start_proxy()
+    client("sqs", proxy.url).create_queue(QueueName="q")
+    code, complaint = _save(proxy, f"{tmp_path}/states/")
+    assert (code, "is a folder's path" in complaint) == (2, True), complaint
+    assert not (tmp_path / "states").exists()
+
+
+def test_a_prune_takes_the_answer_to_a_question_that_it_need_not_ask(tmp_path: Path) -> None:
+    command = [*replay_proxy(), "pod", "prune", "--yes", "--json", "--pods-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"blobs": 0, "bytes": 0}), done.stderr

@@ -1,4 +1,7 @@
-"""Remove the blobs of the store that no version needs any more. Waits until nobody saves into it."""
+"""Remove the blobs of the store that no version needs any more. Waits until nobody saves into it.
+
+It asks nothing: whatever a version needs stays. So --yes, which other verbs take, makes no difference.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from replay_proxy.wording import counted, size
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the options of `pod prune`."""
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask; it asks nothing anyway")
     add_common(parser)
 
 

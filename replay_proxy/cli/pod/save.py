@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     from replay_proxy.pods.names import PodReference
     from replay_proxy.pods.store import PodStore
 
+    if args.pod.endswith("/"):
+        raise UsageError(f"{args.pod} is a folder's path", hint="name a file, as in ./shop.pod")
     path = Path(args.pod).expanduser()
     with suppress(OSError):  # where nobody may look, writing tells why
         if path.is_dir():

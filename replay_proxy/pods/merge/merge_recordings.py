@@ -22,6 +22,7 @@ from replay_proxy.journal.format.records import JOURNAL_NAME, Record, RecordingH
 from replay_proxy.journal.read.reader import Recording, read
 from replay_proxy.journal.storage.blobs import BlobStore
 from replay_proxy.journal.storage.files import Files, storage_error
+from replay_proxy.pods.limits import PodError
 from replay_proxy.pods.merge.collisions import Renamed, collisions
 from replay_proxy.pods.merge.merging import Merge
 from replay_proxy.pods.merge.report import MergeReport
@@ -31,6 +32,7 @@ from replay_proxy.pods.merge.twins import default_accounts, twins
 from replay_proxy.pods.state.live_records import LiveRecords
 from replay_proxy.pods.worker import become_worker
 from replay_proxy.replay.recorded_call import BlobLoader
+from replay_proxy.wording import counted
 
 _MERGED_ID = "00000000-0000-0000-0000-000000000000"
 
@@ -39,12 +41,17 @@ def merge_recordings(files: Files, pod: Recording, strategy: MergeStrategy, fold
     """Merge a pod into the recording below `files.root`, as that is now, and write the merged calls into a new `folder`.
 
     Bodies stay where they are: in the blobs of the one or of the other. folder: None where only the report is asked for.
-    Blocking, for long. Raises RecordingError, StorageError.
+    Blocking, for long. Raises RecordingError, StorageError, and PodError where nothing of the pod can be carried out.
     """
     source = CompactionInput(files)
     records: Iterable[Record] = LiveRecords(source, datetime.now(UTC))
     ours = Side(records, _loader(source.blobs))
     its, names, known = Side(pod, _loader(pod.blobs)), dict[str, str](), dict[str, str]()
+    if its.refused and not its.changes:
+        raise PodError(
+            f"none of the pod's calls can be carried out ({counted(its.refused, 'call')}); the last one: {its.flaw}",
+            hint="nothing was changed; `pod inspect` shows what it holds",
+        )
     accounts = {} if strategy is MergeStrategy.OVERWRITE else default_accounts(ours, its)
     if accounts:
         records = Renamed(records, {}, accounts)

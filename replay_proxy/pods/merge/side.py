@@ -22,7 +22,8 @@ class Side:
     """The calls of one side, in the order of their replay, numbered from 1. Making this reads all of them. Blocking.
 
     records: can be iterated as often as one likes. load: reads a body that lies in a blob. Raises as `records`.
-    accounts: those that clients named themselves.
+    accounts: those that clients named themselves. changes: how many calls change something and can be carried out. refused: how
+    many cannot, ever. flaw: why the latest of them cannot.
     """
 
     def __init__(self, records: Iterable[Record], load: BlobLoader) -> None:
@@ -31,12 +32,15 @@ class Side:
         self.model = ResourceModel(load)
         self.contents: set[bytes] = set()
         self.accounts: set[str] = set()
+        self.changes = self.refused = 0
+        self.flaw = ""
         self._moments: dict[bytes, int] = {}
         self._places: list[bytes] = []
         self._messages: dict[bytes, frozenset[str]] = {}
         for number, record in enumerate(records, 1):
             self.model.see(replace(without_place(record), seq=number))
             self.contents.add(content_of(record))
+            self._count(record)
             if record.head is not None and record.head.account:
                 self.accounts.add(record.head.account)
             moment = moment_of(record)
@@ -48,6 +52,13 @@ class Side:
     def __iter__(self) -> Iterator[tuple[int, Record]]:
         for number, record in enumerate(self._records, 1):
             yield number, without_place(record)
+
+    def _count(self, record: Record) -> None:
+        if record.flaw:
+            self.refused += 1
+            self.flaw = record.flaw
+        elif record.kind.is_change:
+            self.changes += 1
 
     def same_call(self, record: Record) -> int:
         """Return the number of the call that was taken in at the same moment; 0 where there is none, or several."""
