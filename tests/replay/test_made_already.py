@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from replay_proxy.exchange import Headers
 from replay_proxy.journal.format.records import Record, RecordKind
 from tests.replay.lab import Lab
 from tests.support.clients import SOON
@@ -79,3 +81,23 @@ def test_what_a_stack_changes_again_is_not_written_once_more(lab: Lab, is_seen_l
     assert lab.restore(lab.records).problems == []
     found = parameters.get_parameter_history(Name="/made")["Parameters"]
     assert [each["Value"] for each in found] == ["v", "w"]
+
+
+def test_what_a_stack_makes_of_the_address_of_the_emulator_is_not_written_once_more(lab: Lab) -> None:
+    """It was observed with the address of the proxy in its place."""
+    formation, parameters = lab.client("cloudformation"), lab.client("ssm")
+    template: dict[str, dict[str, Any]] = json.loads(json.dumps(TEMPLATE))
+    template["Resources"]["Parameter"]["Properties"]["Value"] = {"Ref": "Queue"}
+    template["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "queue"}}
+    formation.create_stack(StackName="s", TemplateBody=json.dumps(template))
+    formation.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig=SOON)
+    proxy, port = "127.0.0.1:4566", lab.emulator.url.rpartition(":")[2]
+    value = parameters.get_parameter(Name="/made")["Parameter"]["Value"]
+    value = value.replace(f"localhost:{port}", proxy).replace(f"127.0.0.1:{port}", proxy)
+    parameters.put_parameter(Name="/made", Type="String", Value=value, Overwrite=True)
+    written = observed(lab.records[-1])
+    fields = [(name, proxy if name.lower() == "host" else text) for name, text in written.request.headers]
+    lab.records[-1] = replace(written, request=replace(written.request, headers=Headers(fields)))
+    lab.empty()
+    assert lab.restore(lab.records).problems == []
+    assert len(parameters.get_parameter_history(Name="/made")["Parameters"]) == 1

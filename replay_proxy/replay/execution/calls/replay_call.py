@@ -292,6 +292,8 @@ class CallReplayer:
         head, read = question.head, question.request
         shown = await self._ask_again(read, head, call.record.credential)
         if not is_made(call.head, request, shown, question.version):
+            # What a template refers to may hold the emulator's own address, where the observation holds the proxy's.
+            shown = self._endpoints.to_client(shown, call.original, head)
             for before, now in drawn_within(call.head, call.original, shown):
                 outcome = parse_answer(head, now, read)
                 self._learner.learn_from_answers(call.record, head, read, before, outcome, call.report)
