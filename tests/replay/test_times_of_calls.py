@@ -118,6 +118,19 @@ def test_a_creation_that_is_repeated_has_found_what_was_there(deleted: bool) -> 
     assert shown["Attributes"]["CreatedTimestamp"] == str(later if deleted else first)
 
 
+def test_what_is_put_again_was_changed_then_by_whichever_of_its_names_it_is_known() -> None:
+    """The answer shows an ARN that the emulator has drawn, beside the name that the client has chosen."""
+    restored = Restored("config", "json")
+    shown = {"ConfigurationAggregatorName": "a", "ConfigurationAggregatorArn": "arn:aws:config:us-east-1:0:x/drawn"}
+    put = {"ConfigurationAggregatorName": "a"}
+    made = restored.call("PutConfigurationAggregator", put, {"ConfigurationAggregator": shown})
+    changed = restored.call("PutConfigurationAggregator", put, {"ConfigurationAggregator": shown}, after=0.2)
+    times = {"CreationTime": AGAIN, "LastUpdatedTime": AGAIN}
+    read = restored.read("DescribeConfigurationAggregators", {}, {"ConfigurationAggregators": [{**shown, **times}]})
+    (found,) = read["ConfigurationAggregators"]
+    assert (found["CreationTime"], found["LastUpdatedTime"]) == (made, changed)
+
+
 def test_what_was_begun_is_known_by_its_number() -> None:
     restored = Restored("appconfig", "rest-json")
     target = "/applications/app/environments/env/deployments"

@@ -170,6 +170,9 @@ def made(known: list[Named], seconds: float, place: TimePlace) -> Moment | None:
         # A copy in another region was made by the call that copied, and not by the one that made the first thing.
         best = [moment for moment in best if moment.creates and not makes(moment.operation)] or best
         best = [moment for moment in best if not moment.ruled_out] or best
+        if place.tells_of_creation and len({(moment.operation, moment.creates, moment.within) for moment in best}) == 1:
+            # What is put was made when that was done for the first time. (A creation that is repeated is ruled out.)
+            best = best if best[0].creates else [min(best, key=lambda moment: moment.original)]
         if len(best) == 1 and first is not None:
             votes[best[0]] = votes.get(best[0], 0) + 1
             # How exactly the words fit tells calls of one name apart, and not those of several names.
