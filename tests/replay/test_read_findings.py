@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.identifiers.learning.compare import Difference, compare_outcomes
 from replay_proxy.identifiers.table.alias_table import AliasTable
@@ -34,7 +36,7 @@ def told(default_account: str) -> RestoreReport:
     findings, report = ReadFindings(), RestoreReport("x")
     findings.add(read, [each for each in found if each.is_loss])
     run = record(3, "RunInstances", b"Action=RunInstances&ImageId=ami-used&MinCount=1")
-    findings.tell(report, [read, run], default_account)
+    findings.tell(report, lambda _services: [read, run], default_account)
     return report
 
 
@@ -47,3 +49,28 @@ def test_what_belongs_to_others_and_nobody_named_is_no_loss() -> None:
     (note,) = report.notes
     assert note.startswith("1 thing ")
     assert "ec2:DescribeImages 1" in note
+
+
+def test_what_a_list_shows_of_a_later_call_is_no_finding() -> None:
+    """A restore may make that call before it reads the list again."""
+
+    def listed(seq: int, region: str = "us-east-1") -> Record:
+        read = record(seq, "ListQueues", b"{}", RecordKind.WITNESS)
+        return replace(read, head=CallHead("sqs", "ListQueues", "json", "", region, "test"))
+
+    def made(seq: int, name: str) -> Record:
+        call = record(seq, "CreateQueue", b'{"QueueName": "%s"}' % name.encode())
+        return replace(call, head=CallHead("sqs", "CreateQueue", "json", "", "us-east-1", "test"))
+
+    def urls(*names: str) -> Outcome:
+        return Outcome(200, {"QueueUrls": [f"http://localhost:4566/000000000000/{name}" for name in names]})
+
+    findings, report = ReadFindings(), RestoreReport("x")
+    reads = [listed(2), listed(4, "eu-west-1"), listed(6)]
+    for read in reads:
+        assert read.head is not None
+        findings.add(read, compare_outcomes(read.head, urls("q"), urls("q", "late", "odd"), AliasTable()).differences)
+    findings.tell(report, lambda _services: [made(1, "q"), *reads, made(5, "late")], "")
+    told = sorted((finding.seq, finding.message.rpartition("/")[2]) for finding in report.findings)
+    # Of one read that was made twice, the latest is told.
+    assert told == [(4, "late"), (4, "odd"), (6, "late"), (6, "odd")]

@@ -11,7 +11,7 @@ In: two outcomes (`wire.codecs.answers.Outcome`) and the table. Out: new aliases
 - `compare`: are two outcomes equivalent, once identifiers are the clients'?
 - `accounts`: was what was in several accounts put into one? `shown_accounts`: in which account two answers show a thing.
 - `identities`: are credentials still those of the same identity?
-- `others_elements`: what is missing in a list, and belongs to an account of nobody who called.
+- `list_elements`: how elements of lists are called, and which belong to an account of nobody who called.
 - `sent_texts`: what a client sent, and is shown again.
 - `comparison_rules`: what means the same though it is not equal (`data/comparison.json`).
 """

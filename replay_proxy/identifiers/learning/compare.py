@@ -33,7 +33,7 @@ from replay_proxy.identifiers.learning.comparison_rules import (
 )
 from replay_proxy.identifiers.learning.identifier_pairs import behind_own_authorities, without_authority
 from replay_proxy.identifiers.learning.learn import known_from
-from replay_proxy.identifiers.learning.others_elements import Owned, owned_by_other
+from replay_proxy.identifiers.learning.list_elements import Owned, names_of, owned_by_other
 from replay_proxy.identifiers.learning.sent_texts import SentTexts
 from replay_proxy.identifiers.learning.shown_accounts import account_pairs
 from replay_proxy.identifiers.table.alias_table import AliasTable
@@ -57,7 +57,8 @@ class Difference:
     """One place in which two outcomes differ. `expected` is recorded, `actual` replayed, in client ids, as text.
 
     role: of the member. misplaced: it shows the same thing in another account, or credentials that are somebody else's: what was
-    in one account is in another. owned: whose an element is that is missing, where it belongs to another account.
+    in one account is in another. owned: whose an element is that is missing, where it belongs to another account. added: the
+    words of each name of an element that the recorded list has not.
     """
 
     path: str
@@ -67,6 +68,7 @@ class Difference:
     role: Role = field(default=Role.TEXT, compare=False)
     misplaced: bool = field(default=False, compare=False)
     owned: Owned | None = field(default=None, compare=False)
+    added: frozenset[frozenset[bytes]] = field(default=frozenset(), compare=False)
 
     @property
     def is_loss(self) -> bool:
@@ -124,6 +126,8 @@ def differences(
         found.append(Difference(place.path, shown(place.recorded), shown(actual), severity, place.role, misplaced))
         if found[-1].is_loss and (owned := owned_by_other(head, place.member, place.recorded)) is not None:
             found[-1] = replace(found[-1], owned=owned)
+        elif place.recorded is MISSING and place.path.endswith("[+]"):
+            found[-1] = replace(found[-1], added=names_of(head, place.member, place.replayed, known.to_client))
     moved = {thing for _, thing, agrees in states if agrees is Agreement.MOVED}
     for index, thing, agrees in states:
         if agrees is Agreement.TOLD and thing in moved:

@@ -417,11 +417,12 @@ class _Run:
                     continue
             self._found.add(record, differences)
         account = await self._executor.default_account() if self._found.owned else ""
-        await asyncio.to_thread(self._found.tell, self._report, self._records(), account)
+        await asyncio.to_thread(self._found.tell, self._report, self._records, account)
 
-    def _records(self) -> Iterator[Record]:
-        """Yield the records of the plan. Raises as `ExecutablePlan.record`."""
-        return map(self._work.record, self._work.graph.services)
+    def _records(self, services: Collection[str]) -> Iterator[Record]:
+        """Yield the records of the plan; of `services` alone, where there are any. Raises as `ExecutablePlan.record`."""
+        of = self._work.graph.services
+        return (self._work.record(seq) for seq, service in of.items() if not services or service in services)
 
     def _is_whole(self, record: Record) -> bool:
         """Return whether everything that a witness had shown is to be there."""

@@ -1,14 +1,14 @@
-"""Elements of lists that belong to another account than that of anybody who called: what an emulator has by itself.
+"""Elements of lists: how they are called, and whether they belong to another account than that of anybody who called.
 
-Images of vendors, policies and baselines of AWS: each emulator has some of its own, and lists them to everybody. An element says
-whose it is by a member for accounts (`OwnerId`), or by the account in its own ARN. Whether any recorded call was about that
-account, or about the element, its words tell (`Owned.words`).
+The latter is what an emulator has by itself: images of vendors, policies and baselines of AWS. Each emulator has some of its own,
+and lists them to everybody. An element says whose it is by a member for accounts (`OwnerId`), or by the account in its own ARN.
+Whether any recorded call was about that account, or about the element, the words of its names tell (`Owned.names`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,14 @@ class Owned:
     names: frozenset[frozenset[bytes]]
 
 
+def names_of(
+    head: CallHead, member: str, element: Any, to_client: Callable[[str, bool], str]
+) -> frozenset[frozenset[bytes]]:
+    """Return the words of each name of an element of a replayed list, as clients know it; none of the accounts."""
+    texts = [(name, value) for name, value in _texts(member, element) if _names(head, name) and not names_account(name)]
+    return _words(short_name(to_client(value, True)) for _, value in texts)
+
+
 def owned_by_other(head: CallHead, member: str, element: Any) -> Owned | None:
     """Return whose an element of a list is; None where it does not say, or belongs to the account of the call.
 
@@ -47,11 +55,14 @@ def owned_by_other(head: CallHead, member: str, element: Any) -> Owned | None:
     if len(accounts) != 1 or head.account in accounts:
         return None
     (account,) = accounts
-    called = [short_name(value) for name, value in texts if _names(head, name) and not names_account(name)]
-    names = {frozenset(tokens.words(each.encode("ascii", "replace"))) for each in called} - {frozenset()}
+    names = _words(short_name(value) for name, value in texts if _names(head, name) and not names_account(name))
     if not names:
         return None
     return Owned(account, frozenset(names if account == _AWS else {*names, frozenset((account.encode(),))}))
+
+
+def _words(names: Iterable[str]) -> frozenset[frozenset[bytes]]:
+    return frozenset(frozenset(tokens.words(each.encode("ascii", "replace"))) for each in names) - {frozenset()}
 
 
 def _names(head: CallHead, member: str) -> bool:

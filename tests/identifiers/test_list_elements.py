@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from replay_proxy.exchange import CallHead
-from replay_proxy.identifiers.learning.others_elements import owned_by_other
+from replay_proxy.identifiers.learning.list_elements import owned_by_other
 
 IMAGES = CallHead("ec2", "DescribeImages", "ec2", "", "us-east-1", "test")
 OTHER = {"ImageId": "ami-03cf127a", "ImageLocation": "amazon/2018.03", "OwnerId": "801119661308", "Name": "base-2018"}
