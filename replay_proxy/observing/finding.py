@@ -13,13 +13,12 @@ import orjson
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.journal.format.records import utc_now
 from replay_proxy.observing.container import Caller, Container
+from replay_proxy.replay.recorded_call import SEEN_BY
 from replay_proxy.wire.codecs.build_request import build_request
 from replay_proxy.wire.models.service_index import service_index
 from replay_proxy.wire.signing.credentials import ACCOUNT_HEADER
 from replay_proxy.wire.signing.sigv4 import Credential
 
-SEEN_BY: Final = "seen_by"
-"""The note of an observation: the read that showed it."""
 _REST: Final = {"s3": "rest-xml", "scheduler": "rest-json"}
 
 

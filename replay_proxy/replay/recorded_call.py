@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from replay_proxy.errors import MalformedMessage, RecordingError, StorageError
 from replay_proxy.exchange import Answer, BlobRef, CallHead, Request
@@ -19,6 +19,8 @@ from replay_proxy.wire.models import models
 
 BlobLoader = Callable[[BlobRef], bytes]
 """Reads a blob into memory. Raises `RecordingError` or `StorageError`."""
+SEEN_BY: Final = "seen_by"
+"""The note of an observation: the read that showed it."""
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,12 @@ def _data_change(one: Resource, other: Resource, *, by_key: bool) -> DataChange 
     old = one.data.parts if one.data is not None else {}
     new = other.data.parts if other.data is not None else {}
     counts = [(data.count, data.bytes) if data is not None else (0, 0) for data in (one.data, other.data)]
-    changed = [key for key, part in old.items() if key in new and new[key] != part]
+    changed: list[str] = []
+    if one.data is not None and other.data is not None:
+        both = [key for key, part in old.items() if key in new and new[key] != part]
+        changed = [key for key in both if not one.data.may_equal(other.data, key)]
+        untold = sum(new[key][0] - old[key][0] for key in set(both).difference(changed))
+        counts[1] = (other.data.count, other.data.bytes - untold)
     if counts[0] == counts[1] and old.keys() == new.keys() and not changed:
         return None
     unit = next(data.unit for data in (one.data, other.data) if data is not None)

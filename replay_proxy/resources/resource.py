@@ -63,7 +63,8 @@ class Link:
 class Data:
     """The data in a resource. unit: what it consists of (`objects`). parts: by key, size in bytes and a digest.
 
-    counted, counted_bytes: of data without keys. exact: whether all that was written could be read.
+    counted, counted_bytes: of data without keys. exact: whether all that was written could be read. untold: parts whose content
+    no call tells, since an expression changed it. seen: parts that are told by a look at the emulator.
     """
 
     unit: str
@@ -71,6 +72,17 @@ class Data:
     counted: int = 0
     counted_bytes: int = 0
     exact: bool = True
+    untold: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+
+    def may_equal(self, other: Data, key: str) -> bool:
+        """Return whether nothing says that a part, which both have, is another one there.
+
+        What a look has seen may be what an expression made, of which nothing else is known.
+        """
+        if self.parts[key] == other.parts[key]:
+            return True
+        return (key in self.seen and key in other.untold) or (key in self.untold and key in other.seen)
 
     @property
     def count(self) -> int:

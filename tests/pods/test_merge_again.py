@@ -245,3 +245,20 @@ def test_without_versions_on_either_side_an_object_is_the_pods(tmp_path: Path) -
         _object(tape, "PutObject", "both", Body=side)
     said, _report = _loads(ours, pod, tmp_path)
     assert _in_buckets(said) == ["PutObject both"]
+
+
+def test_what_a_look_has_seen_of_an_item_that_an_expression_made_is_no_change(tmp_path: Path) -> None:
+    """A compaction has left what was seen alone. What a call has written since is a change."""
+    for place, notes in (("seen", {"seen_by": "dynamodb:Scan"}), ("written", {})):
+        ours, pod = Tape(), Tape()
+        for tape in (ours, pod):
+            table(tape, "t")
+        counted = {"UpdateExpression": "ADD n :x", "ExpressionAttributeValues": {":x": {"N": "1"}}}
+        pod.call("dynamodb", "UpdateItem", {"TableName": "t", "Key": {"id": {"S": "a"}}, **counted}, {})
+        ours.call(
+            "dynamodb", "PutItem", {"TableName": "t", "Item": {"id": {"S": "a"}, "n": {"N": "1"}}}, {}, notes=notes
+        )
+        _said, report = _loads(ours, pod, tmp_path / place)
+        changed = place == "written"
+        assert report.changes_anything is changed
+        assert [each.member for each in report.conflicts] == (['items: {"S":"a"}'] if changed else [])

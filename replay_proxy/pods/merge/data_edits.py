@@ -18,7 +18,7 @@ from replay_proxy.pods.merge.side import Side
 from replay_proxy.replay.planning.supersession.batches import reduced_record
 from replay_proxy.replay.recorded_call import BlobLoader, Call, call_of
 from replay_proxy.resources.properties.stored_data import item_key
-from replay_proxy.resources.resource import Resource
+from replay_proxy.resources.resource import Key, Resource
 from replay_proxy.wire.mutability.judge import is_data
 
 _STATEMENT_LISTS: Final = ("Statements", "TransactStatements")
@@ -172,6 +172,26 @@ def _without_objects(record: Record, call: Call, stays: _Stays) -> Record | None
     if len(entries) == len(given["Objects"]):
         return record
     return with_parameters(record, {**call.params, "Delete": {**given, "Objects": entries}}) if entries else None
+
+
+def was_seen(record: Record, pod: Side, ours: Mapping[Key, Resource], pods: Mapping[Key, Resource]) -> bool:
+    """Tell whether all items that a call of the pod writes were made by expressions, and a look has seen them in ours since.
+
+    ours, pods: the resources of both sides. So a compaction may have left of ours what was seen, and not the call.
+    """
+    call = call_of(record, pod.load)
+    if call is None or call.service != "dynamodb" or not writes_items(call.operation):
+        return False
+    try:
+        keys = {key.names[-1]: key for key in pod.named(call)}
+        for name, item in items_written(call.operation, call.params):
+            table = pods[keys[short_name(name)]]
+            mine, its, part = ours[keys[short_name(name)]].data, table.data, item_key(table, item)
+            if mine is None or its is None or part not in mine.seen or part not in its.untold:
+                return False
+    except (KeyError, TypeError, AttributeError):
+        return False  # not what its model promises, or of a table that one side has alone
+    return True
 
 
 def written_again(side: Side, objects: Collection[ObjectName]) -> Iterator[tuple[int, Record]]:

@@ -19,6 +19,7 @@ from replay_proxy.pods.merge.call_edits import reduced, said, united
 from replay_proxy.pods.merge.data_edits import (
     ObjectName,
     is_by_parts,
+    was_seen,
     with_parts_alone,
     without_their_messages,
     without_their_parts,
@@ -79,7 +80,7 @@ class Merge:
             self.report.calls = number
             self._loading = each.of_pod
             model.see(replace(each.record, seq=number))
-            if self._kept is not None and each.of_pod and writes_data(each.record) and not self._is_ours(each.record):
+            if self._kept is not None and each.of_pod and writes_data(each.record) and self._is_new(each.record):
                 written.update(model.calls[-1].resources if model.calls and model.calls[-1].seq == number else ())
         self._listing = False
         deep = strategy is MergeStrategy.SERVICE
@@ -156,11 +157,13 @@ class Merge:
         else:
             yield from self._without_the_pods(number, left, entry)
 
-    def _is_ours(self, record: Record) -> bool:
-        """Return whether ours has a call of the pod, too."""
+    def _is_new(self, record: Record) -> bool:
+        """Return whether ours has neither a write of the pod nor what came of it."""
         if content_of(record) in self._ours.contents:
-            return True
-        return self._pod.is_alone(record) and bool(self._ours.same_call(record))
+            return False
+        if self._pod.is_alone(record) and self._ours.same_call(record):
+            return False
+        return not was_seen(record, self._pod, self._our_keys, self._pod_keys)
 
     def _is_pods(self, record: Record) -> bool:
         """Return whether the pod has a call of ours, or what a compaction has left of it."""

@@ -114,7 +114,6 @@ def data_conflicts(ours: Resource, pods: Resource, shown: str) -> Iterator[Confl
     """Yield the objects, items and the like that both have under one key, and that differ."""
     if ours.data is None or pods.data is None:
         return
-    for key, part in ours.data.parts.items():
-        other = pods.data.parts.get(key)
-        if other is not None and other != part:
+    for key in ours.data.parts:
+        if key in pods.data.parts and not ours.data.may_equal(pods.data, key):
             yield Conflict(shown, f"{ours.data.unit}: {key}"[:500])

@@ -22,10 +22,10 @@ from replay_proxy import log
 from replay_proxy.errors import MalformedMessage, StorageError, UpstreamError
 from replay_proxy.exchange import Answer, CallHead, Headers, Request
 from replay_proxy.journal.format.records import utc_now
-from replay_proxy.observing.finding import SEEN_BY
 from replay_proxy.proxy.requests.journaling.recorder import Recorder
 from replay_proxy.proxy.requests.translator import Translator
 from replay_proxy.replay.access_keys import IDENTITY, USUAL_KEY
+from replay_proxy.replay.recorded_call import SEEN_BY
 from replay_proxy.wire.codecs.answers import Outcome
 from replay_proxy.wire.codecs.build_request import build_request
 from replay_proxy.wire.signing.credentials import (

@@ -16,7 +16,7 @@ import orjson
 from replay_proxy.exchange import BlobRef
 from replay_proxy.footprint.data_parts import copy_source, items_written, key_text, writes_items
 from replay_proxy.footprint.statements import item_statements
-from replay_proxy.replay.recorded_call import Call
+from replay_proxy.replay.recorded_call import SEEN_BY, Call
 from replay_proxy.resources.resource import Data, Hidden, Resource
 
 _DIGEST: Final = 8
@@ -114,7 +114,7 @@ class StoredData:
             touched[table.number] = table
             if left and any(item in each.values() for each in left.get(name, ())):
                 continue
-            _write_item(table, verb, item, params)
+            _write_item(table, verb, item, params, seen=SEEN_BY in call.notes)
         return list(touched.values())
 
     def _statements(self, call: Call, find: Find) -> list[Resource]:
@@ -214,18 +214,26 @@ class StoredData:
         return [group, stream]
 
 
-def _write_item(table: Resource, verb: str, item: Mapping[str, Any], change: Mapping[str, Any]) -> None:
-    """Take in a write of an item. item: it, or what names it. change: what an update says."""
+def _write_item(
+    table: Resource, verb: str, item: Mapping[str, Any], change: Mapping[str, Any], *, seen: bool = False
+) -> None:
+    """Take in a write of an item. item: it, or what names it. change: what an update says. seen: a look has seen it so."""
     data = _data(table, "items")
     key = item_key(table, item)
+    if key is not None and verb:
+        data.untold.discard(key)
+        data.seen.discard(key)
     if key is None:
         data.exact = False
     elif verb == "put":
+        if seen:
+            data.seen.add(key)
         content = orjson.dumps(item, default=repr, option=orjson.OPT_SORT_KEYS)
         data.parts[key] = (len(content), _digest(content))
     elif verb == "delete":
         data.parts.pop(key, None)
     elif verb == "update":
+        data.untold.add(key)
         size, before = data.parts.get(key, (len(key), ""))
         told = orjson.dumps(change, default=repr, option=orjson.OPT_SORT_KEYS)
         data.parts[key] = (size, _digest(before.encode() + told))
