@@ -121,6 +121,19 @@ def test_a_thing_has_the_times_of_the_account_that_its_arn_shows_whoever_asks(de
             assert restored.read("DescribeTable", {"TableName": "t"}, read)["Table"]["CreationDateTime"] == at
 
 
+def test_the_name_of_a_secret_is_looked_up_in_the_account_of_its_arn_which_ends_otherwise() -> None:
+    restored = Restored("secretsmanager", "json")
+    made = {}
+    for account, end in (("000000000000", "AbCdEf"), ("111111111111", "GhIjKl")):
+        restored.account = account.strip("0")
+        arn = f"arn:aws:secretsmanager:us-east-1:{account}:secret:s-{end}"
+        made[arn] = restored.call("CreateSecret", {"Name": "s"}, {"ARN": arn, "Name": "s"})
+    for restored.account in ("", "111111111111"):
+        for arn, at in made.items():
+            read = {"ARN": arn, "Name": "s", "CreatedDate": AGAIN}
+            assert restored.read("GetSecretValue", {"SecretId": "s"}, read)["CreatedDate"] == at
+
+
 def test_what_was_made_in_another_account_than_that_of_the_key_is_found_there() -> None:
     restored = Restored("dynamodb", "json")
     restored.account = "111111111111"

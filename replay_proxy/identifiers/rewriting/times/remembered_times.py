@@ -29,7 +29,7 @@ from replay_proxy.identifiers.rewriting.times.moments import (
 )
 from replay_proxy.identifiers.rewriting.times.sought_times import SoughtTimes
 from replay_proxy.identifiers.rewriting.times.time_members import tells_of_change
-from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope, accounts_shown
+from replay_proxy.identifiers.rewriting.times.time_owners import PART, Scope, accounts_around, accounts_shown
 from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, bare_noun
 from replay_proxy.identifiers.rewriting.times.time_texts import (
     format_like,
@@ -267,7 +267,7 @@ class RememberedTimes:
         seconds = parse_time(text)
         if seconds is None:
             return ""
-        accounts = accounts_shown(name for _, name in names)
+        accounts = accounts_around(names, place)
         placed = [(member, name, self._placed(head, name, accounts)) for member, name in names if name]
         keys = [(member, _key(at, name)) for member, name, at in placed]
         known = [self._named(at, member, name, scope) for member, name, at in placed]
@@ -301,7 +301,7 @@ class RememberedTimes:
 
     def lies_in_call(self, head: CallHead, names: Neighbours, place: TimePlace, text: str) -> bool:
         """Return whether a time surely lies in a call that made or changed what has one of these names."""
-        seconds, accounts = parse_time(text), accounts_shown(name for _, name in names)
+        seconds, accounts = parse_time(text), accounts_around(names, place)
         return seconds is not None and any(
             moment.surely_covers(seconds) and place.can_name(member, moment.operation)
             for member, name in names
@@ -312,7 +312,7 @@ class RememberedTimes:
     def _placed(self, head: CallHead, name: str, accounts: Mapping[str, str]) -> CallHead:
         """Return a call that looks where a thing is: in the account that its ARN shows, where anything is known of it there.
 
-        accounts: as `accounts_shown` gives them. The emulator's default account has no name in calls.
+        accounts: as `accounts_around` gives them. The emulator's default account has no name in calls.
         """
         account = accounts.get(short_name(name))
         if not account or account == head.account:

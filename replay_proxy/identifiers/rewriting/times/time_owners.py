@@ -10,7 +10,7 @@ from replay_proxy.errors import MalformedMessage
 from replay_proxy.exchange import CallHead, Request
 from replay_proxy.footprint.names.resource_names import short_name
 from replay_proxy.identifiers.rewriting.body.body_values import BodyValue, Neighbours
-from replay_proxy.identifiers.rewriting.times.time_places import is_number_name
+from replay_proxy.identifiers.rewriting.times.time_places import TimePlace, is_number_name
 from replay_proxy.wire.codecs.parameters import parse_parameters
 
 PART = "\0"
@@ -86,6 +86,19 @@ def accounts_shown(names: Iterable[str]) -> dict[str, str]:
     """Return in which account each thing is whose ARN is among these names, by its short name."""
     fields = [(name, name.split(":", 5)) for name in names if name.startswith("arn:")]
     return {short_name(name): parts[4] for name, parts in fields if len(parts) == _FIELDS_OF_ARN and parts[4]}
+
+
+def accounts_around(names: Neighbours, place: TimePlace) -> dict[str, str]:
+    """Return in which account each of the things is that have these names, by its short name.
+
+    The ARN of what a time is of tells it of all its names: that of a secret ends otherwise than the secret's name.
+    """
+    shown = accounts_shown(name for _, name in names)
+    own = set(accounts_shown(name for member, name in names if place.owns(member)).values())
+    if len(own) != 1:
+        return shown
+    (account,) = own
+    return {**{short_name(name): account for member, name in names if not place.refers(member)}, **shown}
 
 
 def scope_of_value(body_value: BodyValue, params: Mapping[str, Any]) -> Scope:

@@ -130,6 +130,11 @@ class TimePlace:
         stem, words = noun(_NAMING.sub("", member)), self.words()
         return stem not in words and f"{stem}attribute" not in words and stem in _things(self.service)
 
+    def owns(self, member: str) -> bool:
+        """Return whether a member surely names what the place is of: `ARN`, or the `TableArn` of a `Table`."""
+        stem = noun(_NAMING.sub("", member))
+        return not stem or stem in self.words()
+
     def can_name(self, member: str, operation: str) -> bool:
         """Return whether a member can name what a call has made: the `stageName` of a stage names no usage plan.
 
