@@ -105,6 +105,12 @@ def table() -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=1)
+def listed_by_some() -> frozenset[str]:
+    """Return the kinds of which some emulator lists none: that one is not listed says nothing where none was seen before."""
+    return frozenset(entry["kind"] for entry in table()["listed_by_some"])
+
+
+@lru_cache(maxsize=1)
 def _status_members() -> frozenset[str]:
     return frozenset(member.lower() for member in table()["status_members"]["members"])
 

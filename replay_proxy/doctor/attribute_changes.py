@@ -146,10 +146,13 @@ class AttributeChanges:
         return f"{resource.service}:{resource.key.noun} {path}" in table()["kept"]["members"]
 
     def _given(self, resource: Resource) -> dict[str, Any]:
-        """Return the attributes that calls could set, but for those that follow from others (`follows` in data/readings.json)."""
+        """Return the attributes that calls set, and of which they tell what they are.
+
+        Left out are those that follow from others (`follows` in data/readings.json).
+        """
         sent = self._members_sent(resource)
         kind = f"{resource.service}:{resource.key.noun}"
-        following = {entry["member"] for entry in table()["follows"] if entry["kind"] == kind}
+        following = {entry["member"] for entry in table()["follows"] if entry["kind"] == kind} | resource.unsure
         attributes = resource.attributes.items()
         return {member: value for member, value in attributes if member.lower() in sent and member not in following}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from replay_proxy.doctor import causes
-from replay_proxy.doctor.answers import table
+from replay_proxy.doctor.answers import listed_by_some, table
 from replay_proxy.doctor.asking import RecordedCall
 from replay_proxy.doctor.attribute_changes import AttributeChanges, KeptMembers
 from replay_proxy.doctor.contents import content_again, contents_of
@@ -26,6 +26,7 @@ from replay_proxy.resources.properties.tags import is_tagging
 from replay_proxy.resources.resource import Link, Resource
 
 _SHOWN_CHARACTERS: Final = 300
+_LISTED: Final = "listed"
 _RECORDED_ANSWERS: Final = 3
 """How many of the latest changes are looked at for what the emulator is known to show."""
 
@@ -62,6 +63,8 @@ class Conclusions:
             if check.state is State.ABSENT:
                 self._absent(check)
             elif check.state is State.THERE:
+                if f"{check.resource.service}:{check.resource.key.noun}" in listed_by_some():
+                    self._seen.note(check.resource, _LISTED)
                 self._find_state(check)
                 self._find_other_content(check)
                 self._find_lost_links(check)
@@ -91,7 +94,7 @@ class Conclusions:
                 if self._states.get(link.target) is State.ABSENT:
                     check.links.append(LinkCheck(link, holds=False, consequence=True))
                     continue
-                if link.target in resource.parents:
+                if link.target in resource.parents or link.member.partition(".")[0] in resource.unsure:
                     continue
                 target = self._model.resources[link.target]
                 names = Names(self._model, target).all | {link.text, self._model.arn(target)} - {""}
@@ -146,6 +149,9 @@ class Conclusions:
             cause = f"{cause}; {causes.OF_NUMBERED}"
         linked = [self._descriptions.get(link.target) for link in self._model.links(resource) if link.target]
         kind = f"{resource.service}:{resource.key.noun}"
+        if kind in listed_by_some() and not self._seen.was(resource, _LISTED):
+            check.state = State.UNKNOWN  # this emulator may list none at all
+            return
         before = release_before(kind, check.remains, [each for each in linked if each is not None])
         self._add(resource, Problem.MISSING, "", check.answer, cause, before=before)
 
@@ -264,7 +270,8 @@ class Conclusions:
             lost = [
                 key
                 for key in lost_tags(resource.tags, tags if tags is not None else resource.tags)
-                if (key, resource.tags[key]) not in beside or self._seen.was(resource, f"Tags.{key}")
+                if f"Tags.{key}" not in resource.unsure
+                and ((key, resource.tags[key]) not in beside or self._seen.was(resource, f"Tags.{key}"))
             ]
             for key in resource.tags.items() & (tags or {}).items():
                 self._seen.note(resource, f"Tags.{key[0]}")

@@ -105,6 +105,8 @@ class Resource:
     stack, a network), 0 for none. changed_by: the calls that changed it. data_calls: those that wrote its data.
     ended_by: the call that deleted it; 0 while it exists. set_by: which attributes an operation's noun has set.
     template_links: what the template of its stack says that it refers to: member, number of the other one, text.
+    unsure: attributes, and tags as `Tags.KEY`, of which the calls do not tell what they are, since it was created again while it
+    was there.
     """
 
     number: int
@@ -123,6 +125,7 @@ class Resource:
     parents: tuple[int, ...] = ()
     set_by: dict[str, list[str]] = field(default_factory=dict)
     template_links: list[tuple[str, int, str]] = field(default_factory=list)
+    unsure: set[str] = field(default_factory=set)
 
     @property
     def service(self) -> str:

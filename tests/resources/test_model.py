@@ -806,3 +806,39 @@ def test_a_name_that_is_kept_in_lower_case_is_one_name_in_any_case() -> None:
     assert one(tape.model(), "AWS::RDS::DBInstance").key.names == ("foobar",)
     tape.call("rds", "DeleteDBInstance", {"DBInstanceIdentifier": "FooBar"}, protocol="query", body=b"<R/>")
     assert types(tape.model().resources.values()) == set()
+
+
+def test_what_a_creation_again_left_open_is_not_known_until_a_call_sets_it() -> None:
+    tape = Tape()
+    role = f"arn:aws:iam::{ACCOUNT}:role/"
+    made = {"name": "flow", "roleArn": f"{role}one", "definition": "{}", "type": "STANDARD"}
+    arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:flow"
+    tape.call(
+        "stepfunctions", "CreateStateMachine", {**made, "tags": [{"key": "a", "value": "1"}]}, {"stateMachineArn": arn}
+    )
+    again = {**made, "roleArn": f"{role}two", "tags": [{"key": "a", "value": "2"}]}
+    tape.call("stepfunctions", "CreateStateMachine", again, {"stateMachineArn": arn})
+    tape.call("stepfunctions", "CreateStateMachine", again, {"stateMachineArn": arn})
+    assert one(tape.model(), "AWS::StepFunctions::StateMachine").unsure == {"roleArn", "Tags.a"}
+    tape.call("stepfunctions", "UpdateStateMachine", {"stateMachineArn": arn, "roleArn": f"{role}three"})
+    tape.call("stepfunctions", "TagResource", {"resourceArn": arn, "tags": [{"key": "a", "value": "3"}]})
+    found = one(tape.model(), "AWS::StepFunctions::StateMachine")
+    assert (found.unsure, found.attributes["roleArn"], found.tags) == (set(), f"{role}three", {"a": "3"})
+
+
+def test_what_is_put_again_is_as_it_was_put_and_of_the_rest_nothing_is_known() -> None:
+    tape = Tape()
+    tape.call("ssm", "PutParameter", {"Name": "p", "Value": "1", "Type": "String", "DataType": "aws:ec2:image"})
+    tape.call("ssm", "PutParameter", {"Name": "p", "Value": "2", "Type": "String", "Overwrite": True})
+    found = one(tape.model(), "AWS::SSM::Parameter")
+    assert found.unsure == {"DataType"}
+
+
+def test_a_copy_is_a_resource_of_its_own_and_leaves_what_it_is_of_as_it_was() -> None:
+    tape = Tape()
+    given = {"DBSnapshotIdentifier": "one", "DBInstanceIdentifier": "db"}
+    tape.call("rds", "CreateDBSnapshot", given, protocol="query", body=b"<R/>")
+    copied = {"SourceDBSnapshotIdentifier": "one", "TargetDBSnapshotIdentifier": "two", "KmsKeyId": "alias/aws/rds"}
+    tape.call("rds", "CopyDBSnapshot", copied, protocol="query", body=b"<R/>")
+    found = one(tape.model(), "AWS::RDS::DBSnapshot", "one")
+    assert set(found.attributes) == {"DBInstanceIdentifier"}

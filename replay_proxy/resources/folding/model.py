@@ -37,7 +37,7 @@ from replay_proxy.resources.folding.subjects import keys_named, resources_named
 from replay_proxy.resources.folding.witness_fold import WitnessFold
 from replay_proxy.resources.kinds import Kind
 from replay_proxy.resources.linking.links import links_of
-from replay_proxy.resources.properties.attributes import default_version, fold, tree
+from replay_proxy.resources.properties.attributes import default_version, doubt, fold, tree
 from replay_proxy.resources.properties.identifiers import identifiers_in, other_attributes
 from replay_proxy.resources.properties.operation_names import noun_of
 from replay_proxy.resources.properties.record_sets import record_set_changes
@@ -284,6 +284,7 @@ class ResourceModel:
         given = tree(operation.input_shape, without_tags(call.params))
         naming = {each for each in kind.named if len(kind.named) == 1 or each != kind.named[-1]}
         naming |= {member for member, value in call.params.items() if identifiers.get(member) == value}
+        before, tags = dict(resource.attributes), dict(resource.tags)
         if made or call.operation in kind.made_by:
             resource.tags |= tags_in(call.params)
             if not elsewhere:
@@ -294,6 +295,8 @@ class ResourceModel:
             said_of_it = operation.output_shape.members
             given = {member: value for member, value in given.items() if member not in said_of_it}
         fold(resource, call.operation, given, naming=naming, made=call.operation in kind.made_by)
+        if not made:
+            doubt(resource, call.operation, given, before, tags)
         self._inventory.identify(resource, identifiers, drawn_identifiers(call, identifiers, resource))
         self._inventory.name(resource, kind, call.params)
         if made:
@@ -369,6 +372,7 @@ class ResourceModel:
         for number in touched:
             resource = self.resources[number]
             apply_tagging(resource.tags, call.operation, call.params)
+            resource.unsure = {each for each in resource.unsure if not each.startswith("Tags.")}
             resource.changed_by.append(call.seq)
             if arn and len(touched) == 1 and not self.arn(resource):
                 # No answer need show it, and the read of its tags asks with it.

@@ -97,6 +97,8 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
         if member.lower() not in left_out and not is_condition(resource.service, member)
     }
     attributes = resource.attributes
+    if not made:
+        resource.unsure -= values.keys()
     if made:
         attributes.update(values)
     elif switched := switched_by(resource.service, operation):
@@ -130,6 +132,24 @@ def fold(resource: Resource, operation: str, given: Mapping[str, Any], *, naming
         _put(resource, noun, values)
     else:
         _overlay(resource, values, merge=verb in _MERGING)
+
+
+def doubt(
+    resource: Resource, operation: str, given: Iterable[str], before: Mapping[str, Any], tags: Mapping[str, str]
+) -> None:
+    """Note what is not known of a resource after a creation of what was there already.
+
+    One may be answered with what is there, as it is, or change it (`Create…`). One that puts it anew changes what it gives; what
+    it does not give stays, or becomes what is usual.
+    given: the members that it gave. before, tags: its attributes and tags before it.
+    """
+    sent = set(given)
+    after = resource.attributes
+    if operation.startswith("Put"):
+        resource.unsure = (resource.unsure | before.keys()) - sent
+        return
+    resource.unsure |= {each for each in (*before, *after) if before.get(each) != after.get(each) or each not in sent}
+    resource.unsure |= {f"Tags.{key}" for key, value in resource.tags.items() if tags.get(key) != value}
 
 
 def default_version(
