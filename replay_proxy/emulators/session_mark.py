@@ -18,7 +18,7 @@ from enum import Enum, StrEnum
 from itertools import chain
 
 from replay_proxy.emulators.mark_places import NAME, PLACES, MarkPlace, Step, place_named, shown_at
-from replay_proxy.errors import MalformedMessage
+from replay_proxy.errors import AnswerError, MalformedMessage
 from replay_proxy.exchange import Answer, Request
 from replay_proxy.wire.codecs.answers import Outcome, parse_answer
 
@@ -59,7 +59,7 @@ class _Put(Enum):
 
 
 class SessionMarks:
-    """Leaves and reads the mark through `send`; errors of that pass through.
+    """Leaves and reads the mark through `send`; errors of that pass through, the first broken connection of a step aside.
 
     secret_key: to sign with, for an emulator that verifies signatures; else empty.
     hints: asked for the services that the emulator is likely to have, where it has no SQS.
@@ -166,7 +166,12 @@ class SessionMarks:
 
     async def _send_step(self, place: MarkPlace, step: Step, text: str, found: str) -> Outcome | None:
         request = place.request(step, self._secret_key, text=text, found=found)
-        answer = await self._send(request)
+        try:
+            answer = await self._send(request)
+        except AnswerError as error:
+            if not error.may_help_to_repeat:
+                raise
+            answer = await self._send(request)  # each step may be made twice
         try:
             return parse_answer(place.head(step), answer, request)
         except MalformedMessage:
