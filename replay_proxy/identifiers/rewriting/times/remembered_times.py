@@ -105,14 +105,14 @@ class RememberedTimes:
         own -= within
         for key in within:
             self._keep(key, replace(moment, within=tuple(sorted(parents))))
-        # What only calls on the same thing had shown so far is another name of it.
-        calls = {each.beginning for key in own for each in self._moments.get(key, ())}
+        # What the call had shown that made the thing known is another name of it.
+        first = {self._moments[key][0].beginning for key in own if key in self._moments}
         if not within and self._is_repeated(head, own, mentioned, moment):
             moment = replace(moment, ruled_out=True)
         for key in own:
             self._keep(key, moment)
         for key in {_key(head, name) for name in mentioned if name} - own - within:
-            if key not in self._moments or calls.issuperset(each.beginning for each in self._moments[key]):
+            if key not in self._moments or self._moments[key][0].beginning in first:
                 self._keep(key, moment)
 
     def _is_repeated(self, head: CallHead, own: AbstractSet[str], mentioned: Iterable[str], moment: Moment) -> bool:
