@@ -28,6 +28,7 @@ Words:
 | `linking` | what a resource refers to, and by which member |
 | `properties` | identifiers, attributes, tags and data of a resource, folded from calls |
 | `kinds` | kinds of resources, from the models and `data/kinds.json`; what an operation makes, ends and names |
+| `member_values` | finding members in parameters and answers, whatever capitals their names have |
 | `resource_types` | the types of CloudFormation (`data/types.json`), and ARNs that no answer shows |
 | `resource` | the records: resource, key, link, data, a call as it is remembered |
 | `comparison` | what differs between two models |

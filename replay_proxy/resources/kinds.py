@@ -18,6 +18,7 @@ import orjson
 
 from replay_proxy.footprint import resource_kinds
 from replay_proxy.footprint.names.resource_names import last_part, own_name
+from replay_proxy.resources.member_values import folded_get, holders, members_shown, texts, texts_of
 from replay_proxy.resources.resource_types import type_of
 from replay_proxy.wire.models import models
 
@@ -75,7 +76,7 @@ class Kind:
             return ()
         made_by = [models.operation_model(self.service, each) for each in self.made_by]
         taken = {member.lower() for each in made_by if each.input_shape for member in each.input_shape.members}
-        shown = {member for each in made_by for member in _members_shown(each.output_shape, _DEPTH - 1)}
+        shown = {member for each in made_by for member in members_shown(each.output_shape, _DEPTH - 1)}
         spellings = tuple(dict.fromkeys((own, f"{self.name}Id", f"{self.name}Identifier", "Id", "Identifier")))
         return spellings if own.lower() not in taken and any(each.lower() in shown for each in spellings) else ()
 
@@ -104,11 +105,11 @@ class Kind:
         if whole is None:
             return []
         own_members = self._spellings_in_creation()
-        sent = [value for member in own_members for value in _values(_folded_get(params, member))]
+        sent = [value for member in own_members for value in texts(folded_get(params, member))]
         if not sent and not self.is_by_id:
             # `CreateDatabase` has its name in `DatabaseInput`.
-            sent = [value for member in own_members for value in _found(params, member, 2)]
-        shown = [value for member in own_members for value in _found(result, member, _DEPTH)]
+            sent = [value for member in own_members for value in texts_of(params, member, 2)]
+        shown = [value for member in own_members for value in texts_of(result, member, _DEPTH)]
         values = [*shown, *sent] if self.is_by_id else [*sent, *shown]
         if sent and not self.is_by_id:
             # A service that keeps names in lower case shows it so: `FooBar` is `foobar` from then on.
@@ -117,7 +118,7 @@ class Kind:
         if not names and not result and self.named[-1].endswith(("Url", "Arn", "ARN")):
             # The recording has no answer (one of another tool). What an address or an ARN ends in is the name that was sent.
             chosen = (f"{self.name}Name", "Name")
-            names = [value for member in chosen for value in _values(_folded_get(params, member))][:1]
+            names = [value for member in chosen for value in texts(folded_get(params, member))][:1]
         if not names:
             default = next((self.defaults[each] for each in own_members if each in self.defaults), None)
             default = default or self.defaults.get(self.named[-1])
@@ -137,7 +138,7 @@ class Kind:
         """Return member and value of everything in a creation and its answer that identifies what was made."""
         wanted = self._identifying
         found: dict[str, str] = {}
-        for holder in (params, result, *_holders(result, self)):
+        for holder in (params, result, *holders(result, self.name)):
             found |= {
                 member: value
                 for member, value in holder.items()
@@ -148,9 +149,9 @@ class Kind:
     def _whole(self, params: Mapping[str, Any], result: Mapping[str, Any] | None = None) -> tuple[str, ...] | None:
         names = []
         for member in self.named[:-1]:
-            value = _folded_get(params, member)
+            value = folded_get(params, member)
             if value is None and result is not None:
-                value = next(_found(result, member, _DEPTH), None)
+                value = next(texts_of(result, member, _DEPTH), None)
             value = value or self.defaults.get(member)
             if not isinstance(value, str):
                 return None
@@ -413,60 +414,3 @@ def _subject_rank(kind: Kind, operation: str) -> tuple[int, int]:
             return -len(kind.named), -1
     at = operation.find(kind.name)
     return -len(kind.named), at if at >= 0 else len(operation)
-
-
-def _folded_get(params: Mapping[str, Any], member: str) -> Any:
-    if member in params:
-        return params[member]
-    lower = member.lower()
-    return next((value for name, value in params.items() if name.lower() == lower), None)
-
-
-def _members_shown(shape: Any, depth: int) -> Iterator[str]:
-    """Return the members of an answer that are texts, at its top and in the structures below, in lower case."""
-    for member, below in getattr(shape, "members", {}).items():
-        if below.type_name == "string":
-            yield member.lower()
-        elif depth > 1:
-            yield from _members_shown(below, depth - 1)
-
-
-def _values(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-
-
-def _found(value: Any, member: str, depth: int) -> Iterator[str]:
-    """The texts in members so called, at the top of an answer or in the one structure that it returns."""
-    lower = member.lower()
-    if isinstance(value, Mapping):
-        for name, below in value.items():
-            if name.lower() == lower:
-                if isinstance(below, str):
-                    yield below
-                elif isinstance(below, int) and not isinstance(below, bool):
-                    yield str(below)
-                elif isinstance(below, list):
-                    yield from (each for each in below if isinstance(each, str))
-        if depth > 1:
-            for below in value.values():
-                if isinstance(below, Mapping):
-                    yield from _found(below, member, depth - 1)
-                elif isinstance(below, list) and len(below) == 1:
-                    yield from _found(below[0], member, depth - 1)
-
-
-def _holders(result: Mapping[str, Any], kind: Kind) -> Iterator[Mapping[str, Any]]:
-    """Return the structures in an answer that describe what was made."""
-    structures = [below for below in result.values() if isinstance(below, Mapping)]
-    structures += [
-        below[0]
-        for below in result.values()
-        if isinstance(below, list) and len(below) == 1 and isinstance(below[0], Mapping)
-    ]
-    if len(structures) == 1:
-        yield structures[0]
-    else:
-        yield from (
-            below for name, below in result.items() if isinstance(below, Mapping) and name.lower() == kind.name.lower()
-        )
